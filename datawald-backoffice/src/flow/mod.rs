@@ -1,0 +1,3 @@
+//! The flows: which steps run, and in which order.
+mod orders;
+pub use orders::OrdersTarget;

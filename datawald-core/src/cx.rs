@@ -1,0 +1,180 @@
+//! What a step knows of the run that it is part of.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::FlowId;
+use crate::{Clock, SystemClock};
+
+/// A named point of the engine, before or after a durable step or around a request.
+///
+/// An [`Observer`] is told when one is reached. Tests stop or kill a process there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Checkpoint {
+    /// Before the right to pull is taken.
+    BeforePullLease,
+    /// After it.
+    AfterPullLease,
+    /// After the sync task was recorded.
+    AfterSyncTask,
+    /// Before a page is fetched from the source.
+    BeforeFetch,
+    /// After it came and was mapped.
+    AfterFetch,
+    /// Before a page is staged.
+    BeforeStage,
+    /// After it.
+    AfterStage,
+    /// Before the tasks of a page are published.
+    BeforeDispatch,
+    /// After it.
+    AfterDispatch,
+    /// Before the pull is marked as come to its end.
+    BeforePullEnd,
+    /// After it.
+    AfterPullEnd,
+    /// Before a worker leases entities.
+    BeforeClaim,
+    /// After it.
+    AfterClaim,
+    /// Before entities are looked up on the other side.
+    BeforeLookUp,
+    /// After it.
+    AfterLookUp,
+    /// Before a write is sent to the other side.
+    BeforeWrite,
+    /// After its answer came.
+    AfterWrite,
+    /// Before outcomes are settled.
+    BeforeSettle,
+    /// After it.
+    AfterSettle,
+    /// Before the task message is acknowledged.
+    BeforeAck,
+    /// After it.
+    AfterAck,
+    /// Before a sync task is closed.
+    BeforeClose,
+    /// After it.
+    AfterClose,
+}
+
+impl Checkpoint {
+    /// Every checkpoint, in the order of a run.
+    pub const ALL: &'static [Checkpoint] = &[
+        Checkpoint::BeforePullLease,
+        Checkpoint::AfterPullLease,
+        Checkpoint::AfterSyncTask,
+        Checkpoint::BeforeFetch,
+        Checkpoint::AfterFetch,
+        Checkpoint::BeforeStage,
+        Checkpoint::AfterStage,
+        Checkpoint::BeforeDispatch,
+        Checkpoint::AfterDispatch,
+        Checkpoint::BeforePullEnd,
+        Checkpoint::AfterPullEnd,
+        Checkpoint::BeforeClaim,
+        Checkpoint::AfterClaim,
+        Checkpoint::BeforeLookUp,
+        Checkpoint::AfterLookUp,
+        Checkpoint::BeforeWrite,
+        Checkpoint::AfterWrite,
+        Checkpoint::BeforeSettle,
+        Checkpoint::AfterSettle,
+        Checkpoint::BeforeAck,
+        Checkpoint::AfterAck,
+        Checkpoint::BeforeClose,
+        Checkpoint::AfterClose,
+    ];
+
+    /// Its name, as in `BeforeStage`.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
+
+    /// The checkpoint of a name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|point| point.name() == name)
+    }
+}
+
+/// Is told of every checkpoint. It is called in the middle of the work: be quick, or mean to stop it.
+pub trait Observer: Send + Sync {
+    /// `point` was reached in `flow`.
+    fn reached(&self, point: Checkpoint, flow: &FlowId);
+}
+
+/// What a step knows of the run that it is part of: which flow, what time, how long its lease still lasts.
+#[derive(Clone)]
+pub struct Cx {
+    flow: Arc<FlowId>,
+    clock: Arc<dyn Clock>,
+    deadline: Option<Timestamp>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+impl Cx {
+    /// A context of `flow` on the system's clock, without deadline.
+    pub fn new(flow: FlowId) -> Self {
+        Self { flow: Arc::new(flow), clock: Arc::new(SystemClock), deadline: None, observer: None }
+    }
+
+    /// On another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With the end of the lease that the work is done under.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Timestamp) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// With an observer.
+    #[must_use]
+    pub fn with_observer(mut self, observer: Option<Arc<dyn Observer>>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// The flow.
+    pub fn flow(&self) -> &FlowId {
+        &self.flow
+    }
+
+    /// The frontend's name.
+    pub fn frontend(&self) -> &str {
+        &self.flow.frontend
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// How much of the lease is left; `None` if there is no deadline. A write must be over before.
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = self.deadline?.duration_since(self.now());
+        Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
+    }
+
+    /// Tells the observer that `point` is reached.
+    pub fn reached(&self, point: Checkpoint) {
+        if let Some(observer) = &self.observer {
+            observer.reached(point, &self.flow);
+        }
+    }
+}
+
+impl fmt::Debug for Cx {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cx").field("flow", &self.flow).field("deadline", &self.deadline).finish_non_exhaustive()
+    }
+}

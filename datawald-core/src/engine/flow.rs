@@ -1,0 +1,83 @@
+//! What the engine drives: a source that pages of entities are pulled from, a target that batches are applied to.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::model::Cut;
+use crate::store::{Claimed, StageEntity};
+use crate::{Cx, Result};
+
+/// Where a pull stands between two pages; its text means something to the source alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor(pub String);
+
+/// Asks a source for a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchQuery {
+    /// Everything that changed at this time or later; `None` from the beginning.
+    pub from: Option<Timestamp>,
+    /// The page after this one; `None` for the first.
+    pub after: Option<Cursor>,
+    /// About how many entities.
+    pub page_size: usize,
+}
+
+/// A page of entities, ready to be staged.
+#[derive(Debug, Default)]
+pub struct SourcePage {
+    /// The entities, those that could not be mapped included (with [`crate::model::Intent::Reject`]).
+    pub entities: Vec<StageEntity>,
+    /// The next page; `None` after the last.
+    pub next: Option<Cursor>,
+    /// How far this page has come: all that changed before is staged with it. `None` if the page does not tell.
+    pub reached: Option<Cut>,
+    /// The source's own clock when it answered, where it tells.
+    pub source_now: Option<Timestamp>,
+}
+
+/// The pulled side of a flow.
+#[async_trait]
+pub trait Source: Send + Sync {
+    /// Fetches and maps a page.
+    ///
+    /// # Behavior
+    /// Following `next` from the first page on visits every entity that changed at or after `from` and stays
+    /// unchanged meanwhile; one that changes meanwhile may come twice. An entity that cannot be mapped is in the page,
+    /// rejected with its reason; only what concerns the whole page is an error.
+    async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage>;
+}
+
+/// What applying an entity did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    /// It is on the other side under `target_id`.
+    Applied {
+        /// Its key there.
+        target_id: String,
+        /// A remark for people.
+        note: String,
+    },
+    /// It is cancelled there.
+    Cancelled {
+        /// Its key there.
+        target_id: Option<String>,
+        /// A remark for people.
+        note: String,
+    },
+    /// There was nothing to do.
+    Ignored {
+        /// Why.
+        note: String,
+    },
+}
+
+/// The applied side of a flow.
+#[async_trait]
+pub trait Target: Send + Sync {
+    /// Applies a batch; answers one result per entity, in order.
+    ///
+    /// # Behavior
+    /// Looks every entity up before it writes. What a failure means for an entity is told by its error's disposition. A
+    /// write's time-out is shorter than [`Cx::time_left`].
+    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Result<Done>>;
+}

@@ -1,0 +1,315 @@
+//! One HTTP exchange with limits, and its failures sorted by what they mean for the caller.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt;
+use jiff::Timestamp;
+use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use super::tls;
+use crate::{Disposition, Effect, Error, ErrorKind, Result};
+
+/// How to reach a server and how much to bear from it.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The address that paths are joined to.
+    pub base_url: Url,
+    /// For a connection to be made.
+    pub connect_timeout: Duration,
+    /// For a whole exchange.
+    pub timeout: Duration,
+    /// The largest answer, in bytes.
+    pub max_body: usize,
+    /// Certificates to trust beside the system's, as PEM text.
+    pub extra_ca_pem: Option<String>,
+}
+
+impl HttpSettings {
+    /// Ten seconds to connect, sixty for an exchange, 32 MiB at most.
+    ///
+    /// # Errors
+    /// Of kind `Config` if `base_url` is no `http` or `https` address.
+    pub fn new(base_url: &str) -> Result<Self> {
+        let operation = "read base URL";
+        let mut url = Url::parse(base_url).map_err(|error| {
+            Error::config(operation, "is not a URL; it should look like https://shop.example.com").caused_by(error)
+        })?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+            return Err(Error::config(operation, "is not an http or https address"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::config(
+                operation,
+                "holds a user name or password; configure them as credentials instead",
+            ));
+        }
+        if !url.path().ends_with('/') {
+            let path = format!("{}/", url.path());
+            url.set_path(&path);
+        }
+        Ok(Self {
+            base_url: url,
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(60),
+            max_body: 32 << 20,
+            extra_ca_pem: None,
+        })
+    }
+}
+
+/// A request.
+#[derive(Debug)]
+pub struct HttpRequest {
+    /// What is being done, for errors (`fetch orders`).
+    pub operation: &'static str,
+    /// What it does to the other side; decides the disposition of failures.
+    pub effect: Effect,
+    /// The method.
+    pub method: Method,
+    /// The whole address.
+    pub url: Url,
+    /// Headers; mark secret values as sensitive.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Option<Bytes>,
+    /// For this exchange, if other than the settings' timeout.
+    pub timeout: Option<Duration>,
+}
+
+impl HttpRequest {
+    /// A request without headers and body.
+    pub fn new(operation: &'static str, effect: Effect, method: Method, url: Url) -> Self {
+        Self { operation, effect, method, url, headers: HeaderMap::new(), body: None, timeout: None }
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(mut self, body: impl Into<Bytes>) -> Self {
+        self.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        self.body = Some(body.into());
+        self
+    }
+
+    /// With a header whose value is a secret.
+    ///
+    /// # Errors
+    /// Of kind `Config` if the value holds characters that a header cannot carry.
+    pub fn secret_header(mut self, name: HeaderName, value: &str) -> Result<Self> {
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            Error::config(
+                self.operation,
+                format!("the credential for the header `{name}` holds a line break or another control character"),
+            )
+        })?;
+        value.set_sensitive(true);
+        self.headers.insert(name, value);
+        Ok(self)
+    }
+}
+
+/// An answer, whole and within the size limit.
+pub struct HttpResponse {
+    /// What was being done.
+    pub operation: &'static str,
+    /// What it does to the other side.
+    pub effect: Effect,
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl HttpResponse {
+    /// The server's own time, from the `Date` header.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let date = httpdate::parse_http_date(self.headers.get(DATE)?.to_str().ok()?).ok()?;
+        Timestamp::try_from(date).ok()
+    }
+
+    /// The wait that a `Retry-After` header asks for, as seconds or as a date against the server's own time.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse::<u64>() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let at = Timestamp::try_from(httpdate::parse_http_date(text).ok()?).ok()?;
+        let now = self.server_time().unwrap_or_else(Timestamp::now);
+        Some(Duration::try_from(at.duration_since(now)).unwrap_or(Duration::ZERO))
+    }
+
+    /// Reads the body as JSON. The text of an error tells what came instead, never its content.
+    ///
+    /// # Errors
+    /// Of kind `Protocol`; uncertain after a write.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| self.not_json(&error))
+    }
+
+    /// The error for a body that is not the JSON that was expected.
+    pub fn not_json(&self, error: &serde_json::Error) -> Error {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("no content type");
+        let start = self.body.iter().find(|byte| !byte.is_ascii_whitespace());
+        let what = if self.body.is_empty() {
+            "an empty answer".to_owned()
+        } else if start == Some(&b'<') {
+            "an HTML or XML page: does the URL lead to the API, and is there a proxy or a maintenance page before it?"
+                .to_owned()
+        } else if error.is_eof() {
+            "JSON that was cut short".to_owned()
+        } else if error.is_data() {
+            // serde's text for data errors may quote a value; its place says enough.
+            format!("JSON of another shape, from line {} column {}", error.line(), error.column())
+        } else {
+            format!("invalid JSON at line {} column {}", error.line(), error.column())
+        };
+        let message =
+            format!("the answer (HTTP {}, {kind}, {} bytes) is {what}", self.status.as_u16(), self.body.len());
+        Error::unknown_outcome(ErrorKind::Protocol, self.effect, self.operation, message)
+    }
+
+    /// The error for a status that says the server is busy or broken, whatever its body: 408, 425, 429, 502, 503, 504
+    /// and other 5xx. `None` for the rest.
+    ///
+    /// 429 and 503 with `Retry-After` were refused at the door; other 5xx after a write may have been carried out.
+    pub fn busy_or_broken(&self) -> Option<Error> {
+        let code = self.status.as_u16();
+        let after = self.retry_after();
+        let retry = Disposition::Retryable { after };
+        let error = match code {
+            429 => Error::new(ErrorKind::Busy, retry, self.operation, "too many requests: the server asks to wait"),
+            425 => Error::new(ErrorKind::Busy, retry, self.operation, "the server asks to try again"),
+            503 if after.is_some() || self.effect != Effect::Write => {
+                Error::new(ErrorKind::Busy, retry, self.operation, "the server is not available for now")
+            }
+            408 | 500..=599 => Error::unknown_outcome(
+                ErrorKind::Busy,
+                self.effect,
+                self.operation,
+                format!("the server failed with HTTP {code}"),
+            ),
+            _ => return None,
+        };
+        Some(error.code(code.to_string()))
+    }
+}
+
+impl std::fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HttpResponse").field("status", &self.status).field("bytes", &self.body.len()).finish()
+    }
+}
+
+/// An HTTP client with limits.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    settings: HttpSettings,
+}
+
+impl Http {
+    /// A client for `settings`.
+    ///
+    /// # Errors
+    /// Of kind `Config` if TLS cannot be set up.
+    pub fn new(settings: HttpSettings) -> Result<Self> {
+        let tls = match settings.base_url.scheme() {
+            "https" => tls::tls_config(settings.extra_ca_pem.as_deref())?,
+            _ => tls::trust_nobody()?,
+        };
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .connect_timeout(settings.connect_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("datawald/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::config("set up HTTP client", "cannot be built").caused_by(error))?;
+        Ok(Self { client, settings })
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &HttpSettings {
+        &self.settings
+    }
+
+    /// An address below the base URL. `path` is taken as it is: encode its parts first.
+    ///
+    /// # Errors
+    /// Of kind `Config` if the two do not make an address.
+    pub fn url(&self, path: &str) -> Result<Url> {
+        self.settings
+            .base_url
+            .join(path.trim_start_matches('/'))
+            .map_err(|error| Error::config("build URL", "base URL and path do not make an address").caused_by(error))
+    }
+
+    /// Sends a request and reads the whole answer, of any status.
+    ///
+    /// # Errors
+    /// No connection: retryable. Time-out, reset or a body cut short: retryable for reads, uncertain for writes. A body
+    /// over the limit: as the effect says, of kind `TooLarge`. Redirects are not followed: permanent.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        let HttpRequest { operation, effect, method, url, headers, body, timeout } = request;
+        let mut builder =
+            self.client.request(method, url).headers(headers).timeout(timeout.unwrap_or(self.settings.timeout));
+        if let Some(body) = body {
+            builder = builder.body(body);
+        }
+        let response = builder.send().await.map_err(|error| self.transport_error(operation, effect, error))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        if status.is_redirection() {
+            return Err(Error::config(
+                operation,
+                format!("the server redirects (HTTP {}): configure the address that it redirects to", status.as_u16()),
+            ));
+        }
+        let too_large = || {
+            Error::unknown_outcome(
+                ErrorKind::TooLarge,
+                effect,
+                operation,
+                format!(
+                    "the answer is larger than the limit of {} bytes: ask for smaller pages or raise `max_body`",
+                    self.settings.max_body
+                ),
+            )
+        };
+        let limit = self.settings.max_body;
+        if response.content_length().is_some_and(|length| length > limit as u64) {
+            return Err(too_large());
+        }
+        let mut body = BytesMut::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| self.transport_error(operation, effect, error))?;
+            if body.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(HttpResponse { operation, effect, status, headers, body: body.freeze() })
+    }
+
+    fn transport_error(&self, operation: &'static str, effect: Effect, error: reqwest::Error) -> Error {
+        let host = self.settings.base_url.host_str().unwrap_or_default().to_owned();
+        // The address may carry identifiers in its query.
+        let error = error.without_url();
+        if error.is_connect() {
+            let message = format!("cannot connect to {host}: is the URL right and the server up?");
+            return Error::new(ErrorKind::Unreachable, Disposition::Retryable { after: None }, operation, message)
+                .caused_by(error);
+        }
+        let (kind, message) = if error.is_timeout() {
+            (ErrorKind::Timeout, format!("no answer from {host} in time"))
+        } else {
+            (ErrorKind::Protocol, format!("the connection to {host} broke before the whole answer was there"))
+        };
+        Error::unknown_outcome(kind, effect, operation, message).caused_by(error)
+    }
+}

@@ -1,0 +1,144 @@
+//! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
+
+mod types;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+pub use types::{
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, Outcome, PullLease, Settled, Settlement, StageBatch,
+    StageEntity, Staging, SyncTaskFilter,
+};
+
+use crate::Result;
+use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
+
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+
+/// How many earlier versions of an entity a store keeps.
+pub const HISTORY_LIMIT: u32 = 20;
+
+/// A durable store of staged entities, cuts and sync tasks.
+///
+/// Every method that changes something is one atomic, durable step: once it has returned, neither a crash of the
+/// process nor of the machine takes it back; if it fails, nothing of it has happened or all of it has (a lost
+/// connection), and calling it again with the same arguments is safe. Times are given by the caller (`now`), never
+/// taken from a clock of the store's own.
+///
+/// Implementations are tested by [`crate::testing::staging_store_conformance`].
+#[async_trait]
+pub trait StagingStore: Send + Sync {
+    /// Takes the exclusive right to pull a flow, until `until`.
+    ///
+    /// # Behavior
+    /// `None` if another owner's lease has not run out at `now`. The same owner gets a new token. A new token fences
+    /// all earlier ones of the flow.
+    async fn acquire_pull(
+        &self,
+        flow: &FlowId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<PullLease>>;
+
+    /// Gives the right back. A token that is no longer current is not an error.
+    async fn release_pull(&self, lease: &PullLease) -> Result<()>;
+
+    /// Stages a page of entities, joins them to the sync task and advances the cut, all in one step.
+    ///
+    /// # Behavior
+    /// Answers one [`Staging`] per entity, in order. The pull lease is renewed until `batch.lease_until`; if its token
+    /// is no longer current, nothing is staged and the error is of kind `Fenced`. The cut never moves backwards.
+    ///
+    /// Per entity, by its key:
+    /// - unknown: `Inserted`; status N and due now for `Apply` and `Cancel`, I for `Ignore`, F for `Reject`;
+    /// - another fingerprint, source status or intent: `Restaged`; `rev` + 1, the old version goes into the history,
+    ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease
+    ///   makes it N (see [`StagingStore::settle`]). While it is in doubt, it stays `?` and due when it was: the new
+    ///   content is applied when the doubt is resolved. The target id stays;
+    /// - the same, and F with an intent of `Apply` or `Cancel`: `Retried`; status N, due now, attempts 0;
+    /// - the same otherwise: `Unchanged`; nothing changes but `raw` and the source's time, and in this pass it counts
+    ///   as I (unless it is still open: then it counts as what it is).
+    ///
+    /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came.
+    async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
+
+    /// Reads one entity.
+    async fn get(&self, key: &EntityKey) -> Result<Option<Entity>>;
+
+    /// Leases due entities of a flow to a worker.
+    ///
+    /// # Behavior
+    /// Due is what has a `due_at` at or before `claim.now`: N that is not backing off; `?` whose settle delay is over; P
+    /// whose lease ran out and whose settle delay after that is over. Each is given to one caller only, becomes P with
+    /// a token greater than every earlier one of that entity, `lease_until = now + lease`,
+    /// `due_at = lease_until + settle_delay`, `attempts` + 1. With `keys`, only those are looked at, else the longest
+    /// due first. At most `limit`; the answer may be shorter or empty.
+    async fn claim(&self, claim: Claim<'_>) -> Result<Vec<Claimed>>;
+
+    /// Keys that are due, the longest due first, without leasing them; for dispatching again.
+    async fn due(&self, flow: &FlowId, now: Timestamp, limit: usize) -> Result<Vec<String>>;
+
+    /// The earliest `due_at` of a flow, if anything of it is open.
+    async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>>;
+
+    /// Prolongs leases; answers for each whether it was still held.
+    async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>>;
+
+    /// Writes outcomes.
+    ///
+    /// # Behavior
+    /// Answers one [`Settled`] per settlement, in order. Only the holder of the current token of an entity that is P may
+    /// settle it (also after the lease ran out, as long as nobody else has claimed it); else `Fenced`, and nothing
+    /// changes. If newer content was staged since the claim (`rev` differs), the outcome's target id and note are kept,
+    /// but the status becomes N, due now (for an [`Outcome::InDoubt`]: `?`, due at its time); `Superseded`. An
+    /// `Outcome` without a target id leaves the one that is there. `Release` gives the attempt back. The intents
+    /// `Ignore` and `Reject` of newer content become I and F at once, unless the outcome is in doubt.
+    async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
+
+    /// The cut of a flow.
+    async fn cut(&self, flow: &FlowId) -> Result<Option<Cut>>;
+
+    /// Sets the cut of a flow, backwards too; for an operator who wants to pull again. Waits for nobody: a pull that
+    /// is running fences itself off.
+    async fn set_cut(&self, flow: &FlowId, cut: Option<Cut>) -> Result<()>;
+
+    /// Records a new sync task, `Processing`.
+    async fn create_sync_task(&self, task: NewSyncTask) -> Result<()>;
+
+    /// Marks the pull of a sync task as come to its end.
+    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()>;
+
+    /// Reads a sync task.
+    async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>>;
+
+    /// Counts the entities of a sync task by where they stand in that pass.
+    async fn sync_task_counts(&self, id: &SyncTaskId) -> Result<Counts>;
+
+    /// Closes a sync task. Closing again replaces status, note and time. `false` if there is none.
+    async fn close_sync_task(&self, id: &SyncTaskId, status: SyncStatus, note: &str, now: Timestamp) -> Result<bool>;
+
+    /// Removes a sync task, not its entities. `false` if there is none.
+    async fn delete_sync_task(&self, id: &SyncTaskId) -> Result<bool>;
+
+    /// Lists sync tasks, newest first.
+    async fn list_sync_tasks(&self, filter: &SyncTaskFilter) -> Result<Listing<SyncTask>>;
+
+    /// Lists entities by key.
+    async fn list(&self, filter: &EntityFilter) -> Result<Listing<Entity>>;
+
+    /// The earlier versions of an entity, newest first, at most [`HISTORY_LIMIT`].
+    async fn history(&self, key: &EntityKey) -> Result<Vec<Version>>;
+
+    /// Has an entity done again: a final one with an intent of `Apply` or `Cancel` becomes N, due now, attempts 0, its
+    /// target id kept; one that waits becomes due now, but one in doubt no sooner than it was. A leased one is left
+    /// alone. `false` if nothing changed.
+    async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool>;
+
+    /// Has the failed entities of a sync task done again, as [`StagingStore::resync`] does, and opens the task
+    /// (`Processing`). Answers how many.
+    async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64>;
+}

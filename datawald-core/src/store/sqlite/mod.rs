@@ -1,0 +1,3 @@
+//! The embedded store.
+/// The embedded store.
+pub struct SqliteStore;

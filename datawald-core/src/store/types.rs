@@ -1,0 +1,246 @@
+//! What goes into the staging store and what comes out.
+
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
+
+/// The exclusive right to pull one flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullLease {
+    /// The flow.
+    pub flow: FlowId,
+    /// Who holds it.
+    pub owner: String,
+    /// Fences earlier holders.
+    pub token: u64,
+}
+
+/// An entity as a pull stages it. `Debug` leaves the documents out.
+#[derive(Clone, PartialEq)]
+pub struct StageEntity {
+    /// The source key.
+    pub id: String,
+    /// What is to be done with it.
+    pub intent: Intent,
+    /// The source's own status.
+    pub source_status: String,
+    /// When it last changed at the source.
+    pub source_updated_at: Option<Timestamp>,
+    /// Fingerprint of the content.
+    pub fingerprint: Fingerprint,
+    /// The canonical document, as JSON text; empty if it could not be mapped.
+    pub doc: String,
+    /// The source's document, as it came.
+    pub raw: String,
+}
+
+impl fmt::Debug for StageEntity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StageEntity").field("id", &self.id).field("intent", &self.intent).finish_non_exhaustive()
+    }
+}
+
+/// A page of a pull.
+#[derive(Debug)]
+pub struct StageBatch {
+    /// The right to pull.
+    pub lease: PullLease,
+    /// Until when the right is renewed.
+    pub lease_until: Timestamp,
+    /// The sync task that the entities join.
+    pub sync_task: SyncTaskId,
+    /// The entities.
+    pub entities: Vec<StageEntity>,
+    /// The cut that these entities complete, if any.
+    pub cut: Option<Cut>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What staging an entity did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Staging {
+    /// It was not known.
+    Inserted,
+    /// Its content, source status or intent is new.
+    Restaged,
+    /// Nothing is new, but it had failed and is tried again.
+    Retried,
+    /// Nothing is new.
+    Unchanged,
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone)]
+pub struct Claim<'a> {
+    /// The flow.
+    pub flow: &'a FlowId,
+    /// Only these source keys; `None` for whatever is due.
+    pub keys: Option<&'a [String]>,
+    /// At most so many.
+    pub limit: usize,
+    /// Who asks, for operators to read.
+    pub owner: &'a str,
+    /// How long the lease lasts.
+    pub lease: Duration,
+    /// How long after a lost lease the other side may still be carrying out a write.
+    pub settle_delay: Duration,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// A leased entity. `Debug` leaves the document out.
+#[derive(Clone, PartialEq)]
+pub struct Claimed {
+    /// Its key.
+    pub key: EntityKey,
+    /// Fences earlier holders.
+    pub token: u64,
+    /// The version that was claimed.
+    pub rev: u64,
+    /// What is to be done with it.
+    pub intent: Intent,
+    /// The canonical document, as JSON text.
+    pub doc: String,
+    /// The key on the other side, if one is known.
+    pub target_id: Option<String>,
+    /// The number of this attempt, from 1.
+    pub attempts: u32,
+    /// Where it stood before: N, `?`, or P for a lease that ran out.
+    pub was: TxStatus,
+    /// When the lease ends.
+    pub lease_until: Timestamp,
+}
+
+impl fmt::Debug for Claimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claimed")
+            .field("key", &self.key)
+            .field("token", &self.token)
+            .field("rev", &self.rev)
+            .field("was", &self.was)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What became of a leased entity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// S: it is on the other side.
+    Success {
+        /// Its key there.
+        target_id: String,
+        /// A remark for people.
+        note: String,
+    },
+    /// X: it is cancelled on the other side.
+    Cancelled {
+        /// Its key there.
+        target_id: Option<String>,
+        /// A remark for people.
+        note: String,
+    },
+    /// I: there was nothing to do.
+    Ignored {
+        /// Why.
+        note: String,
+    },
+    /// F: it was refused.
+    Failed {
+        /// The reason, for people.
+        note: String,
+    },
+    /// N: nothing happened on the other side; again at `at`.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        note: String,
+    },
+    /// `?`: a write was sent and its outcome is not known; to be looked up no sooner than `until`.
+    InDoubt {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        note: String,
+    },
+    /// N: handed back untouched; due now.
+    Release,
+}
+
+/// An outcome and the right to write it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The entity.
+    pub key: EntityKey,
+    /// The token of the claim.
+    pub token: u64,
+    /// The version that was claimed.
+    pub rev: u64,
+    /// The outcome.
+    pub outcome: Outcome,
+}
+
+/// What settling did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The outcome stands.
+    Done,
+    /// Newer content had been staged: the entity is open again.
+    Superseded,
+    /// The lease had passed to a successor: nothing was written.
+    Fenced,
+}
+
+/// A sync task to record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSyncTask {
+    /// Its id.
+    pub id: SyncTaskId,
+    /// Its flow.
+    pub flow: FlowId,
+    /// The cut that the pull starts from.
+    pub cut_before: Option<Cut>,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// Which entities to list.
+#[derive(Debug, Clone, Default)]
+pub struct EntityFilter {
+    /// Of this flow only.
+    pub flow: Option<FlowId>,
+    /// With one of these statuses; all if empty.
+    pub statuses: Vec<TxStatus>,
+    /// Of this sync task only.
+    pub sync_task: Option<SyncTaskId>,
+    /// After this cursor of an earlier page.
+    pub after: Option<String>,
+    /// At most so many (1 to 1,000; 0 means 100).
+    pub limit: usize,
+}
+
+/// Which sync tasks to list.
+#[derive(Debug, Clone, Default)]
+pub struct SyncTaskFilter {
+    /// Of this flow only.
+    pub flow: Option<FlowId>,
+    /// With this status only.
+    pub status: Option<SyncStatus>,
+    /// After this cursor of an earlier page.
+    pub after: Option<String>,
+    /// At most so many (1 to 1,000; 0 means 100).
+    pub limit: usize,
+}
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Listing<T> {
+    /// The page.
+    pub items: Vec<T>,
+    /// Where the next page starts; `None` after the last.
+    pub next: Option<String>,
+}

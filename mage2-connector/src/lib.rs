@@ -1,0 +1,1 @@
+//! mage2-connector

@@ -1,0 +1,1 @@
+//! sapb1-connector
