@@ -1,1 +1,9 @@
-//! sapb1-connector
+//! sapb1
+mod api;
+pub mod fields;
+mod restful;
+pub mod settings;
+
+pub use api::{B1Api, B1Codes, B1Document, B1Info, Capabilities, TextLimits};
+pub use restful::{RestfulClient, RestfulSettings};
+pub use settings::B1Settings;
