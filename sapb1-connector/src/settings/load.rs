@@ -70,6 +70,9 @@ impl B1Settings {
             }
         }
         self.check_tax()?;
+        if self.freight.tax_code.as_ref().is_some_and(|code| !self.tax.iter().any(|rule| rule.code == *code)) {
+            return wrong("freight.tax_code", "is not in the tax table");
+        }
         if self.reference.udf.as_ref().is_some_and(|udf| !is_udf(udf)) {
             return wrong("reference.udf", "must be the name of a user-defined field, as \"U_WebOrder\"");
         }
