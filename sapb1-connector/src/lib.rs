@@ -3,6 +3,8 @@ mod agency;
 mod api;
 pub mod fields;
 mod restful;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod settings;
 
 pub use agency::B1Agency;
