@@ -75,8 +75,10 @@ pub struct TextLimits {
 pub struct B1Document {
     /// `DocEntry`.
     pub doc_entry: String,
-    /// Whether it is cancelled. A closed one (delivered in full) still stands.
+    /// Whether it is cancelled.
     pub cancelled: bool,
+    /// Whether it is closed: cancelled, or delivered in full. A delivered one still stands.
+    pub closed: bool,
 }
 
 /// The names and codes that documents may use.

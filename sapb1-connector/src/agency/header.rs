@@ -21,7 +21,7 @@ fn rejected(operation: &'static str, order: &Order, field: &str, message: impl I
 pub(super) fn reference(settings: &B1Settings, order: &Order) -> Result<Reference> {
     let operation = "make reference";
     let id = &order.fe_order_id;
-    let wrong = |message: String| Err(Error::invalid(operation, message).field("fe_order_id"));
+    let wrong = |message: String| Err(rejected(operation, order, "fe_order_id", message));
     if id.is_empty() {
         return wrong("is missing".into());
     }

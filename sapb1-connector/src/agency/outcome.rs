@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn doc(doc_entry: &str, cancelled: bool) -> B1Document {
-        B1Document { doc_entry: doc_entry.into(), cancelled }
+        B1Document { doc_entry: doc_entry.into(), cancelled, closed: cancelled }
     }
 
     #[test]

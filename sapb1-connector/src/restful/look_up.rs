@@ -141,7 +141,11 @@ fn take(column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Resu
         };
         let (value, doc_entry) = (cell(column)?, cell("DocEntry")?);
         if asked.contains(&value) {
-            let document = B1Document { doc_entry: doc_entry.to_owned(), cancelled: cell("CANCELED")? == "Y" };
+            let document = B1Document {
+                doc_entry: doc_entry.to_owned(),
+                cancelled: cell("CANCELED")? == "Y",
+                closed: cell("DocStatus")? == "C",
+            };
             let held = found.entry(value.to_owned()).or_default();
             if !held.iter().any(|other| other.doc_entry == document.doc_entry) {
                 held.push(document);

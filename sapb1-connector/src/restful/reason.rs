@@ -21,6 +21,15 @@ pub(super) fn insert_failure(operation: &'static str, order: &WireOrder<'_>, not
             Error::refused(operation, "is missing, and SAP B1 RESTful makes no order without it")
                 .field(native_name(key).unwrap_or(key))
         }
+        // The service stumbles over its own error handling when it cannot make the contact person.
+        "AttributeError" if trace.message.contains("'company'") => Error::refused(
+            operation,
+            format!(
+                "SAP B1 refuses to make the contact person and its service does not tell why: is there a customer `{}`?",
+                order.card_code
+            ),
+        )
+        .field("CardCode"),
         // What the service does on a name that the database does not have: it indexes the row that is not there.
         "TypeError" if trace.message.contains("NoneType") => Error::refused(operation, unknown_names(order)),
         _ => match own_words(&trace.message) {

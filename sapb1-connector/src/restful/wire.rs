@@ -21,7 +21,7 @@ pub(super) struct WireOrder<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fe_order_id_udf: Option<Text<'a>>,
     doc_due_date: Text<'a>,
-    card_code: Text<'a>,
+    pub(super) card_code: Text<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     discount_percent: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -163,6 +163,10 @@ impl<'a> WireOrder<'a> {
         ];
         if let Some((name, _)) = needed.into_iter().find(|(_, missing)| *missing) {
             return Err(Error::invalid(OPERATION, "is missing; SAP B1 makes no order without it").field(name));
+        }
+        if !doc.reference.is_ascii() {
+            let message = "holds characters beyond ASCII, which SAP B1 RESTful cannot write";
+            return Err(Error::invalid(OPERATION, message).field(fields::NUM_AT_CARD));
         }
         wire.items = doc.lines.iter().enumerate().map(|(i, line)| wire_line(i, line)).collect::<Result<_>>()?;
         Ok(wire)

@@ -11,6 +11,8 @@ use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions};
 
 use crate::common::*;
 
+type Change = fn(&mut datawald_backoffice::NativeOrder);
+
 #[tokio::test]
 async fn a_token_is_fetched_once_for_all_and_renewed_before_it_expires() {
     let clock = clock();
@@ -130,16 +132,16 @@ async fn fields_that_cannot_be_carried_are_refused_by_name() {
     let agency = agency(&sandbox, settings(""));
     let good = document(&agency, "good").await;
     let mut bad = Vec::new();
-    let cases: [(&str, &dyn Fn(&mut datawald_backoffice::NativeOrder)); 7] = [
-        ("U_Channel", &|doc| doc.set("U_Channel", "web")),
-        ("Comments", &|doc| doc.set("Comments", "hello")),
-        ("TransportationCode", &|doc| doc.set("TransportationCode", 3)),
-        ("DocumentLines[0].WarehouseCode", &|doc| doc.lines[0].set("WarehouseCode", "01")),
-        ("AddressExtension.ShipToBlock", &|doc| {
+    let cases: [(&str, Change); 7] = [
+        ("U_Channel", |doc| doc.set("U_Channel", "web")),
+        ("Comments", |doc| doc.set("Comments", "hello")),
+        ("TransportationCode", |doc| doc.set("TransportationCode", 3)),
+        ("DocumentLines[0].WarehouseCode", |doc| doc.lines[0].set("WarehouseCode", "01")),
+        ("AddressExtension.ShipToBlock", |doc| {
             doc.header["AddressExtension"]["ShipToBlock"] = "B".into();
         }),
-        ("ContactPerson.Fax", &|doc| doc.header["ContactPerson"]["Fax"] = "1".into()),
-        ("DocumentAdditionalExpenses", &|doc| {
+        ("ContactPerson.Fax", |doc| doc.header["ContactPerson"]["Fax"] = "1".into()),
+        ("DocumentAdditionalExpenses", |doc| {
             let list = doc.header["DocumentAdditionalExpenses"].as_array_mut().unwrap();
             list.push(list[0].clone());
         }),

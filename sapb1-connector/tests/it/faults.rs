@@ -6,7 +6,7 @@ use datawald_backoffice::{Backoffice, NativeOrder};
 use datawald_core::{Disposition, ErrorKind};
 use jiff::SignedDuration;
 use sapb1_connector::B1Agency;
-use sapb1_connector::sandbox::restful::{Faults, Sandbox};
+use sapb1_connector::sandbox::restful::{Faults, Sandbox, SandboxOptions};
 
 use crate::common::*;
 
@@ -210,4 +210,17 @@ async fn faults_are_set_and_read_over_the_control_route() {
     assert_eq!(counters["requests"].as_u64(), Some(0));
     let (status, documents) = raw.call("GET", "control/documents", None).await;
     assert_eq!((status, documents), (200, serde_json::json!([])));
+}
+
+#[tokio::test]
+async fn a_customer_that_sap_b1_does_not_have() {
+    let customers = Some(["C20000".to_owned()].into());
+    let sandbox = Sandbox::start(SandboxOptions { customers, ..SandboxOptions::default() }).await.unwrap();
+    let agency = agency(&sandbox, settings(""));
+    let mut doc = document(&agency, "1").await;
+    agency.insert_orders(&cx(), std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap();
+    doc.set("CardCode", "C99999");
+    let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
+    assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some("CardCode")));
+    assert!(error.message().contains("`C99999`"), "{error}");
 }
