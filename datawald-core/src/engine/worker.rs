@@ -262,8 +262,8 @@ impl Crew {
                 outcome: outcome(&shared.settings, now, claimed, result),
             })
             .collect();
-        let permanent = results.iter().filter_map(|result| result.as_ref().err());
-        let permanent = permanent.filter(|error| error.disposition() == Disposition::Permanent).next().cloned();
+        let mut errors = results.iter().filter_map(|result| result.as_ref().err());
+        let permanent = errors.find(|error| error.disposition() == Disposition::Permanent).cloned();
         cx.reached(Checkpoint::BeforeSettle);
         let mut attempt = 0;
         let settled = loop {
