@@ -1,5 +1,9 @@
 //! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
 
+#[cfg(any(feature = "sqlite", feature = "testing"))]
+mod paging;
+#[cfg(feature = "sqlite")]
+mod transition;
 mod types;
 
 use async_trait::async_trait;
@@ -16,7 +20,7 @@ use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask,
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// How many earlier versions of an entity a store keeps.
 pub const HISTORY_LIMIT: u32 = 20;
