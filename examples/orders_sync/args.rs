@@ -113,6 +113,7 @@ impl Args {
             batch: self.batch,
             concurrency: self.concurrency,
             lease_ms: self.lease_ms,
+            pull_lease_ms: self.lease_ms,
             settle_delay_ms: self.settle_delay_ms,
             close_wait_ms: self.close_wait_ms,
             ..EngineSettings::default()

@@ -3,6 +3,8 @@
 //! Each test overrides one step so that it refuses with a text of its own, puts that agent at three depths of a chain, runs
 //! the flow and finds the text where the flow shows what that step refused.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

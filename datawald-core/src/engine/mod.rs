@@ -11,6 +11,7 @@ mod settings;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use pull::Pulled;
@@ -79,6 +80,9 @@ pub struct EngineBuilder {
     settings: EngineSettings,
     flows: Vec<Flow>,
 }
+
+/// How often a pull that waits for its turn asks.
+const TURN: Duration = Duration::from_millis(200);
 
 /// What one whole run of a flow came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,13 +171,15 @@ impl Engine {
 
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
     ///
+    /// If another process is pulling the flow, or died doing so, the pull waits for its turn.
+    ///
     /// # Errors
     /// What ends a pull or stops a flow (configuration, credentials). What is wrong with single entities is in their
     /// outcomes.
     pub async fn run_once(&self, flow: &FlowId) -> Result<RunReport> {
         let workers = self.start_workers(flow)?;
         let run = async {
-            let pulled = self.pull(flow).await?;
+            let pulled = self.pull_in_turn(flow).await?;
             let (sync_task, counts) = self.close_or_halt(&pulled.sync_task, &workers).await?;
             Ok(RunReport { pulled, sync_task, counts })
         };
@@ -183,6 +189,16 @@ impl Engine {
         match (report, stopped) {
             (_, Err(halted)) => Err(halted),
             (report, Ok(())) => report,
+        }
+    }
+
+    async fn pull_in_turn(&self, flow: &FlowId) -> Result<Pulled> {
+        loop {
+            if let Some(pulled) = self.try_pull(flow).await? {
+                return Ok(pulled);
+            }
+            tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
+            tokio::time::sleep(self.shared.settings.pull_lease().min(TURN)).await;
         }
     }
 

@@ -40,6 +40,18 @@ impl Engine {
     /// Of kind `Busy` if another process is pulling the same flow. Otherwise what the source or the store answered; what
     /// was staged until then stays, and the next pull goes on from there.
     pub async fn pull(&self, flow: &FlowId) -> Result<Pulled> {
+        self.try_pull(flow).await?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Busy,
+                Disposition::Retryable { after: Some(self.shared.settings.pull_lease()) },
+                "pull",
+                format!("another process is pulling {flow}; its right to ends by itself if it has died"),
+            )
+        })
+    }
+
+    /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
+    pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
         let source = self
             .flow(flow)?
             .source
@@ -50,14 +62,7 @@ impl Engine {
         cx.reached(Checkpoint::BeforePullLease);
         let now = cx.now();
         let until = later(now, shared.settings.pull_lease());
-        let lease = shared.store.acquire_pull(flow, &shared.owner, now, until).await?.ok_or_else(|| {
-            Error::new(
-                ErrorKind::Busy,
-                Disposition::Retryable { after: Some(shared.settings.pull_lease()) },
-                "pull",
-                format!("another process is pulling {flow}; its right ends by itself if it has died"),
-            )
-        })?;
+        let Some(lease) = shared.store.acquire_pull(flow, &shared.owner, now, until).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
 
         let cut_before = shared.store.cut(flow).await?;
@@ -80,7 +85,7 @@ impl Engine {
         if let Err(error) = shared.store.release_pull(&lease).await {
             tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
         }
-        result.map(|()| pulled)
+        result.map(|()| Some(pulled))
     }
 
     async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &PullLease, pulled: &mut Pulled) -> Result<()> {

@@ -134,7 +134,8 @@ impl Crew {
                     }
                 },
                 Ok(None) => self.sweep().await,
-                Err(error) => Err(error),
+                // A queue that is out of reach delays, but the store still knows what is due.
+                Err(error) => self.sweep().await.and(Err(error)),
             };
             match done {
                 Ok(()) => failures = 0,
@@ -160,7 +161,8 @@ impl Crew {
             .clamp(Duration::from_millis(5), self.engine.shared.settings.sweep())
     }
 
-    /// Finds what is due and was not dispatched, or whose messages were lost, and dispatches it. One worker at a time.
+    /// Finds what is due and was not dispatched, or whose messages were lost. It takes up a batch of it and dispatches the
+    /// rest, so that something is done even if the queue loses everything. One worker at a time.
     async fn sweep(&self) -> Result<()> {
         let shared = &self.engine.shared;
         let now = shared.clock.now();
@@ -171,10 +173,11 @@ impl Crew {
             }
             *next = later(now, shared.settings.sweep());
         }
-        let due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
+        let mut due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
-            self.engine.dispatch(&self.flow, due, None).await;
-            return Ok(());
+            let rest = due.split_off(due.len().min(shared.settings.batch));
+            self.engine.dispatch(&self.flow, rest, None).await;
+            return self.process(&due).await;
         }
         // Nothing is due now: wake when the first is, if that is before the next sweep.
         if let Some(at) = shared.store.next_due(&self.flow).await? {
