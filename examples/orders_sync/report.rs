@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::sides::Sides;
 
-/// Rows that the table shows before it keeps to the failures.
+/// Up to so many orders are all shown; of more, the first failures only.
 const SHOWN: u64 = 60;
 
 /// One order in the report.
@@ -97,7 +97,7 @@ pub async fn write(
     store: &dyn StagingStore,
     flows: &[FlowId],
     sides: &Sides,
-    figures: &RunFigures,
+    figures: &mut RunFigures,
     file: Option<&Path>,
     out: &mut impl Write,
 ) -> Result<()> {
@@ -109,14 +109,7 @@ pub async fn write(
     if let Some(json) = &mut json {
         json.write_all(b"{\"orders\":[").map_err(io)?;
     }
-    let mut table = TextTable::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["shop", "order", "status", "", "SAP B1", "charged", "document", "note"]);
-    for column in [5, 6] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
+    let (mut all, mut failures) = (table(), table());
     let mut sums = Sums::default();
     for flow in flows {
         let mut filter = EntityFilter { flow: Some(flow.clone()), limit: 500, ..EntityFilter::default() };
@@ -131,8 +124,11 @@ pub async fn write(
                     serde_json::to_writer(&mut *json, &line).map_err(|error| io(error.into()))?;
                 }
                 sums.add(&line);
-                if figures.orders <= SHOWN || (line.tx_status == TxStatus::Failed && sums.failed() <= SHOWN) {
-                    table.add_row(row(&line));
+                if sums.orders <= SHOWN {
+                    all.add_row(row(&line));
+                }
+                if line.tx_status == TxStatus::Failed && sums.failed() <= SHOWN {
+                    failures.add_row(row(&line));
                 }
             }
             match listing.next {
@@ -141,16 +137,30 @@ pub async fn write(
             }
         }
     }
+    figures.orders = sums.orders;
     if let Some(mut json) = json {
         json.write_all(b"],\"run\":").map_err(io)?;
         serde_json::to_writer_pretty(&mut json, figures).map_err(|error| io(error.into()))?;
         json.write_all(b"}\n").map_err(io)?;
         json.flush().map_err(io)?;
     }
-    if !table.is_empty() {
-        writeln!(out, "{table}").map_err(io)?;
+    let shown = if sums.orders <= SHOWN { all } else { failures };
+    if !shown.is_empty() {
+        writeln!(out, "{shown}").map_err(io)?;
     }
     sums.print(figures, sides.b1_sandbox(), out).map_err(io)
+}
+
+fn table() -> TextTable {
+    let mut table = TextTable::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["shop", "order", "status", "", "SAP B1", "charged", "document", "note"]);
+    for column in [5, 6] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
 }
 
 fn line(entity: &Entity, sides: &Sides) -> OrderLine {

@@ -5,14 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use datawald_core::{Error, Result};
+use serde_json::Value;
 
 /// The order files of one shop: names and JSON texts.
 pub type Files = Vec<(String, String)>;
 
 /// Reads the order files (`*.json`) of a folder and sorts them into shops.
 ///
-/// A shop gives a number to one order only. Where two files bear the same number, they come from different shops, or are the
-/// same order at two times; so that every file is synced for itself, each further one goes to a further shop.
+/// A shop gives a number and an id to one order only. Where two files bear the same one, they come from different shops, or
+/// are the same order at two times; so that every file is synced for itself, each further one goes to a further shop.
 pub fn read(folder: &Path) -> Result<Vec<Files>> {
     let operation = "read order files";
     let name = folder.display().to_string();
@@ -29,22 +30,27 @@ pub fn read(folder: &Path) -> Result<Vec<Files>> {
         let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let text = fs::read_to_string(&path)
             .map_err(|error| Error::config(operation, format!("{file} is not readable as UTF-8 text")).caused_by(error))?;
-        let number = number(&text);
-        let place = shops.iter().position(|(taken, _)| !taken.contains(&number)).unwrap_or_else(|| {
+        let ids = ids(&text);
+        let place = shops.iter().position(|(taken, _)| taken.is_disjoint(&ids)).unwrap_or_else(|| {
             shops.push(Default::default());
             shops.len() - 1
         });
         if let Some((taken, files)) = shops.get_mut(place) {
-            taken.insert(number);
+            taken.extend(ids);
             files.push((file, text));
         }
     }
     Ok(shops.into_iter().map(|(_, files)| files).collect())
 }
 
-/// The order's number, or the text itself for a file without one: that clashes with nothing.
-pub fn number(text: &str) -> String {
-    let order: Option<serde_json::Value> = serde_json::from_str(text).ok();
-    let number = order.as_ref().and_then(|order| order.get("increment_id")?.as_str());
-    number.unwrap_or(text).to_owned()
+/// What a shop gives to one order only: its number, and its id in the database.
+fn ids(text: &str) -> HashSet<String> {
+    let order: Value = serde_json::from_str(text).unwrap_or_default();
+    ["increment_id", "entity_id"].iter().filter_map(|name| Some(format!("{name} {}", order.get(name)?))).collect()
+}
+
+/// The order's number.
+pub fn number(text: &str) -> Option<String> {
+    let order: Value = serde_json::from_str(text).ok()?;
+    Some(order.get("increment_id")?.as_str()?.to_owned())
 }

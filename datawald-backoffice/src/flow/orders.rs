@@ -49,8 +49,16 @@ impl Target for OrdersTarget {
         let (mut inserts, mut updates, mut cancels) = (Vec::new(), Vec::new(), Vec::new());
         for (job, found) in jobs {
             match (&job.claimed.intent, found) {
-                (Intent::Ignore(reason) | Intent::Reject(reason), _) => {
+                // Newer content is not to be written: all that is left is to find out what became of an earlier write.
+                (Intent::Ignore(reason), Found::Missing) => {
                     results.set(job.at, Ok(Done::Ignored { note: reason.clone() }));
+                }
+                (Intent::Reject(reason), Found::Missing) => {
+                    results.set(job.at, Err(Error::invalid("apply order", reason.clone())));
+                }
+                (Intent::Ignore(reason) | Intent::Reject(reason), Found::Open { target_id }) => {
+                    let note = format!("is in the backoffice; what changed since is not written: {reason}");
+                    results.set(job.at, Ok(Done::Applied { target_id, note }));
                 }
                 (_, Found::Several { target_ids }) => results.set(job.at, Err(several(&target_ids))),
                 (Intent::Apply, Found::Missing) => inserts.push(job),
@@ -67,6 +75,7 @@ impl Target for OrdersTarget {
                     let note = "was cancelled in the backoffice already".to_owned();
                     results.set(job.at, Ok(Done::Cancelled { target_id: Some(target_id), note }));
                 }
+                (_, Found::Cancelled { target_id }) => results.set(job.at, Err(cancelled_there(&target_id))),
             }
         }
         self.update(cx, updates, &mut results).await;
@@ -83,6 +92,12 @@ impl OrdersTarget {
         for (at, claimed) in batch.iter().enumerate() {
             let order: Order = match serde_json::from_str(&claimed.doc) {
                 Ok(order) => order,
+                // What could not be mapped has its key, which is enough to look it up by.
+                Err(_) if claimed.doc.is_empty() => Order {
+                    frontend: claimed.key.frontend.clone(),
+                    fe_order_id: claimed.key.id.clone(),
+                    ..Order::default()
+                },
                 Err(error) => {
                     let message = format!("the staged document is not a canonical order (line {})", error.line());
                     results.set(at, Err(Error::mapping("read staged order", message)));
