@@ -1,0 +1,198 @@
+//! The rules of a document's header.
+
+use datawald_backoffice::{Freight, NativeAddress, NativeLine, NativeOrder, OrderTerms, Reference};
+use datawald_core::model::{Money, Order, round_cents};
+use datawald_core::{Error, Result};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde_json::{Map, Value, json};
+
+use super::lines::{amount, number};
+use crate::settings::DiscountMode;
+use crate::{B1Settings, Capabilities, fields};
+
+fn rejected(operation: &'static str, order: &Order, field: &str, message: impl Into<String>) -> Error {
+    Error::invalid(operation, message).entity(format!("order {}", order.fe_order_id)).field(field)
+}
+
+/// Where the shop's number goes.
+pub(super) fn reference(settings: &B1Settings, order: &Order) -> Result<Reference> {
+    let operation = "make reference";
+    let id = &order.fe_order_id;
+    let wrong = |message: String| Err(Error::invalid(operation, message).field("fe_order_id"));
+    if id.is_empty() {
+        return wrong("is missing".into());
+    }
+    if id.trim() != id || id.chars().any(char::is_control) {
+        return wrong("has blanks at its ends or control characters, by which SAP B1 cannot find it again".into());
+    }
+    let prefix = settings.reference.prefix.get(&order.frontend).map(String::as_str).unwrap_or_default();
+    let value = format!("{prefix}{id}");
+    let length = value.chars().count();
+    if length > fields::NUM_AT_CARD_LIMIT {
+        return wrong(format!(
+            "has {length} characters with its prefix; SAP B1 holds at most {}",
+            fields::NUM_AT_CARD_LIMIT
+        ));
+    }
+    Ok(Reference { field: settings.reference.udf.clone(), value })
+}
+
+/// The customer's code, by email, then by group, then the default.
+pub(super) fn customer_code(settings: &B1Settings, order: &Order) -> Result<String> {
+    let rule = &settings.customer;
+    let email = order.addresses.billto.email.trim().to_lowercase();
+    let by_email = rule.by_email.iter().find(|(key, _)| !email.is_empty() && key.trim().to_lowercase() == email);
+    let code = by_email
+        .map(|(_, code)| code)
+        .or_else(|| rule.by_group.get(&order.fe_customer_group))
+        .or(rule.default.as_ref())
+        .cloned();
+    code.ok_or_else(|| {
+        let message = format!(
+            "no SAP B1 customer code is configured: add the customer's email to `customer.by_email`, the group `{}` to \
+             `customer.by_group`, or a `customer.default`",
+            order.fe_customer_group
+        );
+        rejected("find customer", order, "fe_customer_id", message)
+    })
+}
+
+/// Today (UTC) and the configured days.
+pub(super) fn due_date(settings: &B1Settings, now: Timestamp) -> Result<Date> {
+    TimeZone::UTC
+        .to_datetime(now)
+        .date()
+        .checked_add(i64::from(settings.due_days).days())
+        .map_err(|_| Error::config("compute due date", "lies beyond the calendar").field("due_days"))
+}
+
+/// The document discount in percent, to six decimals as SAP B1 holds it.
+pub(super) fn discount_percent(settings: &B1Settings, order: &Order) -> Result<Decimal> {
+    let operation = "compute discount";
+    let discount = order.discount_amt.abs();
+    if settings.discount == DiscountMode::Lines || discount.is_zero() {
+        return Ok(Decimal::ZERO);
+    }
+    let percent = discount.checked_div(order.sub_total).and_then(|share| share.checked_mul(Decimal::ONE_HUNDRED));
+    match percent {
+        Some(percent) if percent >= Decimal::ZERO && percent <= Decimal::ONE_HUNDRED => {
+            Ok(percent.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero))
+        }
+        _ => {
+            let message = format!(
+                "the discount of {} is more than the subtotal of {}; SAP B1 has no document discount above 100 %",
+                amount(discount),
+                amount(order.sub_total)
+            );
+            Err(rejected(operation, order, "discount_amt", message))
+        }
+    }
+}
+
+/// Writes the header.
+pub(super) fn map_order(
+    settings: &B1Settings,
+    capabilities: &Capabilities,
+    order: &Order,
+    terms: &OrderTerms,
+) -> Result<NativeOrder> {
+    check_currency(settings, capabilities, order)?;
+    let mut doc = NativeOrder { reference: terms.reference.value.clone(), ..NativeOrder::default() };
+    doc.set(fields::CARD_CODE, terms.customer_code.as_str());
+    doc.set(fields::DOC_DUE_DATE, terms.due_date.to_string());
+    let field = terms.reference.field.as_deref().unwrap_or(fields::NUM_AT_CARD);
+    doc.set(field, terms.reference.value.as_str());
+    doc.set(fields::DOC_CURRENCY, order.currency.as_str());
+    if !terms.discount_percent.is_zero() {
+        doc.set(fields::DISCOUNT_PERCENT, number(terms.discount_percent));
+    }
+    if let Some(transport) = &terms.transport {
+        doc.set(fields::TRANSPORTATION_CODE, transport.as_str());
+    }
+    if let Some(payment) = &terms.payment {
+        doc.set(fields::PAYMENT_METHOD, payment.as_str());
+    }
+    match &terms.freight {
+        Freight::None => {}
+        Freight::Expense { name, amount: freight, tax } => {
+            let expense = json!({
+                fields::EXPENSE_CODE: name,
+                fields::LINE_TOTAL: amount(*freight),
+                fields::TAX_CODE: tax.code,
+            });
+            doc.set(fields::EXPENSES, Value::Array(vec![expense]));
+        }
+        Freight::Item { item_code, amount: freight, tax } => {
+            doc.lines.push(freight_line(item_code, *freight, &tax.code));
+        }
+    }
+    let mut extension = Map::new();
+    for (side, address) in [("BillTo", &terms.billto), ("ShipTo", &terms.shipto)] {
+        let values =
+            [&address.street, &address.city, &address.county, &address.state, &address.zipcode, &address.country];
+        for (part, value) in fields::ADDRESS_PARTS.iter().zip(values) {
+            extension.insert(format!("{side}{part}"), value.as_str().into());
+        }
+    }
+    doc.set(fields::ADDRESS_EXTENSION, extension);
+    doc.set(fields::CONTACT_PERSON, person(&terms.billto));
+    doc.set(fields::SHIP_TO_PERSON, person(&terms.shipto));
+    doc.note = cut_note(capabilities, terms);
+    Ok(doc)
+}
+
+fn check_currency(settings: &B1Settings, capabilities: &Capabilities, order: &Order) -> Result<()> {
+    if order.currency.is_empty() {
+        return Err(rejected("map order", order, "currency", "is missing"));
+    }
+    if capabilities.foreign_currency || order.currency == settings.company_currency {
+        return Ok(());
+    }
+    let message = format!(
+        "is {}, and {} makes documents in the company's main currency {} only: enter the order by hand, convert it in \
+         an agent, or connect through the Service Layer",
+        order.currency, capabilities.name, settings.company_currency
+    );
+    Err(rejected("map order", order, "currency", message))
+}
+
+fn freight_line(item_code: &str, freight: Money, tax_code: &str) -> NativeLine {
+    let mut line = NativeLine::default();
+    line.set(fields::ITEM_CODE, item_code);
+    line.set(fields::QUANTITY, "1");
+    line.set(fields::UNIT_PRICE, number(freight));
+    line.set(fields::TAX_CODE, tax_code);
+    line.set(fields::LINE_TOTAL, amount(round_cents(freight)));
+    line
+}
+
+fn person(address: &NativeAddress) -> Value {
+    json!({
+        "FirstName": address.firstname,
+        "LastName": address.lastname,
+        "E_Mail": address.email,
+        "Phone1": address.telephone,
+        "Company": address.company,
+    })
+}
+
+/// Which texts the way in cuts; their names, not their content.
+fn cut_note(capabilities: &Capabilities, terms: &OrderTerms) -> String {
+    let Some(limits) = capabilities.text_limits else { return String::new() };
+    let name = format!("{} {}", terms.billto.firstname, terms.billto.lastname);
+    let texts = [
+        ("the bill-to telephone", &terms.billto.telephone, limits.telephone),
+        ("the bill-to street", &terms.billto.street, limits.street),
+        ("the ship-to street", &terms.shipto.street, limits.street),
+        ("the bill-to name", &name, limits.name),
+    ];
+    let cut: Vec<String> = texts
+        .into_iter()
+        .filter(|(_, text, limit)| text.chars().count() > *limit)
+        .map(|(what, _, limit)| format!("{what} (over {limit} characters)"))
+        .collect();
+    if cut.is_empty() { String::new() } else { format!("{} cuts {}", capabilities.name, cut.join(" and ")) }
+}

@@ -1,0 +1,62 @@
+//! What look-ups and writes came to.
+
+use datawald_backoffice::Found;
+
+use crate::B1Document;
+
+/// What the documents under one reference mean.
+pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
+    documents.sort_by(|a, b| (a.doc_entry.len(), &a.doc_entry).cmp(&(b.doc_entry.len(), &b.doc_entry)));
+    let (cancelled, mut standing): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| document.cancelled);
+    match (standing.pop(), standing.is_empty()) {
+        (Some(only), true) => Found::Open { target_id: only.doc_entry },
+        (Some(last), false) => {
+            let mut target_ids: Vec<String> = standing.into_iter().map(|document| document.doc_entry).collect();
+            target_ids.push(last.doc_entry);
+            Found::Several { target_ids }
+        }
+        (None, _) => match cancelled.into_iter().next_back() {
+            Some(newest) => Found::Cancelled { target_id: newest.doc_entry },
+            None => Found::Missing,
+        },
+    }
+}
+
+/// The remark for an order that is there already.
+pub(super) fn already_there(key: &str) -> String {
+    format!("already in SAP B1 (DocEntry {key}); changes in the shop are not carried over to it")
+}
+
+/// The remark for a cancelled order.
+pub(super) fn cancelled(expected: &str, key: &str) -> String {
+    if expected == key || expected.is_empty() {
+        format!("cancelled in SAP B1 (DocEntry {key})")
+    } else {
+        format!("cancelled in SAP B1 (DocEntry {key}, where {expected} was expected: look at both)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn doc(doc_entry: &str, cancelled: bool) -> B1Document {
+        B1Document { doc_entry: doc_entry.into(), cancelled }
+    }
+
+    #[test]
+    fn documents_by_how_many_stand() {
+        assert_eq!(found(vec![]), Found::Missing);
+        assert_eq!(found(vec![doc("9", false)]), Found::Open { target_id: "9".into() });
+        assert_eq!(found(vec![doc("9", true), doc("10", false)]), Found::Open { target_id: "10".into() });
+        assert_eq!(found(vec![doc("10", true), doc("9", true)]), Found::Cancelled { target_id: "10".into() });
+        let several = found(vec![doc("10", false), doc("9", false), doc("8", true)]);
+        assert_eq!(several, Found::Several { target_ids: vec!["9".into(), "10".into()] });
+    }
+
+    #[test]
+    fn a_cancelled_document_of_another_key_is_told() {
+        assert_eq!(cancelled("540", "540"), "cancelled in SAP B1 (DocEntry 540)");
+        assert!(cancelled("541", "540").contains("where 541 was expected"));
+    }
+}

@@ -1,0 +1,152 @@
+//! The steps; each rule stands in a plain function beside this file.
+
+use async_trait::async_trait;
+use datawald_backoffice::{
+    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
+    Reference,
+};
+use datawald_core::model::{Order, OrderItem};
+use datawald_core::{Cx, Result};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+use super::{B1Agency, address, header, lines, outcome, reconcile, tax};
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Backoffice for B1Agency {
+    /// The end of the chain.
+    fn base(&self) -> &dyn Backoffice {
+        &self.end
+    }
+
+    /// The frontend's prefix and the shop's number, in the configured user-defined field or in `NumAtCard`.
+    ///
+    /// # Errors
+    /// Rejected for a number that is empty, too long for the field, or holds blanks at its ends or control characters.
+    async fn order_reference(&self, _: &Cx, order: &Order) -> Result<Reference> {
+        header::reference(&self.settings, order)
+    }
+
+    /// No document: missing. One that stands, open or closed: open. None but cancelled ones: cancelled, by the newest.
+    /// More than one that stands: several, and somebody must decide.
+    async fn look_up_orders(&self, cx: &Cx, references: &[Reference]) -> Result<Vec<Found>> {
+        let found = self.api.look_up(cx, references).await?;
+        Ok(found.into_iter().map(outcome::found).collect())
+    }
+
+    /// By the bill-to email, else by customer group, else the default.
+    ///
+    /// # Errors
+    /// Rejected per order if none of them has a code.
+    async fn customer_codes(&self, _: &Cx, orders: &[&Order]) -> Result<Vec<Result<String>>> {
+        Ok(orders.iter().map(|order| header::customer_code(&self.settings, order)).collect())
+    }
+
+    /// Today (UTC) and the configured days.
+    async fn due_date(&self, cx: &Cx, _: &Order) -> Result<Date> {
+        header::due_date(&self.settings, cx.now())
+    }
+
+    /// An expense or a line, as configured; its tax by the tax table.
+    ///
+    /// # Errors
+    /// Rejected if freight was charged and neither is configured, or if no code gives its tax.
+    async fn freight(&self, _: &Cx, order: &Order) -> Result<Freight> {
+        tax::freight(&self.settings, order)
+    }
+
+    /// |discount| / subtotal × 100, to six decimals as SAP B1 holds it; nothing if discounts go off the lines.
+    ///
+    /// # Errors
+    /// Rejected for a discount that is larger than what it is taken off.
+    async fn discount_percent(&self, _: &Cx, order: &Order) -> Result<Decimal> {
+        header::discount_percent(&self.settings, order)
+    }
+
+    /// From the map: the exact shipping method, then the longest key that is part of it, then the default.
+    async fn transport(&self, _: &Cx, order: &Order) -> Result<Option<String>> {
+        Ok(self.settings.transport.get(&order.shipment_method).map(str::to_owned))
+    }
+
+    /// From the map, likewise, by payment method.
+    async fn payment(&self, _: &Cx, order: &Order) -> Result<Option<String>> {
+        Ok(self.settings.payment.get(&order.payment_method).map(str::to_owned))
+    }
+
+    /// The region is the state in the configured countries and the county elsewhere.
+    ///
+    /// # Errors
+    /// Rejected for control characters, which SAP B1's interfaces do not take.
+    async fn address(&self, _: &Cx, order: &Order, role: AddressRole) -> Result<NativeAddress> {
+        address::address(&self.settings, order, role)
+    }
+
+    /// The header in SAP's field names (see [`crate::fields`]); freight that is a line comes as the first line. Texts
+    /// that the way in cuts are told in the note.
+    ///
+    /// # Errors
+    /// Rejected for an order in another currency than the company's, if the way in makes none such.
+    async fn map_order(&self, _: &Cx, order: &Order, terms: &OrderTerms) -> Result<Mapped> {
+        header::map_order(&self.settings, &self.api.capabilities(), order, terms).map(Mapped::Ready)
+    }
+
+    /// Nothing; for agents.
+    async fn extend_order(&self, _: &Cx, _: &Order, _: &mut NativeOrder) -> Result<()> {
+        Ok(())
+    }
+
+    /// The code whose rate gives the line's tax within rounding and whose area holds the configured address; else, for
+    /// a line without tax, the exempt code.
+    ///
+    /// # Errors
+    /// Rejected, naming line, tax and area, and what to add to the tax table.
+    async fn line_tax(&self, _: &Cx, order: &Order, item: &OrderItem) -> Result<LineTax> {
+        tax::line_tax(&self.settings, order, item)
+    }
+
+    /// Item code = SKU, quantity, unit price, tax code, line total (which decides over the price).
+    ///
+    /// # Errors
+    /// Rejected for a SKU that is empty, longer than 50 characters or holds control characters, and for a quantity that
+    /// is not above zero.
+    async fn map_line(&self, _: &Cx, order: &Order, item: &OrderItem, tax: &LineTax) -> Result<NativeLine> {
+        lines::map_line(&self.settings, order, item, tax)
+    }
+
+    /// Nothing; for agents.
+    async fn extend_line(&self, _: &Cx, _: &Order, _: &OrderItem, _: &mut NativeLine) -> Result<()> {
+        Ok(())
+    }
+
+    /// Computes in decimals what SAP B1 will make of the document as it now stands, and compares it with what the
+    /// customer was charged.
+    ///
+    /// The sum of the lines, each to the cent; less the document discount, to the cent; tax on the discounted lines by
+    /// the rates that SAP B1 itself has for the codes, rounded per code or per line as configured; freight, and its tax.
+    ///
+    /// # Errors
+    /// Rejected, with both totals and the likely cause, unless the settings put up with the difference. Rejected for
+    /// names and codes that SAP B1 does not have. Retryable if SAP B1 cannot be asked for its codes.
+    async fn reconcile_order(&self, cx: &Cx, order: &Order, doc: &mut NativeOrder) -> Result<()> {
+        let codes = self.api.codes(cx).await?;
+        reconcile::reconcile(&self.settings, &self.api.capabilities(), &codes, order, doc)
+    }
+
+    /// As many in one call as configured, an outcome each.
+    async fn insert_orders(&self, cx: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>> {
+        self.api.insert(cx, docs).await
+    }
+
+    /// Nothing is changed in a document that is there already; the remark says so.
+    async fn update_orders(&self, _: &Cx, orders: &[(&Order, &str)]) -> Result<Vec<Result<String>>> {
+        Ok(orders.iter().map(|(_, key)| Ok(outcome::already_there(key))).collect())
+    }
+
+    /// Cancels by number. What SAP B1 refuses is rejected; an answer that does not come leaves it uncertain.
+    async fn cancel_orders(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
+        let references: Vec<&Reference> = orders.iter().map(|(reference, _)| *reference).collect();
+        let results = self.api.cancel(cx, &references).await?;
+        Ok(orders.iter().zip(results).map(|((_, key), result)| Ok(outcome::cancelled(key, &result?))).collect())
+    }
+}

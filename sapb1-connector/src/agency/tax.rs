@@ -1,0 +1,143 @@
+//! Which tax code gives the tax that the customer was charged.
+
+use datawald_backoffice::{Freight, LineTax};
+use datawald_core::model::{Money, Order, OrderItem, round_cents};
+use datawald_core::{Error, Result};
+use rust_decimal::Decimal;
+
+use super::lines::{amount, number, path};
+use crate::B1Settings;
+use crate::settings::{TaxAddress, TaxArea, TaxRule};
+
+/// One cent.
+pub(super) const CENT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
+/// Half a cent: what rounding one piece's tax may add or take.
+const HALF_CENT: Decimal = Decimal::from_parts(5, 0, 0, false, 3);
+
+/// What a tax was charged on.
+struct Taxed<'a> {
+    /// The amounts that the shop may have computed the tax on; the likeliest first.
+    bases: &'a [Money],
+    /// How many pieces the tax may have been rounded on.
+    pieces: Decimal,
+    /// The tax.
+    tax: Money,
+    /// The rate, where the shop tells it.
+    percent: Option<Decimal>,
+}
+
+/// The tax of a line.
+///
+/// The shop computed it on the line less the line's own discount; SAP B1 will on the line less its share of the document
+/// discount. Where the two differ either may tell the rate, as may the undiscounted line (shops can tax before
+/// discount); whether the document then comes to the right total is for reconciliation to say.
+pub(super) fn line_tax(settings: &B1Settings, order: &Order, item: &OrderItem) -> Result<LineTax> {
+    let total = item.sub_total;
+    let share = if order.sub_total.is_zero() {
+        Decimal::ZERO
+    } else {
+        total * order.discount_amt.abs().checked_div(order.sub_total).unwrap_or_default()
+    };
+    let bases = [total - item.discount_amt.abs(), total - share, total];
+    let taxed = Taxed { bases: &bases, pieces: item.qty, tax: item.tax_amt, percent: item.tax_percent };
+    choose(settings, order, &taxed, || format!("{}.tax_amt", path(order, item)))
+}
+
+/// Freight and its tax.
+pub(super) fn freight(settings: &B1Settings, order: &Order) -> Result<Freight> {
+    let operation = "map freight";
+    let (amt, tax_amt) = (order.shipping_amt, order.shipping_tax_amt);
+    if amt.is_zero() && tax_amt.is_zero() {
+        return Ok(Freight::None);
+    }
+    let rule = &settings.freight;
+    let by_table = || {
+        let taxed = Taxed { bases: &[amt], pieces: Decimal::ONE, tax: tax_amt, percent: None };
+        choose(settings, order, &taxed, || "shipping_tax_amt".to_owned())
+    };
+    let tax = match &rule.tax_code {
+        Some(code) if !tax_amt.is_zero() => {
+            let rate = settings.tax.iter().find(|rule| rule.code == *code).map(|rule| rule.rate);
+            LineTax { code: code.clone(), rate: rate.unwrap_or_default() }
+        }
+        _ => by_table()?,
+    };
+    match (&rule.expense_name, &rule.item_code) {
+        (Some(name), _) => Ok(Freight::Expense { name: name.clone(), amount: amt, tax }),
+        (None, Some(item_code)) => Ok(Freight::Item { item_code: item_code.clone(), amount: amt, tax }),
+        (None, None) => {
+            let message = format!(
+                "is {}, and the settings do not say how SAP B1 charges freight: add `freight.expense_name` or \
+                 `freight.item_code`",
+                amount(amt)
+            );
+            Err(Error::invalid(operation, message).entity(format!("order {}", order.fe_order_id)).field("shipping_amt"))
+        }
+    }
+}
+
+fn choose(settings: &B1Settings, order: &Order, taxed: &Taxed<'_>, field: impl Fn() -> String) -> Result<LineTax> {
+    let address = match settings.tax_address {
+        TaxAddress::ShipTo => &order.addresses.shipto,
+        TaxAddress::BillTo => &order.addresses.billto,
+    };
+    let area = TaxArea { country: &address.country, region: &address.region, postcode: &address.postcode };
+    if let Some(rule) = fitting(&settings.tax, area, taxed) {
+        return Ok(LineTax { code: rule.code.clone(), rate: rule.rate });
+    }
+    let wrong = |message: String| {
+        Error::invalid("find tax code", message).entity(format!("order {}", order.fe_order_id)).field(field())
+    };
+    if taxed.tax.is_zero() {
+        return match &settings.exempt_code {
+            Some(code) => Ok(LineTax { code: code.clone(), rate: Decimal::ZERO }),
+            None => Err(wrong("there is no tax, and the settings have no `exempt_code` for that".into())),
+        };
+    }
+    let area_text: Vec<&str> =
+        [area.country, area.region, area.postcode].into_iter().map(str::trim).filter(|text| !text.is_empty()).collect();
+    let base = taxed.bases.first().copied().unwrap_or_default();
+    let rate = taxed.percent.filter(|percent| !percent.is_zero()).map(number).or_else(|| {
+        let rate = taxed.tax.checked_div(base)?.checked_mul(Decimal::ONE_HUNDRED)?;
+        Some(format!("about {}", number(rate.round_dp(2))))
+    });
+    let rate = rate.map_or_else(|| "a fitting rate".to_owned(), |rate| format!("a rate of {rate} %"));
+    let there: Vec<String> = settings
+        .tax
+        .iter()
+        .filter(|rule| rule.holds(area))
+        .map(|rule| format!("{} {} %", rule.code, number(rule.rate)))
+        .collect();
+    let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+    Err(wrong(format!(
+        "no tax code gives the tax of {} on {} in {} (the table has for there: {there}): add one with {rate} to the tax \
+         table",
+        amount(taxed.tax),
+        amount(base),
+        if area_text.is_empty() { "an unknown area".to_owned() } else { area_text.join(" ") },
+    )))
+}
+
+/// The rule that fits best: the one with the rate that the shop tells; else the one that comes nearest; of several alike
+/// the first in the table.
+fn fitting<'a>(rules: &'a [TaxRule], area: TaxArea<'_>, taxed: &Taxed<'_>) -> Option<&'a TaxRule> {
+    let off = |rule: &TaxRule| {
+        let distance =
+            |base: &Money| base.checked_mul(rule.rate).map(|it| (it / Decimal::ONE_HUNDRED - taxed.tax).abs());
+        taxed.bases.iter().filter_map(distance).min()
+    };
+    if taxed.tax.is_zero() {
+        // No tax: a rate of zero, or the told rate on so little that nothing comes of it.
+        let told = taxed.percent.unwrap_or_default();
+        return rules.iter().find(|rule| {
+            rule.rate == told && rule.holds(area) && off(rule).is_some_and(|off| round_cents(off).is_zero())
+        });
+    }
+    let tolerance = CENT.max(taxed.pieces.checked_mul(HALF_CENT).unwrap_or(CENT));
+    rules
+        .iter()
+        .filter(|rule| !rule.rate.is_zero() && rule.holds(area))
+        .filter_map(|rule| Some((rule, off(rule).filter(|off| *off <= tolerance)?)))
+        .min_by_key(|(rule, off)| (taxed.percent != Some(rule.rate), *off))
+        .map(|(rule, _)| rule)
+}

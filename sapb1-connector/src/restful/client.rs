@@ -1,0 +1,154 @@
+//! One call, with its token, its time-out and its answer sorted by what it means.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use datawald_backoffice::{NativeOrder, Reference};
+use datawald_core::http::{Http, HttpRequest, HttpResponse};
+use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
+use tokio::sync::Mutex;
+
+use super::auth::Session;
+use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
+use crate::api::{B1Api, B1Codes, B1Document, B1Info, Capabilities, TextLimits};
+
+/// The least time that a writing call is given; with less left of the lease it is not sent.
+const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
+
+/// The client of *SAP B1 RESTful*. Cheap to share: put it into an `Arc`.
+///
+/// ```
+/// use secrecy::SecretString;
+/// use sapb1_connector::{B1Settings, RestfulClient, RestfulSettings};
+///
+/// let settings = B1Settings::default();
+/// let password = SecretString::from("from the environment");
+/// let client = RestfulClient::new(RestfulSettings::new("http://b1.example.com:5000", "shop", password, &settings)?)?;
+/// # Ok::<(), datawald_core::Error>(())
+/// ```
+pub struct RestfulClient {
+    pub(super) http: Http,
+    pub(super) settings: RestfulSettings,
+    session: Session,
+    pub(super) codes: Mutex<Option<(Timestamp, Arc<B1Codes>)>>,
+    /// Until when look-ups go one by one, because the service refused a list.
+    pub(super) lists_refused_until: std::sync::Mutex<Option<Timestamp>>,
+}
+
+/// A call of the service.
+pub(super) struct Call<'a> {
+    pub(super) operation: &'static str,
+    pub(super) effect: Effect,
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) body: Option<Bytes>,
+}
+
+impl RestfulClient {
+    /// A client for `settings`. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// Of kind `Config` if the HTTP client cannot be set up.
+    pub fn new(settings: RestfulSettings) -> Result<Self> {
+        Ok(Self {
+            http: Http::new(settings.http.clone())?,
+            settings,
+            session: Session::default(),
+            codes: Mutex::default(),
+            lists_refused_until: std::sync::Mutex::default(),
+        })
+    }
+
+    /// Makes sure of a token, so that wrong credentials show before anything is written.
+    pub(super) async fn log_in(&self, cx: &Cx) -> Result<()> {
+        self.session.token(self, cx).await.map(drop)
+    }
+
+    /// Sends a call and answers its body if it is a success (HTTP 201).
+    pub(super) async fn call(&self, cx: &Cx, call: Call<'_>) -> Result<HttpResponse> {
+        let token = self.session.token(self, cx).await?;
+        let response = self.send(cx, &call, token.header()).await?;
+        if response.status.as_u16() != 401 {
+            return answer::success(response);
+        }
+        // 401 is answered at the door, so even a write has surely not been carried out: a new token, and once more.
+        self.session.forget(&token).await;
+        let token = self.session.token(self, cx).await?;
+        let response = self.send(cx, &call, token.header()).await?;
+        if response.status.as_u16() == 401 {
+            let message = "SAP B1 RESTful refuses its own new token: is another service or a proxy answering, or does \
+                           its clock run wrong?";
+            return Err(Error::new(ErrorKind::Unauthorized, Disposition::Permanent, call.operation, message));
+        }
+        answer::success(response)
+    }
+
+    async fn send(&self, cx: &Cx, call: &Call<'_>, token: &str) -> Result<HttpResponse> {
+        let mut request = HttpRequest::new(call.operation, call.effect, call.method.clone(), self.http.url(call.path)?)
+            .secret_header(AUTHORIZATION, token)?;
+        if let Some(body) = &call.body {
+            request = request.json(body.clone());
+        }
+        request.timeout = Some(match call.effect {
+            Effect::Read => self.settings.requests.read_timeout(),
+            Effect::Write | Effect::IdempotentWrite => self.write_timeout(cx, call.operation)?,
+        });
+        self.http.send(request).await
+    }
+
+    /// How long a write may take: it must be over well before the lease ends.
+    fn write_timeout(&self, cx: &Cx, operation: &'static str) -> Result<Duration> {
+        let configured = self.settings.requests.write_timeout();
+        let Some(left) = cx.time_left() else { return Ok(configured) };
+        let usable = left.saturating_sub(self.settings.requests.lease_margin());
+        if usable < LEAST_WRITE_TIME {
+            let message = "was not sent: too little is left of the lease for the answer to come in time";
+            return Err(Error::new(ErrorKind::Timeout, Disposition::Retryable { after: None }, operation, message));
+        }
+        Ok(configured.min(usable))
+    }
+}
+
+#[async_trait]
+impl B1Api for RestfulClient {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            name: "SAP B1 RESTful",
+            foreign_currency: false,
+            updates: false,
+            text_limits: Some(TextLimits { telephone: 20, street: 100, name: 50 }),
+        }
+    }
+
+    async fn look_up(&self, cx: &Cx, references: &[Reference]) -> Result<Vec<Vec<B1Document>>> {
+        look_up::look_up(self, cx, references).await
+    }
+
+    async fn insert(&self, cx: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>> {
+        insert::insert(self, cx, docs).await
+    }
+
+    async fn cancel(&self, cx: &Cx, references: &[&Reference]) -> Result<Vec<Result<String>>> {
+        cancel::cancel(self, cx, references).await
+    }
+
+    async fn codes(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
+        codes::codes(self, cx).await
+    }
+
+    async fn info(&self, cx: &Cx) -> Result<B1Info> {
+        codes::info(self, cx).await
+    }
+}
+
+impl fmt::Debug for RestfulClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RestfulClient").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,44 @@
+//! How to reach SAP B1 RESTful.
+
+use datawald_core::Result;
+use datawald_core::http::HttpSettings;
+use secrecy::SecretString;
+
+use crate::B1Settings;
+use crate::settings::Requests;
+
+/// How to reach SAP B1 RESTful. `Debug` does not show the password.
+#[derive(Debug, Clone)]
+pub struct RestfulSettings {
+    /// Address, limits and certificates.
+    pub http: HttpSettings,
+    /// The user of the service.
+    pub user: String,
+    /// The user's password.
+    pub password: SecretString,
+    /// Where tokens are fetched, below the address. The service's own description has `v1/auth` in a heading and `auth`
+    /// in its example; the latter is the default of the library underneath.
+    pub auth_path: String,
+    /// The company's main currency: the only one that documents may have.
+    pub main_currency: String,
+    /// Sizes, times and concurrency.
+    pub requests: Requests,
+}
+
+impl RestfulSettings {
+    /// For the service at `url` (`http://b1.example.com:5000`), with currency and requests as in `settings`.
+    ///
+    /// # Errors
+    /// Of kind `Config` if `url` is no address or `settings` do not hold.
+    pub fn new(url: &str, user: impl Into<String>, password: SecretString, settings: &B1Settings) -> Result<Self> {
+        settings.check()?;
+        Ok(Self {
+            http: HttpSettings::new(url)?,
+            user: user.into(),
+            password,
+            auth_path: "auth".into(),
+            main_currency: settings.company_currency.clone(),
+            requests: settings.requests,
+        })
+    }
+}

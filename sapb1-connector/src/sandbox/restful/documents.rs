@@ -1,0 +1,178 @@
+//! The documents, kept small: about a hundred bytes each.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// What is told of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DocumentRecord {
+    /// `DocEntry`.
+    pub doc_entry: u32,
+    /// The order's number, in `NumAtCard` or a user-defined field.
+    pub reference: String,
+    /// The document's total in the main currency, as the sandbox computed it.
+    pub total: Decimal,
+    /// Whether it is cancelled.
+    pub cancelled: bool,
+    /// How many lines it has.
+    pub lines: u32,
+    /// A digest of the order as it was sent; alike for what was sent alike.
+    pub digest: String,
+}
+
+pub(super) struct Document {
+    pub(super) reference: Box<str>,
+    /// 0 for `NumAtCard`, else the number of the user-defined field, from 1.
+    pub(super) field: u16,
+    pub(super) cancelled: bool,
+    pub(super) lines: u32,
+    pub(super) total: Decimal,
+    pub(super) date: Date,
+    pub(super) due: Date,
+    digest: u64,
+    /// The next document under the same reference.
+    next: u32,
+}
+
+/// Names and addresses, of the first documents only.
+#[derive(Default)]
+pub(super) struct Details {
+    pub(super) card_code: String,
+    pub(super) card_name: String,
+    pub(super) address: String,
+    pub(super) address2: String,
+    pub(super) billto_county: String,
+    pub(super) shipto_county: String,
+    pub(super) contact: u32,
+}
+
+const NONE: u32 = u32::MAX;
+
+#[derive(Default)]
+pub(super) struct Documents {
+    first_doc_entry: u32,
+    all: Vec<Document>,
+    details: Vec<Details>,
+    /// First and last document by the hash of field and reference.
+    by_reference: HashMap<u64, (u32, u32)>,
+}
+
+/// SQL Server compares without case and blanks at the end.
+pub(super) fn same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.trim_end_matches(' '), b.trim_end_matches(' '));
+    a == b || a.to_lowercase() == b.to_lowercase()
+}
+
+fn key(field: u16, reference: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    field.hash(&mut hasher);
+    reference.trim_end_matches(' ').to_lowercase().hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Documents {
+    pub(super) fn new(first_doc_entry: u32) -> Self {
+        Self { first_doc_entry, ..Self::default() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// Adds a document and answers its place.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn add(
+        &mut self,
+        field: u16,
+        reference: &str,
+        lines: u32,
+        total: Decimal,
+        dates: (Date, Date),
+        sent: &[u8],
+        details: impl FnOnce() -> Details,
+        most_details: usize,
+    ) -> u32 {
+        let at = u32::try_from(self.all.len()).unwrap_or(NONE);
+        let mut hasher = DefaultHasher::new();
+        sent.hash(&mut hasher);
+        let digest = hasher.finish();
+        let (date, due) = dates;
+        let reference: Box<str> = reference.into();
+        match self.by_reference.entry(key(field, &reference)) {
+            std::collections::hash_map::Entry::Vacant(entry) => {
+                entry.insert((at, at));
+            }
+            std::collections::hash_map::Entry::Occupied(mut entry) => {
+                let (_, last) = entry.get_mut();
+                if let Some(last) = self.all.get_mut(*last as usize) {
+                    last.next = at;
+                }
+                *last = at;
+            }
+        }
+        if self.details.len() < most_details && self.details.len() == self.all.len() {
+            self.details.push(details());
+        }
+        self.all.push(Document { reference, field, cancelled: false, lines, total, date, due, digest, next: NONE });
+        at
+    }
+
+    pub(super) fn doc_entry(&self, at: u32) -> u32 {
+        self.first_doc_entry.saturating_add(at)
+    }
+
+    pub(super) fn get(&self, at: u32) -> Option<&Document> {
+        self.all.get(at as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, at: u32) -> Option<&mut Document> {
+        self.all.get_mut(at as usize)
+    }
+
+    pub(super) fn details(&self, at: u32) -> Option<&Details> {
+        self.details.get(at as usize)
+    }
+
+    /// The places of the documents under a reference, first to last.
+    pub(super) fn under(&self, field: u16, reference: &str) -> impl Iterator<Item = u32> {
+        let mut at = self.by_reference.get(&key(field, reference)).map_or(NONE, |(first, _)| *first);
+        std::iter::from_fn(move || {
+            let document = self.all.get(at as usize)?;
+            let this = at;
+            at = document.next;
+            Some(this)
+        })
+        .filter(move |at| self.get(*at).is_some_and(|document| same_text(&document.reference, reference)))
+    }
+
+    pub(super) fn places(&self) -> std::ops::Range<u32> {
+        0..u32::try_from(self.all.len()).unwrap_or(NONE)
+    }
+
+    pub(super) fn record(&self, at: u32) -> Option<DocumentRecord> {
+        let document = self.get(at)?;
+        Some(DocumentRecord {
+            doc_entry: self.doc_entry(at),
+            reference: document.reference.to_string(),
+            total: document.total,
+            cancelled: document.cancelled,
+            lines: document.lines,
+            digest: format!("{:016x}", document.digest),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_small() {
+        // Beside it: the reference's text and about 30 bytes in the index.
+        assert!(size_of::<Document>() <= 72, "{}", size_of::<Document>());
+    }
+}

@@ -1,0 +1,193 @@
+//! The rules of [`crate::B1Agency`] as settings.
+#![doc = include_str!("sample.md")]
+
+mod load;
+mod names;
+mod requests;
+mod tax;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use names::NameMap;
+pub use requests::Requests;
+pub use tax::{TaxArea, TaxRule};
+
+use serde::Deserialize;
+
+/// The rules by which orders become SAP B1's. See [the sample](crate::settings) for each key.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct B1Settings {
+    /// The company's main currency (ISO 4217).
+    pub company_currency: String,
+    /// Days from today (UTC) to the due date.
+    pub due_days: u16,
+    /// Which customer an order belongs to.
+    pub customer: CustomerRule,
+    /// How freight is charged.
+    pub freight: FreightRule,
+    /// How the discount is written.
+    pub discount: DiscountMode,
+    /// The tax codes, by rate and area; the first that fits is taken.
+    pub tax: Vec<TaxRule>,
+    /// The code of what is not taxed.
+    pub exempt_code: Option<String>,
+    /// Which address decides on tax.
+    pub tax_address: TaxAddress,
+    /// SAP B1's names of the ways of transport, by the shop's shipping method.
+    pub transport: NameMap,
+    /// SAP B1's codes of the ways of payment, by the shop's payment method.
+    pub payment: NameMap,
+    /// Where the shop's order number goes.
+    pub reference: ReferenceRule,
+    /// The countries whose regions are states in SAP B1; elsewhere the region is the county.
+    pub states_countries: BTreeSet<String>,
+    /// What happens if SAP B1 would come to another total than the customer was charged.
+    pub reconcile: ReconcileRule,
+    /// How SAP B1 rounds tax.
+    pub rounding: TaxRounding,
+    /// What happens with orders paid in part by gift card or store credit.
+    pub prepaid: PrepaidRule,
+    /// Sizes, times and concurrency of requests.
+    pub requests: Requests,
+}
+
+impl Default for B1Settings {
+    fn default() -> Self {
+        Self {
+            company_currency: "USD".into(),
+            due_days: 7,
+            customer: CustomerRule::default(),
+            freight: FreightRule::default(),
+            discount: DiscountMode::default(),
+            tax: Vec::new(),
+            exempt_code: None,
+            tax_address: TaxAddress::default(),
+            transport: NameMap::default(),
+            payment: NameMap::default(),
+            reference: ReferenceRule::default(),
+            states_countries: ["US", "CA", "AU", "BR", "MX", "IN"].into_iter().map(String::from).collect(),
+            reconcile: ReconcileRule::default(),
+            rounding: TaxRounding::default(),
+            prepaid: PrepaidRule::default(),
+            requests: Requests::default(),
+        }
+    }
+}
+
+/// Which customer (business partner) an order belongs to: by email, else by customer group, else the default.
+///
+/// SAP B1 RESTful has no search for partners, so these tables are the look-up.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CustomerRule {
+    /// `CardCode` of whoever stands in no table.
+    pub default: Option<String>,
+    /// `CardCode` by the customer's email; case does not matter.
+    pub by_email: BTreeMap<String, String>,
+    /// `CardCode` by the shop's customer group.
+    pub by_group: BTreeMap<String, String>,
+}
+
+impl std::fmt::Debug for CustomerRule {
+    /// Emails are personal: only how many there are is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CustomerRule")
+            .field("default", &self.default)
+            .field("by_email", &self.by_email.len())
+            .field("by_group", &self.by_group)
+            .finish()
+    }
+}
+
+/// How freight is charged. At most one of the two names is given.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FreightRule {
+    /// As an expense of the document with this name in SAP B1.
+    pub expense_name: Option<String>,
+    /// As a line with this item code.
+    pub item_code: Option<String>,
+    /// The tax code of freight that is taxed; without it the tax table decides, as for lines.
+    pub tax_code: Option<String>,
+}
+
+/// How the discount is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiscountMode {
+    /// As a percentage of the whole document: |discount| / subtotal × 100.
+    #[default]
+    Document,
+    /// Off the total of each line.
+    Lines,
+}
+
+/// Which address decides on tax.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaxAddress {
+    /// Where the goods go.
+    #[default]
+    ShipTo,
+    /// Where the invoice goes.
+    BillTo,
+}
+
+/// Where the shop's order number goes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReferenceRule {
+    /// The user-defined field; without it `NumAtCard`.
+    pub udf: Option<String>,
+    /// What is put before the number, by frontend, so that two shops with the same numbers do not collide.
+    pub prefix: BTreeMap<String, String>,
+}
+
+/// What happens if SAP B1 would come to another total than the customer was charged.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReconcileRule {
+    /// What to do.
+    pub mode: ReconcileMode,
+    /// The largest difference, in hundredths, that `tolerance` and `rounding-line` put up with.
+    pub max_cents: u32,
+    /// The item code of the rounding line.
+    pub item_code: Option<String>,
+}
+
+/// What to do about a difference in totals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReconcileMode {
+    /// The order is not sent; it fails with both totals and the likely cause.
+    #[default]
+    Reject,
+    /// A small difference is noted.
+    Tolerance,
+    /// A small difference becomes a line of its own.
+    RoundingLine,
+}
+
+/// How SAP B1 rounds tax (its *rounding* settings of the company).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaxRounding {
+    /// Once per tax code, on the sum of its lines.
+    #[default]
+    PerCode,
+    /// Line by line.
+    PerLine,
+}
+
+/// What happens with orders paid in part by gift card or store credit: the shop's grand total is what is left to pay,
+/// SAP B1's is the whole.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrepaidRule {
+    /// The order fails.
+    #[default]
+    Reject,
+    /// The document has the whole total; what was prepaid is noted, to be booked as a payment.
+    Payment,
+}

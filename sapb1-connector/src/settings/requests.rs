@@ -1,0 +1,69 @@
+//! Sizes, times and concurrency of requests to SAP B1.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// Sizes, times and concurrency of requests to SAP B1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Requests {
+    /// How many orders go into one insert or cancel call.
+    pub write_batch: usize,
+    /// How many references go into one look-up call; at most 100.
+    pub lookup_batch: usize,
+    /// How many calls run at the same time.
+    pub concurrency: usize,
+    /// The longest that a writing call may take, in seconds.
+    pub write_timeout_s: u64,
+    /// The longest that a reading call may take, in seconds.
+    pub read_timeout_s: u64,
+    /// How long before the end of its lease a write must be over, in seconds.
+    pub lease_margin_s: u64,
+    /// How long names and codes are kept before they are fetched again, in seconds.
+    pub codes_fresh_s: u64,
+    /// How long SAP B1 RESTful's tokens live, in seconds.
+    pub token_life_s: u64,
+}
+
+impl Default for Requests {
+    fn default() -> Self {
+        Self {
+            write_batch: 50,
+            lookup_batch: 100,
+            concurrency: 4,
+            write_timeout_s: 60,
+            read_timeout_s: 30,
+            lease_margin_s: 5,
+            codes_fresh_s: 900,
+            token_life_s: 300,
+        }
+    }
+}
+
+impl Requests {
+    /// The longest that a writing call may take.
+    pub fn write_timeout(&self) -> Duration {
+        Duration::from_secs(self.write_timeout_s)
+    }
+
+    /// The longest that a reading call may take.
+    pub fn read_timeout(&self) -> Duration {
+        Duration::from_secs(self.read_timeout_s)
+    }
+
+    /// How long before the end of its lease a write must be over.
+    pub fn lease_margin(&self) -> Duration {
+        Duration::from_secs(self.lease_margin_s)
+    }
+
+    /// How long names and codes are kept.
+    pub fn codes_fresh(&self) -> Duration {
+        Duration::from_secs(self.codes_fresh_s)
+    }
+
+    /// How old a token gets before it is renewed: a tenth of its life, at most 30 seconds, before its end.
+    pub fn token_age(&self) -> Duration {
+        Duration::from_secs(self.token_life_s - (self.token_life_s / 10).min(30))
+    }
+}
