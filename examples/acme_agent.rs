@@ -42,10 +42,10 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let b1 = b1_sandbox(0, 0).await?;
     let settings = b1_settings()?;
     let (user, password) = B1_SANDBOX_LOGIN;
-    let client = RestfulClient::new(RestfulSettings::new(b1.url(), user, password.into(), &settings)?)?;
+    let client = RestfulClient::new(RestfulSettings::new(&b1.url(), user, password.into(), &settings)?)?;
 
     let shop = Mage2Agency::new(Mage2Settings::bearer(magento.url(), SandboxOptions::default().token))?;
-    let agent = AcmeAgent { base: B1Agency::new(Arc::new(client), settings)? };
+    let agent = AcmeAgent { base: B1Agency::new(Arc::new(client), settings) };
 
     let folder = tempfile::tempdir()?;
     let flow = FlowId::new(Table::Orders, "mage2");

@@ -12,26 +12,26 @@ use datawald_core::engine::EngineSettings;
 /// through a staging store in a file.
 #[derive(Debug, Parser)]
 #[command(name = "orders_sync")]
-pub struct Args {
+pub(crate) struct Args {
     /// Fill the sandbox Magento with the order files (JSON) of this folder
     #[arg(long, value_name = "DIR", conflicts_with_all = ["synthetic", "magento"])]
-    pub orders: Option<PathBuf>,
+    pub(crate) orders: Option<PathBuf>,
 
     /// Fill the sandbox Magento with this many made-up orders
     #[arg(long, value_name = "N", conflicts_with = "magento")]
-    pub synthetic: Option<u64>,
+    pub(crate) synthetic: Option<u64>,
 
     /// Where to stage [default: a new file in the folder for temporary files]
     #[arg(long, value_name = "sqlite:PATH")]
-    pub store: Option<String>,
+    pub(crate) store: Option<String>,
 
     /// A Magento to pull from, instead of the sandbox
     #[arg(long, value_name = "URL")]
-    pub magento: Option<String>,
+    pub(crate) magento: Option<String>,
 
     /// Its integration token
     #[arg(long, value_name = "TOKEN", requires = "magento", env = "MAGENTO_TOKEN", hide_env_values = true)]
-    pub magento_token: Option<String>,
+    pub(crate) magento_token: Option<String>,
 
     /// A SAP B1 RESTful to write to, instead of the sandbox
     #[arg(long, value_name = "URL", requires = "b1_user")]
@@ -51,48 +51,48 @@ pub struct Args {
 
     /// Write every order's outcome and the run's figures to this file (JSON)
     #[arg(long, value_name = "FILE")]
-    pub report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 
     /// Sync this many times, one after the other
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub rounds: u32,
+    pub(crate) rounds: u32,
 
     /// Orders per page of Magento
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().page_size)]
-    pub page_size: usize,
+    pub(crate) page_size: usize,
 
     /// Orders per batch of SAP B1
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().batch)]
-    pub batch: usize,
+    pub(crate) batch: usize,
 
     /// Batches at the same time
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().concurrency)]
-    pub concurrency: usize,
+    pub(crate) concurrency: usize,
 
     /// How long a batch is leased before it must be renewed
     #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().lease_ms)]
-    pub lease_ms: u64,
+    pub(crate) lease_ms: u64,
 
     /// How long after a lost answer SAP B1 may still be carrying out a write
     #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().settle_delay_ms)]
-    pub settle_delay_ms: u64,
+    pub(crate) settle_delay_ms: u64,
 
     /// How long to wait for outcomes
     #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().close_wait_ms)]
-    pub close_wait_ms: u64,
+    pub(crate) close_wait_ms: u64,
 
     /// Kill this process (as `kill -9` does) when it reaches a checkpoint for the n-th time; for crash tests
     #[arg(long, value_name = "CHECKPOINT[:N]", value_parser = crash_point)]
-    pub crash_at: Option<CrashPoint>,
+    pub(crate) crash_at: Option<CrashPoint>,
 }
 
 /// Where to crash.
 #[derive(Debug, Clone, Copy)]
-pub struct CrashPoint {
+pub(crate) struct CrashPoint {
     /// The checkpoint.
-    pub point: Checkpoint,
+    pub(crate) point: Checkpoint,
     /// The how manieth time, from 1.
-    pub nth: u64,
+    pub(crate) nth: u64,
 }
 
 fn crash_point(text: &str) -> Result<CrashPoint, String> {
@@ -107,7 +107,7 @@ fn crash_point(text: &str) -> Result<CrashPoint, String> {
 
 impl Args {
     /// The engine's settings.
-    pub fn engine(&self) -> EngineSettings {
+    pub(crate) fn engine(&self) -> EngineSettings {
         EngineSettings {
             page_size: self.page_size,
             batch: self.batch,

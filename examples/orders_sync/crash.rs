@@ -9,14 +9,14 @@ use rustix::process::{Signal, getpid, kill_process};
 use crate::args::CrashPoint;
 
 /// Kills this process at a checkpoint, as `kill -9` does: nothing is flushed, nothing is said.
-pub struct Crash {
+pub(crate) struct Crash {
     at: CrashPoint,
     seen: AtomicU64,
 }
 
 impl Crash {
     /// Crashes at `at`.
-    pub fn new(at: CrashPoint) -> Self {
+    pub(crate) fn new(at: CrashPoint) -> Self {
         Self { at, seen: AtomicU64::new(0) }
     }
 }

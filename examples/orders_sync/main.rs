@@ -26,7 +26,10 @@ use crate::sides::Sides;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing_subscriber::filter::LevelFilter::WARN).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .init();
     match sync(&Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -45,7 +48,15 @@ async fn sync(args: &Args) -> Result<()> {
         figures = run::run(args, store.clone(), &sides, &tally) => figures?,
         () = progress::show(tally.clone()) => return Ok(()),
     };
-    report::write(&*store, &run::flows(&sides), &sides, &mut figures, args.report.as_deref(), &mut std::io::stdout().lock()).await?;
+    report::write(
+        &*store,
+        &run::flows(&sides),
+        &sides,
+        &mut figures,
+        args.report.as_deref(),
+        &mut std::io::stdout().lock(),
+    )
+    .await?;
     println!("staged in {} (any SQLite tool opens it)", path.display());
     Ok(())
 }

@@ -12,20 +12,20 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// What was pulled and what was applied so far.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(crate) struct Tally {
     pulled: AtomicU64,
     applied: AtomicU64,
 }
 
 /// A side that counts what passes through it.
-pub struct Counted<T> {
+pub(crate) struct Counted<T> {
     side: T,
     tally: Arc<Tally>,
 }
 
 impl<T> Counted<T> {
     /// Counts what passes through `side`.
-    pub fn new(side: T, tally: &Arc<Tally>) -> Self {
+    pub(crate) fn new(side: T, tally: &Arc<Tally>) -> Self {
         Self { side, tally: tally.clone() }
     }
 }
@@ -49,7 +49,7 @@ impl<T: Target> Target for Counted<T> {
 }
 
 /// Shows the tally on the terminal until the future is dropped. Where there is no terminal, nothing is shown.
-pub async fn show(tally: Arc<Tally>) {
+pub(crate) async fn show(tally: Arc<Tally>) {
     let bar = ProgressBar::new(0);
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos} applied of {len} pulled, {elapsed}") {
         bar.set_style(style);

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use comfy_table::{CellAlignment, Table as TextTable, presets};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table as TextTable};
 use datawald_core::model::{Entity, FlowId, Money, Order, TxStatus};
 use datawald_core::store::{EntityFilter, StagingStore};
 use datawald_core::{Error, Result};
@@ -17,26 +18,26 @@ const SHOWN: u64 = 60;
 
 /// One order in the report.
 #[derive(Debug, Serialize)]
-pub struct OrderLine {
+pub(crate) struct OrderLine {
     /// The shop.
-    pub frontend: String,
+    pub(crate) frontend: String,
     /// The file that it came from, if it came from one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
+    pub(crate) file: Option<String>,
     /// Magento's number.
-    pub fe_order_id: String,
+    pub(crate) fe_order_id: String,
     /// Magento's status.
-    pub fe_order_status: String,
+    pub(crate) fe_order_status: String,
     /// Where it stands.
-    pub tx_status: TxStatus,
+    pub(crate) tx_status: TxStatus,
     /// SAP B1's key.
-    pub bo_order_id: Option<String>,
+    pub(crate) bo_order_id: Option<String>,
     /// Why.
-    pub tx_note: String,
+    pub(crate) tx_note: String,
     /// The currency of the totals.
-    pub currency: Option<String>,
+    pub(crate) currency: Option<String>,
     /// What the customer was charged, by Magento.
-    pub canonical_total: Option<Money>,
+    pub(crate) canonical_total: Option<Money>,
     /// What the document came to, by the sandbox SAP B1.
     pub b1_total: Option<Money>,
     /// Whether the document is cancelled, by the sandbox SAP B1.
@@ -46,15 +47,15 @@ pub struct OrderLine {
 
 /// The figures of the run.
 #[derive(Debug, Serialize)]
-pub struct RunFigures {
+pub(crate) struct RunFigures {
     /// Orders staged.
-    pub orders: u64,
+    pub(crate) orders: u64,
     /// From the first pull to the last outcome.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Per round, from its pull to its last outcome.
-    pub rounds: Vec<RoundFigures>,
+    pub(crate) rounds: Vec<RoundFigures>,
     /// Requests that Magento saw.
-    pub magento_requests: u64,
+    pub(crate) magento_requests: u64,
     /// Requests that SAP B1 saw.
     pub b1_requests: u64,
     /// Those of them that write, where the sandbox counts them.
@@ -62,20 +63,20 @@ pub struct RunFigures {
     /// Documents in the sandbox SAP B1.
     pub b1_documents: Option<u64>,
     /// The most memory that this process held, in KiB, where the system tells.
-    pub peak_memory_kib: Option<u64>,
+    pub(crate) peak_memory_kib: Option<u64>,
 }
 
 /// The figures of one round.
 #[derive(Debug, Serialize)]
-pub struct RoundFigures {
+pub(crate) struct RoundFigures {
     /// How long it took.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// Orders that were new, changed or tried again.
-    pub taken_up: u64,
+    pub(crate) taken_up: u64,
     /// Orders that had not changed.
-    pub unchanged: u64,
+    pub(crate) unchanged: u64,
     /// How its sync tasks were closed, per shop.
-    pub sync_status: Vec<String>,
+    pub(crate) sync_status: Vec<String>,
     /// Requests that SAP B1 saw in it.
     pub b1_requests: u64,
     /// Those of them that write, where the sandbox counts them.
@@ -93,7 +94,7 @@ struct Sums {
 }
 
 /// Prints the table and writes the report file, in one walk through the store.
-pub async fn write(
+pub(crate) async fn write(
     store: &dyn StagingStore,
     flows: &[FlowId],
     sides: &Sides,
@@ -101,7 +102,9 @@ pub async fn write(
     file: Option<&Path>,
     out: &mut impl Write,
 ) -> Result<()> {
-    let io = |error: std::io::Error| Error::config("write report", "cannot be written: is there room, and the right to?").caused_by(error);
+    let io = |error: std::io::Error| {
+        Error::config("write report", "cannot be written: is there room, and the right to?").caused_by(error)
+    };
     let mut json = match file {
         Some(path) => Some(BufWriter::new(File::create(path).map_err(io)?)),
         None => None,
@@ -153,7 +156,7 @@ pub async fn write(
 
 fn table() -> TextTable {
     let mut table = TextTable::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(UTF8_HORIZONTAL_ONLY);
     table.set_header(["shop", "order", "status", "", "SAP B1", "charged", "document", "note"]);
     for column in [5, 6] {
         if let Some(column) = table.column_mut(column) {
@@ -227,7 +230,11 @@ impl Sums {
         writeln!(out, "{} orders: {}", self.orders, outcomes.join(", "))?;
         writeln!(out, "applied orders (S): charged {:.2} in Magento", self.canonical)?;
         if sandbox {
-            writeln!(out, "                    documents {:.2} in SAP B1, {} of them not equal", self.b1, self.unequal)?;
+            writeln!(
+                out,
+                "                    documents {:.2} in SAP B1, {} of them not equal",
+                self.b1, self.unequal
+            )?;
         }
         for (number, round) in figures.rounds.iter().enumerate() {
             writeln!(

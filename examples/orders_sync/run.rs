@@ -17,12 +17,17 @@ use crate::report::{RoundFigures, RunFigures};
 use crate::sides::Sides;
 
 /// The flows, one per shop.
-pub fn flows(sides: &Sides) -> Vec<FlowId> {
+pub(crate) fn flows(sides: &Sides) -> Vec<FlowId> {
     sides.shops.iter().map(|shop| FlowId::new(Table::Orders, shop.name.clone())).collect()
 }
 
 /// Runs all rounds.
-pub async fn run(args: &Args, store: Arc<dyn StagingStore>, sides: &Sides, tally: &Arc<Tally>) -> Result<RunFigures> {
+pub(crate) async fn run(
+    args: &Args,
+    store: Arc<dyn StagingStore>,
+    sides: &Sides,
+    tally: &Arc<Tally>,
+) -> Result<RunFigures> {
     let flows = flows(sides);
     let mut builder = Engine::builder(store).settings(args.engine());
     for (shop, flow) in sides.shops.iter().zip(&flows) {
@@ -87,16 +92,18 @@ fn peak_memory_kib() -> Option<u64> {
 }
 
 /// Where to stage: `sqlite:PATH`, or a new file.
-pub fn store_path(args: &Args) -> Result<std::path::PathBuf> {
+pub(crate) fn store_path(args: &Args) -> Result<std::path::PathBuf> {
     match args.store.as_deref() {
         None => {
             let folder = tempfile::Builder::new().prefix("datawald-").tempdir().map_err(|error| {
-                Error::config("make staging store", "the folder for temporary files cannot be written; use --store").caused_by(error)
+                Error::config("make staging store", "the folder for temporary files cannot be written; use --store")
+                    .caused_by(error)
             })?;
             Ok(folder.keep().join("orders_sync.db"))
         }
-        Some(store) => store.strip_prefix("sqlite:").map(Into::into).ok_or_else(|| {
-            Error::config("read command line", "a store is written as sqlite:PATH").field("--store")
-        }),
+        Some(store) => store
+            .strip_prefix("sqlite:")
+            .map(Into::into)
+            .ok_or_else(|| Error::config("read command line", "a store is written as sqlite:PATH").field("--store")),
     }
 }

@@ -16,11 +16,11 @@ use crate::args::Args;
 use crate::shops::{self, Files};
 
 /// A shop: a frontend of its own.
-pub struct Shop {
+pub(crate) struct Shop {
     /// Its name.
-    pub name: String,
+    pub(crate) name: String,
     /// Its agency.
-    pub agency: Arc<Mage2Agency>,
+    pub(crate) agency: Arc<Mage2Agency>,
     /// The sandbox that plays it, unless it is a real one.
     sandbox: Option<MagentoSandbox>,
     /// The files that its orders come from, by number.
@@ -28,11 +28,11 @@ pub struct Shop {
 }
 
 /// Both sides.
-pub struct Sides {
+pub(crate) struct Sides {
     /// The shops.
-    pub shops: Vec<Shop>,
+    pub(crate) shops: Vec<Shop>,
     /// SAP B1.
-    pub agency: Arc<B1Agency>,
+    pub(crate) agency: Arc<B1Agency>,
     client: Arc<RestfulClient>,
     sandbox: Option<B1Sandbox>,
     /// What a shop's orders are called in SAP B1, beside their number.
@@ -41,7 +41,7 @@ pub struct Sides {
 
 impl Sides {
     /// Starts sandboxes where no address was given, and connects.
-    pub async fn open(args: &Args) -> Result<Self> {
+    pub(crate) async fn open(args: &Args) -> Result<Self> {
         let mut shops = Vec::new();
         match (&args.magento, &args.orders) {
             (Some(url), _) => shops.push(real_shop(url, args)?),
@@ -68,28 +68,28 @@ impl Sides {
             None => Some(datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map_err(sandbox_error)?),
         };
         let client = Arc::new(RestfulClient::new(b1_connection(args, sandbox.as_ref(), &settings)?)?);
-        let agency = Arc::new(B1Agency::new(client.clone(), settings)?);
+        let agency = Arc::new(B1Agency::new(client.clone(), settings));
         Ok(Self { shops, agency, client, sandbox, prefixes })
     }
 
     /// Whether SAP B1 is a sandbox.
-    pub fn b1_sandbox(&self) -> bool {
+    pub(crate) fn b1_sandbox(&self) -> bool {
         self.sandbox.is_some()
     }
 
     /// The document that the sandbox SAP B1 made of an order.
-    pub fn document(&self, entity: &Entity) -> Option<DocumentRecord> {
+    pub(crate) fn document(&self, entity: &Entity) -> Option<DocumentRecord> {
         let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
         self.sandbox.as_ref()?.document(&format!("{prefix}{}", entity.key.id))
     }
 
     /// The file that an order came from.
-    pub fn file(&self, key: &EntityKey) -> Option<String> {
+    pub(crate) fn file(&self, key: &EntityKey) -> Option<String> {
         self.shops.iter().find(|shop| shop.name == key.frontend)?.files.get(&key.id).cloned()
     }
 
     /// Requests that all shops have seen.
-    pub fn magento_requests(&self) -> u64 {
+    pub(crate) fn magento_requests(&self) -> u64 {
         let requests = |shop: &Shop| match &shop.sandbox {
             Some(sandbox) => sandbox.counters().requests,
             None => shop.agency.client().requests_sent(),
@@ -98,7 +98,7 @@ impl Sides {
     }
 
     /// Requests that SAP B1 has seen.
-    pub fn b1_requests(&self) -> u64 {
+    pub(crate) fn b1_requests(&self) -> u64 {
         match &self.sandbox {
             Some(sandbox) => sandbox.counters().requests,
             None => self.client.requests_sent(),
@@ -106,7 +106,7 @@ impl Sides {
     }
 
     /// Requests that write and documents, as the sandbox SAP B1 counts them.
-    pub fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
+    pub(crate) fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
         let counters = self.sandbox.as_ref()?.counters();
         Some((counters.writes, counters.documents))
     }
@@ -145,7 +145,7 @@ fn b1_settings(args: &Args) -> Result<B1Settings> {
 fn b1_connection(args: &Args, sandbox: Option<&B1Sandbox>, settings: &B1Settings) -> Result<RestfulSettings> {
     if let Some(sandbox) = sandbox {
         let (user, password) = datawald_examples::B1_SANDBOX_LOGIN;
-        return RestfulSettings::new(sandbox.url(), user, password.into(), settings);
+        return RestfulSettings::new(&sandbox.url(), user, password.into(), settings);
     }
     let (url, user) = (args.b1.as_deref().unwrap_or_default(), args.b1_user.as_deref().unwrap_or_default());
     let password = std::env::var("B1_PASSWORD").map(SecretString::from).map_err(|_| {

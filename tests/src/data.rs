@@ -11,7 +11,10 @@ pub fn data_folder() -> Option<PathBuf> {
     if !found {
         #[allow(clippy::print_stderr, reason = "for whoever reads the test's output")]
         {
-            eprintln!("the reference data is not at {} (set DATAWALD_DATA): nothing is checked against it", folder.display());
+            eprintln!(
+                "the reference data is not at {} (set DATAWALD_DATA): nothing is checked against it",
+                folder.display()
+            );
         }
     }
     found.then_some(folder)

@@ -23,7 +23,8 @@ struct Sides {
 
 impl Sides {
     async fn start() -> Self {
-        let magento = Sandbox::start(SandboxOptions { orders: OrderSet::Empty, ..SandboxOptions::default() }).await.unwrap();
+        let magento =
+            Sandbox::start(SandboxOptions { orders: OrderSet::Empty, ..SandboxOptions::default() }).await.unwrap();
         Self { magento, b1: b1_sandbox(0, 0).await.unwrap(), folder: tempfile::tempdir().unwrap() }
     }
 
@@ -152,7 +153,11 @@ async fn an_unknown_currency() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_control_character_in_a_name() {
-    bad_order(|order| order["billing_address"]["firstname"] = json!("Quentin\u{7}"), &["firstname", "control character"]).await;
+    bad_order(
+        |order| order["billing_address"]["firstname"] = json!("Quentin\u{7}"),
+        &["firstname", "control character"],
+    )
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -235,7 +240,8 @@ async fn a_wrong_url() {
         ends_with(&run, &[expected]);
     }
     let token = SandboxOptions::default().token;
-    let args = ["--magento", sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
+    let args =
+        ["--magento", sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
     let run = run_orders_sync(sides.folder.path(), &args).await;
     clean(&run);
     ends_with(&run, &["URL"]);

@@ -102,13 +102,19 @@ async fn run(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: 
 /// An override of a step that refuses.
 macro_rules! refusing {
     ($step:ident($a:ty) -> $answer:ty) => {
-        async fn $step(&self, _: &Cx, _: $a) -> $answer { refuse(stringify!($step)) }
+        async fn $step(&self, _: &Cx, _: $a) -> $answer {
+            refuse(stringify!($step))
+        }
     };
     ($step:ident($a:ty, $b:ty) -> $answer:ty) => {
-        async fn $step(&self, _: &Cx, _: $a, _: $b) -> $answer { refuse(stringify!($step)) }
+        async fn $step(&self, _: &Cx, _: $a, _: $b) -> $answer {
+            refuse(stringify!($step))
+        }
     };
     ($step:ident($a:ty, $b:ty, $c:ty) -> $answer:ty) => {
-        async fn $step(&self, _: &Cx, _: $a, _: $b, _: $c) -> $answer { refuse(stringify!($step)) }
+        async fn $step(&self, _: &Cx, _: $a, _: $b, _: $c) -> $answer {
+            refuse(stringify!($step))
+        }
     };
 }
 macro_rules! frontend_step {
@@ -163,7 +169,6 @@ macro_rules! backoffice_step {
         }
     };
 }
-
 
 mod frontend {
     use super::*;

@@ -139,7 +139,8 @@ impl Frontend for Interrupted {
 async fn schedule(seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let start: Timestamp = "2026-01-31T10:00:00Z".parse().unwrap();
-    let sandbox = Sandbox::start(SandboxOptions { orders: OrderSet::Empty, now: Some(start), ..Default::default() }).await;
+    let sandbox =
+        Sandbox::start(SandboxOptions { orders: OrderSet::Empty, now: Some(start), ..Default::default() }).await;
     let sandbox = sandbox.unwrap();
     let settings = Mage2Settings::bearer(sandbox.url(), SandboxOptions::default().token);
     let nodes = (0..3).map(|_| random.random_range(-GREATEST_SKEW..=GREATEST_SKEW)).collect();
@@ -169,9 +170,7 @@ async fn schedule(seed: u64) {
     let engine = Engine::builder(store.clone())
         .clock(Arc::new(ManualClock::at(ours)))
         .settings(EngineSettings { page_size, overlap_ms: OVERLAP as u64 * 1_000, ..EngineSettings::default() })
-        .flow(
-            Flow::new(flow.clone()).source(OrdersSource::new(Arc::new(shop))).target(OrdersTarget::new(erp.clone())),
-        )
+        .flow(Flow::new(flow.clone()).source(OrdersSource::new(Arc::new(shop))).target(OrdersTarget::new(erp.clone())))
         .build()
         .unwrap();
 
@@ -205,7 +204,11 @@ async fn schedule(seed: u64) {
         assert_eq!(standing.get(&id), Some(&1), "seed {seed}: documents of order {id}");
         let entity = futures_block(store.get(&EntityKey::new(&flow, &id)));
         let staged: Order = serde_json::from_str(&entity.doc).unwrap();
-        assert_eq!(staged.coupon_code, Some(format!("version-{version}")), "seed {seed}: order {id} is the last version");
+        assert_eq!(
+            staged.coupon_code,
+            Some(format!("version-{version}")),
+            "seed {seed}: order {id} is the last version"
+        );
         assert_eq!(entity.status, TxStatus::Success, "seed {seed}: order {id}: {}", entity.note);
     }
 }

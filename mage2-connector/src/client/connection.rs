@@ -52,6 +52,11 @@ impl Mage2Client {
         &self.0.settings
     }
 
+    /// How many requests were sent.
+    pub fn requests_sent(&self) -> u64 {
+        self.0.http.requests_sent()
+    }
+
     /// The address of `path` below `/rest/<store>/V1/`. Encode its parts with [`super::path_segment`].
     ///
     /// # Errors
