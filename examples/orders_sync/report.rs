@@ -4,14 +4,17 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table as TextTable};
+use comfy_table::presets::ASCII_MARKDOWN;
+use comfy_table::{CellAlignment, ContentArrangement, Table as TextTable};
 use datawald_core::model::{Entity, FlowId, Money, Order, TxStatus};
 use datawald_core::store::{EntityFilter, StagingStore};
 use datawald_core::{Error, Result};
 use serde::Serialize;
 
 use crate::sides::Sides;
+
+/// The table's width in characters; longer notes are wrapped.
+const WIDTH: u16 = 150;
 
 /// Up to so many orders are all shown; of more, the first failures only.
 const SHOWN: u64 = 60;
@@ -156,7 +159,7 @@ pub(crate) async fn write(
 
 fn table() -> TextTable {
     let mut table = TextTable::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY);
+    table.load_style(ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.set_header(["shop", "order", "status", "", "SAP B1", "charged", "document", "note"]);
     for column in [5, 6] {
         if let Some(column) = table.column_mut(column) {
