@@ -267,3 +267,38 @@ async fn identity_is_found_in_what_cannot_be_mapped() {
         assert!(identify(text).await.is_err(), "{text}");
     }
 }
+
+#[tokio::test]
+async fn a_price_without_row_total_is_only_repeated() {
+    // A variant that repeats its parent's price and does not name it.
+    let mut tree = tree("configurable-child-repeats-price");
+    for link in ["parent_item_id", "parent_item"] {
+        tree["items"][1].as_object_mut().unwrap().remove(link).unwrap();
+    }
+    let order = map_and_validate("repeated price", &tree.to_string()).await;
+    assert_eq!(skus(&order), [("DW-HOODIE-M-Moss", "2".to_owned()), ("DW-DRESS-07", "1".to_owned())]);
+
+    // Parts of a bundle of a fixed price.
+    let mut tree = crate::common::tree("bundle-of-fixed-price");
+    tree["items"][1]["price"] = json!(12.5);
+    let order = map_and_validate("repeated price", &tree.to_string()).await;
+    assert_eq!(skus(&order), [("DW-SET-TEA", "2".to_owned())]);
+}
+
+#[tokio::test]
+async fn parts_of_a_bundle_count_though_they_are_free() {
+    // A discount of 100 %, and row totals after it.
+    let mut tree = tree("bundle-priced-by-parts");
+    for at in [1, 2] {
+        let item = &mut tree["items"][at];
+        item["discount_amount"] = item["price"].clone();
+        for zero in ["row_total", "row_total_incl_tax", "tax_amount"] {
+            item[zero] = json!(0);
+        }
+    }
+    tree["discount_amount"] = json!(-84);
+    tree["tax_amount"] = json!(0);
+    tree["grand_total"] = tree["shipping_amount"].clone();
+    let order = map_and_validate("free bundle", &tree.to_string()).await;
+    assert_eq!(order.items.len(), 2);
+}
