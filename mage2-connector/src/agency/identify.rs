@@ -49,7 +49,13 @@ pub(super) fn identify(text: &str) -> Result<SourceRef> {
 /// What to call the order in an error.
 pub(super) fn name(text: &str) -> String {
     match identify(text) {
-        Ok(source) => format!("order {}", source.id),
+        Ok(source) => label(&source.id),
         Err(_) => "an order without number".to_owned(),
     }
+}
+
+/// What to call the order of an id in an error; an id may hold anything.
+pub(super) fn label(id: &str) -> String {
+    let plain: String = id.chars().filter(|c| !c.is_control()).take(64).collect();
+    format!("order {plain}")
 }

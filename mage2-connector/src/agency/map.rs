@@ -8,18 +8,14 @@ use rust_decimal::Decimal;
 use super::doc::{ExtensionDoc, OrderDoc, ShippingDoc};
 use super::leaf::{self, Leaf, Wrong};
 use super::settings::OrderSettings;
-use super::{address, doc, lines};
+use super::{address, doc, identify, lines};
 use crate::client::parse_time;
 
 /// Maps the text of an order.
 pub(super) fn map(frontend: &str, text: &str, settings: &OrderSettings) -> Result<Order> {
-    let doc = doc::read(text).map_err(|error| error.or_entity(|| name_of(text)))?;
+    let doc = doc::read(text).map_err(|error| error.or_entity(|| identify::name(text)))?;
     order(frontend, &doc, settings)
-        .map_err(|wrong| Error::mapping("map order", wrong.message).field(wrong.field).entity(name_of(text)))
-}
-
-fn name_of(text: &str) -> String {
-    super::identify::name(text)
+        .map_err(|wrong| Error::mapping("map order", wrong.message).field(wrong.field).entity(identify::name(text)))
 }
 
 fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result<Order, Wrong> {

@@ -4,6 +4,8 @@ use datawald_core::model::{Address, Order, OrderItem};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 
+use super::identify;
+
 const OPERATION: &str = "validate order";
 
 /// Magento's own limit (`Magento\Catalog\Model\Product\Attribute\Backend\Sku::SKU_MAX_LENGTH`).
@@ -16,7 +18,7 @@ const PER_PIECE: Decimal = Decimal::from_parts(5, 0, 0, false, 5);
 
 /// Checks lines, currency, texts and totals.
 pub(super) fn validate(order: &Order) -> Result<()> {
-    check(order).map_err(|error| error.entity(format!("order {}", printable(&order.fe_order_id))))
+    check(order).map_err(|error| error.entity(identify::label(&order.fe_order_id)))
 }
 
 fn check(order: &Order) -> Result<()> {
@@ -161,9 +163,4 @@ fn totals_add_up(order: &Order) -> Result<()> {
             currency = order.currency
         ),
     ))
-}
-
-/// An id that may hold anything, fit for an error.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
 }

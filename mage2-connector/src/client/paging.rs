@@ -242,3 +242,54 @@ impl Position {
 fn time(seconds: i64) -> Option<Timestamp> {
     Timestamp::from_second(seconds).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ORDER: &str = r#"{"entity_id":"7","updated_at":"2026-01-31 10:00:00"}"#;
+
+    fn rows(texts: &[&str]) -> Vec<Box<RawValue>> {
+        texts.iter().map(|text| RawValue::from_string((*text).to_owned()).unwrap()).collect()
+    }
+
+    fn advance(texts: &[&str], total: Option<u64>, size: usize) -> Result<RawPage> {
+        let raws = rows(texts);
+        Position::start(None).advance(raws.iter().map(|raw| Row::new(raw)).collect(), total, size)
+    }
+
+    /// What is wrong with one item spoils neither the page nor the item.
+    #[test]
+    fn items_of_any_kind_come_through() {
+        let odd = ["5", "null", r#""x""#, "[]", r#"{"entity_id":1}"#, r#"{"entity_id":[],"updated_at":{}}"#];
+        let texts: Vec<&str> = odd.iter().copied().chain([ORDER]).collect();
+        let page = advance(&texts, Some(7), 10).unwrap();
+        let mut came: Vec<&str> = page.docs.iter().map(RawDoc::text).collect();
+        let mut sent = texts.clone();
+        came.sort_unstable();
+        sent.sort_unstable();
+        assert_eq!(came, sent);
+        assert!(page.next.is_none());
+        assert_eq!(page.reached.map(|cut| cut.offset), Some(1));
+        // On a page that is not the last, too.
+        let page = advance(&texts, Some(70), 7).unwrap();
+        assert_eq!((page.docs.len(), page.next.is_some()), (7, true));
+    }
+
+    #[test]
+    fn a_full_page_without_times_cannot_be_gone_on_from() {
+        let error = advance(&["5", "6"], Some(9), 2).unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Permanent);
+        assert!(error.to_string().contains("updated_at"), "{error}");
+    }
+
+    #[test]
+    fn a_short_page_with_more_to_come_is_not_the_last() {
+        let page = advance(&[ORDER], Some(3), 10).unwrap();
+        assert!(page.next.is_some(), "the server gives smaller pages than were asked for");
+        let error = advance(&[], Some(3), 10).unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Retryable { after: None });
+        assert!(advance(&[], Some(0), 10).unwrap().next.is_none());
+        assert!(advance(&[], None, 10).unwrap().reached.is_none());
+    }
+}

@@ -183,6 +183,9 @@ impl Mage2Settings {
         if self.connect_timeout.is_zero() {
             return wrong("connect_timeout_secs", "must be at least 1");
         }
+        if self.orders.insert_statuses.iter().any(|status| self.orders.cancel_statuses.contains(status)) {
+            return wrong("orders.cancel_statuses", "names a status that is among insert_statuses, too");
+        }
         if self.max_body == 0 {
             return wrong("max_body", "must be at least 1 byte, and larger than a page of orders");
         }
@@ -235,6 +238,11 @@ mod tests {
                 format!("base_url = 'https://a.example'{credentials}\n[orders]\ninsert_statuses = 's3cret'"),
                 "orders.insert_statuses",
                 "",
+            ),
+            (
+                format!("base_url = 'https://a.example'{credentials}\n[orders]\ncancel_statuses = ['pending']"),
+                "orders.cancel_statuses",
+                "insert_statuses",
             ),
             ("base_url = 'https://a.example'".into(), "credentials", "is missing"),
             (
