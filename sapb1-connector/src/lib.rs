@@ -1,4 +1,45 @@
-//! sapb1
+//! SAP Business One as a backoffice.
+//!
+//! Orders go into SAP B1 through [`B1Agency`]: it knows SAP B1's rules (customer, due date, freight, discount, tax codes,
+//! transport, payment, reference), each a step of [`datawald_backoffice::Backoffice`] that an agent can override, and
+//! each steered by [`B1Settings`], which load from TOML. Before anything is sent it reckons what SAP B1 will make of the
+//! document and refuses what would not come to what the customer was charged.
+//!
+//! The agency works on any [`B1Api`]. [`RestfulClient`] is the way in through *SAP B1 RESTful*, a small service on top of
+//! SAP's DI API. With the feature `sandbox` there is a server that behaves like it, to try things out and to test agents:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use datawald_backoffice::{Backoffice, Found, Reference};
+//! use datawald_core::Cx;
+//! use datawald_core::model::{FlowId, Table};
+//! use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions};
+//! use sapb1_connector::{B1Agency, B1Settings, RestfulClient, RestfulSettings};
+//! use secrecy::SecretString;
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let settings = B1Settings::from_toml(
+//!     r#"
+//!     exempt_code = "EX"
+//!     customer.default = "C20000"
+//!     freight.expense_name = "Freight"
+//!     tax = [{ code = "CA", rate = "8.25", country = "US", region = "CA" }]
+//!     "#,
+//! )?;
+//! let sandbox = Sandbox::start(SandboxOptions::default()).await?;
+//! let password = SecretString::from("abcxyz");
+//! let client = RestfulClient::new(RestfulSettings::new(&sandbox.url(), "user1", password, &settings)?)?;
+//! let agency = B1Agency::new(Arc::new(client), settings);
+//!
+//! let cx = Cx::new(FlowId::new(Table::Orders, "mage2"));
+//! let reference = Reference { field: None, value: "000000013".into() };
+//! assert_eq!(agency.look_up_orders(&cx, &[reference]).await?, [Found::Missing]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 mod agency;
 mod api;
 pub mod fields;

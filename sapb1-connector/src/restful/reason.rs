@@ -147,7 +147,8 @@ mod tests {
 
     #[test]
     fn unknown_names_are_told() {
-        let order = WireOrder { transport_name: Some("Zeppelin".into()), ..WireOrder::default() };
+        let mut order = WireOrder::default();
+        order.transport_name = Some("Zeppelin".into());
         let note = "TypeError: 'NoneType' object has no attribute '__getitem__'";
         assert!(insert_failure("insert", &order, note).message().contains("`Zeppelin`"));
     }

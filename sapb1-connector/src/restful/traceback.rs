@@ -16,6 +16,7 @@ impl Traceback {
     /// Reads a traceback. Each of `personal` is blotted out, whatever the message is.
     pub(super) fn read(text: &str, personal: &[&str]) -> Self {
         let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
+        let last = last.strip_suffix(':').unwrap_or(last);
         let (class, message) = match last.split_once(": ") {
             Some((class, message)) if is_class(class) => (class, message),
             _ if is_class(last) => (last, ""),
@@ -93,6 +94,7 @@ mod tests {
         let read = Traceback::read(&trace("KeyError: 'billto_email'"), &[]);
         assert_eq!((read.class.as_str(), read.message.as_str()), ("KeyError", "'billto_email'"));
         assert_eq!(Traceback::read(&trace("MemoryError"), &[]).summary(), "MemoryError");
+        assert_eq!(Traceback::read(&trace("MemoryError: "), &[]).summary(), "MemoryError");
         assert_eq!(Traceback::read("something: else", &[]).summary(), "something: else");
         assert_eq!(Traceback::read("", &[]).class, "Exception");
     }

@@ -33,11 +33,12 @@ impl PyError {
     pub(super) fn traceback(&self, function: &str) -> String {
         let mut text = String::with_capacity(200);
         // Writing to a String does not fail.
-        let _ = write!(
-            text,
-            "Traceback (most recent call last):\n  File \"C:\\sap-b1-restful\\api\\v1\\sapb1api.py\", in {function}\n{}: {}\n",
-            self.class, self.message
-        );
+        let _ = writeln!(text, "Traceback (most recent call last):");
+        let _ = writeln!(text, "  File \"C:\\sap-b1-restful\\api\\v1\\sapb1api.py\", in {function}");
+        let _ = match self.message.as_str() {
+            "" => writeln!(text, "{}", self.class),
+            message => writeln!(text, "{}: {message}", self.class),
+        };
         text
     }
 }
