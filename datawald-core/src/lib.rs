@@ -8,6 +8,8 @@ pub mod http;
 pub mod model;
 pub mod queue;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cx::{Checkpoint, Cx, Observer};
