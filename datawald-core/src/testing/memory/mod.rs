@@ -1,5 +1,6 @@
 //! A [`StagingStore`] in memory: plain, slow, and the model that the others are compared with.
 
+mod passes;
 mod state;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
