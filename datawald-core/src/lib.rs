@@ -86,6 +86,8 @@ pub mod http;
 pub mod model;
 pub mod queue;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 /// The decisions that shaped this library, and why they were made.
 pub mod decisions {

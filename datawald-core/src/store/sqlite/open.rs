@@ -1,5 +1,6 @@
 //! Opening a store file: checks before anything is written, then settings and schema.
 
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -24,9 +25,7 @@ enum Found {
 
 /// Opens or creates the store at `path` for writing.
 pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> {
-    if path.is_dir() {
-        return Err(Error::config(OPERATION, format!("`{}` is a folder; name a file", path.display())));
-    }
+    check_file(path)?;
     let fail = |error| at_open(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
@@ -55,6 +54,25 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     // Proves that it can be written: a read-only disk shows only now.
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(fail)?;
     Ok(connection)
+}
+
+/// Refuses what is no file, and files that do not begin as SQLite's do: SQLite takes a file of a few bytes for an empty
+/// database and would write over it.
+fn check_file(path: &Path) -> Result<()> {
+    const BEGIN: &[u8; 16] = b"SQLite format 3\0";
+    let Ok(data) = std::fs::metadata(path) else {
+        // Nothing there, or nothing that may be looked at: opening it tells more.
+        return Ok(());
+    };
+    if !data.is_file() {
+        return Err(Error::config(OPERATION, format!("`{}` is a folder or a device; name a file", path.display())));
+    }
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(BEGIN.len() as u64).read_to_end(&mut begin));
+    if read.is_ok() && !begin.is_empty() && begin != BEGIN {
+        return Err(Error::config(OPERATION, not_a_store(path)));
+    }
+    Ok(())
 }
 
 /// Opens a connection that only reads.
