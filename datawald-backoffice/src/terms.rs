@@ -6,7 +6,7 @@ use datawald_core::model::Money;
 use jiff::civil::Date;
 
 /// Where the frontend's order number goes, and what is looked up.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Reference {
     /// The user-defined field that it goes into; `None` for the ERP's own field (SAP B1: `NumAtCard`).
     pub field: Option<String>,

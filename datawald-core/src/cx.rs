@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -113,7 +114,8 @@ pub trait Observer: Send + Sync {
 pub struct Cx {
     flow: Arc<FlowId>,
     clock: Arc<dyn Clock>,
-    deadline: Option<Timestamp>,
+    /// In microseconds since the epoch; shared, since the engine renews leases while a step works.
+    deadline: Option<Arc<AtomicI64>>,
     observer: Option<Arc<dyn Observer>>,
 }
 
@@ -133,8 +135,15 @@ impl Cx {
     /// With the end of the lease that the work is done under.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Timestamp) -> Self {
-        self.deadline = Some(deadline);
+        self.deadline = Some(Arc::new(AtomicI64::new(deadline.as_microsecond())));
         self
+    }
+
+    /// Moves the deadline, for all clones of this context.
+    pub fn move_deadline(&self, deadline: Timestamp) {
+        if let Some(shared) = &self.deadline {
+            shared.store(deadline.as_microsecond(), Ordering::SeqCst);
+        }
     }
 
     /// With an observer.
@@ -161,8 +170,9 @@ impl Cx {
 
     /// How much of the lease is left; `None` if there is no deadline. A write must be over before.
     pub fn time_left(&self) -> Option<Duration> {
-        let left = self.deadline?.duration_since(self.now());
-        Some(Duration::try_from(left).unwrap_or(Duration::ZERO))
+        let deadline = self.deadline.as_ref()?.load(Ordering::SeqCst);
+        let left = deadline.saturating_sub(self.now().as_microsecond());
+        Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)))
     }
 
     /// Tells the observer that `point` is reached.
@@ -175,6 +185,6 @@ impl Cx {
 
 impl fmt::Debug for Cx {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cx").field("flow", &self.flow).field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Cx").field("flow", &self.flow).finish_non_exhaustive()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// A result with datawald's [`Error`].
@@ -72,7 +73,7 @@ pub enum ErrorKind {
 /// An error with its kind, what was being done, to which entity and field, and what to do about it.
 ///
 /// The texts hold no secrets and no personal data: constructors are given names of fields, never the values of
-/// customers' fields.
+/// customers' fields. It is cheap to clone, since one failure may concern every entity of a batch.
 ///
 /// ```
 /// use datawald_core::{Disposition, Error};
@@ -80,8 +81,10 @@ pub enum ErrorKind {
 /// assert_eq!(error.to_string(), "map order: order 000000013, field items[0].sku: is missing");
 /// assert_eq!(error.disposition(), Disposition::Rejected);
 /// ```
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     disposition: Disposition,
@@ -90,7 +93,7 @@ struct Inner {
     field: Option<String>,
     code: Option<String>,
     message: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Error {
@@ -199,7 +202,7 @@ impl Error {
     /// The error underneath. It is part of the text of [`Error::report`]: give none that holds data.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

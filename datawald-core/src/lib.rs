@@ -1,13 +1,107 @@
-//! datawald-core
+//! Keeps e-commerce and ERP in step: what changed on one side is pulled, staged durably, applied to the other side exactly
+//! once, and its outcome written back, where an operator can see it, mend it and re-sync it.
+//!
+//! This crate is the middle of it, and knows neither side:
+//!
+//! - [`model`]: the canonical documents, staged entities, cuts and sync tasks;
+//! - [`store`]: the **staging store**, the one truth of what was pulled and where it stands; [`store::SqliteStore`] keeps it
+//!   in a file;
+//! - [`queue`]: the **task queue**, which carries wake-ups and distribution and may lose everything;
+//! - [`engine`]: pull → stage → dispatch → apply → outcome → close, the same for every table;
+//! - [`Error`], which carries what is to be done about it ([`Disposition`]), and [`Clock`], so that tests own the time.
+//!
+//! The two sides are `datawald-frontend` and `datawald-backoffice`, whose steps a connector implements and a project's agent
+//! overrides. To see the whole at work, run `cargo run --release --example orders_sync`.
+//!
+//! # Example
+//!
+//! A source of one order and a target that takes it; in earnest, these come from a connector.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use async_trait::async_trait;
+//! use datawald_core::engine::{Done, Engine, FetchQuery, Flow, Source, SourcePage, Target};
+//! use datawald_core::model::{Fingerprint, FlowId, Intent, Table};
+//! use datawald_core::store::{Claimed, SqliteStore, StageEntity};
+//! use datawald_core::{Cx, Result};
+//!
+//! struct Shop;
+//!
+//! #[async_trait]
+//! impl Source for Shop {
+//!     async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
+//!         let doc = r#"{"fe_order_id":"000000013","grand_total":"396.87"}"#.to_owned();
+//!         let order = StageEntity {
+//!             id: "000000013".into(),
+//!             intent: Intent::Apply,
+//!             source_status: "pending".into(),
+//!             source_updated_at: None,
+//!             fingerprint: Fingerprint::of(doc.as_bytes()),
+//!             raw: doc.clone(),
+//!             doc,
+//!         };
+//!         Ok(SourcePage { entities: vec![order], ..SourcePage::default() })
+//!     }
+//! }
+//!
+//! struct Erp;
+//!
+//! #[async_trait]
+//! impl Target for Erp {
+//!     async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+//!         batch.iter().map(|_| Ok(Done::Applied { target_id: "536".into(), note: "inserted".into() })).collect()
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! # let path = folder.path().join("staging.db");
+//! let flow = FlowId::new(Table::Orders, "mage2");
+//! let engine = Engine::builder(Arc::new(SqliteStore::open(&path)?))
+//!     .flow(Flow::new(flow.clone()).source(Shop).target(Erp))
+//!     .build()?;
+//!
+//! let first = engine.run_once(&flow).await?;
+//! assert_eq!(first.counts.success, 1);
+//!
+//! let second = engine.run_once(&flow).await?;
+//! assert_eq!((second.pulled.unchanged, second.counts.ignored), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What must always be true
+//!
+//! Nothing is lost, nothing is doubled, everything ends, one bad entity stops nobody else, and money is decimal. How that is
+//! kept is told in the [decisions](decisions).
+
 pub mod clock;
 mod cx;
 pub mod engine;
-pub mod error;
+mod error;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod model;
 pub mod queue;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+/// The decisions that shaped this library, and why they were made.
+pub mod decisions {
+    #[doc = include_str!("docs/adr/0001-steps-and-base.md")]
+    pub mod adr_0001_steps_and_base {}
+    #[doc = include_str!("docs/adr/0002-store-is-the-truth.md")]
+    pub mod adr_0002_store_is_the_truth {}
+    #[doc = include_str!("docs/adr/0003-cuts.md")]
+    pub mod adr_0003_cuts {}
+    #[doc = include_str!("docs/adr/0004-in-doubt.md")]
+    pub mod adr_0004_in_doubt {}
+    #[doc = include_str!("docs/adr/0005-terms-then-document.md")]
+    pub mod adr_0005_terms_then_document {}
+}
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use cx::{Checkpoint, Cx, Observer};

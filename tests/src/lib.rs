@@ -1,1 +1,13 @@
-//! tests
+//! What the tests across the crates share: two plain sides in memory, and processes to start and kill.
+
+#![allow(clippy::panic, reason = "only tests use this crate")]
+
+mod data;
+mod plain_backoffice;
+mod plain_frontend;
+mod process;
+
+pub use data::data_folder;
+pub use plain_backoffice::PlainBackoffice;
+pub use plain_frontend::PlainFrontend;
+pub use process::{Run, example, orders_sync, run_orders_sync};

@@ -1,3 +1,4 @@
 //! The flows: which steps run, and in which order.
+mod document;
 mod orders;
 pub use orders::OrdersTarget;

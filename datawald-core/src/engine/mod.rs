@@ -1,3 +1,235 @@
-//! The engine.
+//! The engine: one machine for all flows.
+//!
+//! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
+//! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
+
+mod close;
 mod flow;
+mod outcome;
+mod pull;
+mod settings;
+mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
+pub use pull::Pulled;
+pub use settings::EngineSettings;
+pub use worker::Workers;
+
+use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
+use crate::queue::{InProcessQueue, TaskQueue};
+use crate::store::StagingStore;
+use crate::{Clock, Cx, Error, Observer, Result, SystemClock};
+
+/// Drives flows over a staging store and a task queue. Cheap to clone.
+///
+/// See the crate's first page for an example.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Arc<dyn StagingStore>,
+    queue: Arc<dyn TaskQueue>,
+    clock: Arc<dyn Clock>,
+    observer: Option<Arc<dyn Observer>>,
+    settings: EngineSettings,
+    owner: String,
+    flows: Vec<Flow>,
+}
+
+/// A flow and its two sides. A process that only pulls needs no target, one that only applies no source.
+#[derive(Clone)]
+pub struct Flow {
+    id: FlowId,
+    source: Option<Arc<dyn Source>>,
+    target: Option<Arc<dyn Target>>,
+}
+
+impl Flow {
+    /// The flow `id`, without sides.
+    pub fn new(id: FlowId) -> Self {
+        Self { id, source: None, target: None }
+    }
+
+    /// With the side that is pulled.
+    #[must_use]
+    pub fn source(mut self, source: impl Source + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// With the side that is applied to.
+    #[must_use]
+    pub fn target(mut self, target: impl Target + 'static) -> Self {
+        self.target = Some(Arc::new(target));
+        self
+    }
+}
+
+/// Puts an [`Engine`] together.
+#[must_use]
+pub struct EngineBuilder {
+    store: Arc<dyn StagingStore>,
+    queue: Option<Arc<dyn TaskQueue>>,
+    clock: Arc<dyn Clock>,
+    observer: Option<Arc<dyn Observer>>,
+    settings: EngineSettings,
+    flows: Vec<Flow>,
+}
+
+/// How often a pull that waits for its turn asks.
+const TURN: Duration = Duration::from_millis(200);
+
+/// What one whole run of a flow came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunReport {
+    /// What was pulled.
+    pub pulled: Pulled,
+    /// The sync task as it was closed.
+    pub sync_task: SyncTask,
+    /// Where its entities stand.
+    pub counts: Counts,
+}
+
+impl EngineBuilder {
+    /// With a task queue; the in-process one if this is not called.
+    pub fn queue(mut self, queue: Arc<dyn TaskQueue>) -> Self {
+        self.queue = Some(queue);
+        self
+    }
+
+    /// With another clock than the system's.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// With an observer, told of every checkpoint.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = Some(observer);
+        self
+    }
+
+    /// With other settings.
+    pub fn settings(mut self, settings: EngineSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// With a flow.
+    pub fn flow(mut self, flow: Flow) -> Self {
+        self.flows.push(flow);
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// Of kind `Config` if a setting is zero or a flow is there twice.
+    pub fn build(self) -> Result<Engine> {
+        self.settings.check()?;
+        for (at, flow) in self.flows.iter().enumerate() {
+            if self.flows.iter().take(at).any(|other| other.id == flow.id) {
+                return Err(Error::config("build engine", format!("the flow {} is there twice", flow.id)));
+            }
+        }
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                store: self.store,
+                queue: self.queue.unwrap_or_else(|| Arc::new(InProcessQueue::default())),
+                clock: self.clock,
+                observer: self.observer,
+                settings: self.settings,
+                owner: format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()),
+                flows: self.flows,
+            }),
+        })
+    }
+}
+
+impl Engine {
+    /// Starts to put an engine together over `store`.
+    pub fn builder(store: Arc<dyn StagingStore>) -> EngineBuilder {
+        EngineBuilder {
+            store,
+            queue: None,
+            clock: Arc::new(SystemClock),
+            observer: None,
+            settings: EngineSettings::default(),
+            flows: Vec::new(),
+        }
+    }
+
+    /// The staging store, to list what is in it.
+    pub fn store(&self) -> &Arc<dyn StagingStore> {
+        &self.shared.store
+    }
+
+    /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
+    ///
+    /// If another process is pulling the flow, or died doing so, the pull waits for its turn.
+    ///
+    /// # Errors
+    /// What ends a pull or stops a flow (configuration, credentials). What is wrong with single entities is in their
+    /// outcomes.
+    pub async fn run_once(&self, flow: &FlowId) -> Result<RunReport> {
+        let workers = self.start_workers(flow)?;
+        let run = async {
+            let pulled = self.pull_in_turn(flow).await?;
+            let (sync_task, counts) = self.close_or_halt(&pulled.sync_task, &workers).await?;
+            Ok(RunReport { pulled, sync_task, counts })
+        };
+        let report = run.await;
+        let stopped = workers.stop().await;
+        // A flow that was stopped by its target explains itself better than a sync task that never ended.
+        match (report, stopped) {
+            (_, Err(halted)) => Err(halted),
+            (report, Ok(())) => report,
+        }
+    }
+
+    async fn pull_in_turn(&self, flow: &FlowId) -> Result<Pulled> {
+        loop {
+            if let Some(pulled) = self.try_pull(flow).await? {
+                return Ok(pulled);
+            }
+            tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
+            tokio::time::sleep(self.shared.settings.pull_lease().min(TURN)).await;
+        }
+    }
+
+    /// Has one entity done again, whatever became of it. Answers whether there was something to do.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn resync(&self, key: &EntityKey) -> Result<bool> {
+        let due = self.shared.store.resync(key, self.shared.clock.now()).await?;
+        if due {
+            self.dispatch(&key.flow(), vec![key.id.clone()], None).await;
+        }
+        Ok(due)
+    }
+
+    /// Has the failed entities of a sync task done again, and opens it. Answers how many.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn resync_task(&self, id: &SyncTaskId) -> Result<u64> {
+        // What became due is found by the workers' next sweep.
+        self.shared.store.resync_task(id, self.shared.clock.now()).await
+    }
+
+    fn flow(&self, id: &FlowId) -> Result<&Flow> {
+        self.shared.flows.iter().find(|flow| flow.id == *id).ok_or_else(|| {
+            Error::config("find flow", format!("the engine was built without the flow {id}; add it to the builder"))
+        })
+    }
+
+    fn cx(&self, flow: &FlowId) -> Cx {
+        Cx::new(flow.clone()).with_clock(self.shared.clock.clone()).with_observer(self.shared.observer.clone())
+    }
+}

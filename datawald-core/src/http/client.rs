@@ -1,5 +1,7 @@
 //! One HTTP exchange with limits, and its failures sorted by what they mean for the caller.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -210,6 +212,7 @@ impl std::fmt::Debug for HttpResponse {
 pub struct Http {
     client: reqwest::Client,
     settings: HttpSettings,
+    sent: Arc<AtomicU64>,
 }
 
 impl Http {
@@ -229,12 +232,17 @@ impl Http {
             .user_agent(concat!("datawald/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::config("set up HTTP client", "cannot be built").caused_by(error))?;
-        Ok(Self { client, settings })
+        Ok(Self { client, settings, sent: Arc::default() })
     }
 
     /// The settings.
     pub fn settings(&self) -> &HttpSettings {
         &self.settings
+    }
+
+    /// How many requests were sent, by this client and its clones.
+    pub fn requests_sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// An address below the base URL. `path` is taken as it is: encode its parts first.
@@ -260,6 +268,7 @@ impl Http {
         if let Some(body) = body {
             builder = builder.body(body);
         }
+        self.sent.fetch_add(1, Ordering::Relaxed);
         let response = builder.send().await.map_err(|error| self.transport_error(operation, effect, error))?;
         let status = response.status();
         let headers = response.headers().clone();

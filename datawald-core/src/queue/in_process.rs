@@ -1,6 +1,6 @@
 //! The in-process queue: bounded, gone with the process.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,28 +14,52 @@ use crate::model::FlowId;
 
 /// A bounded queue in memory. When it is full, publishing answers [`Published::Full`].
 ///
-/// It measures delays by tokio's clock, so that tests can pause it.
+/// It measures delays by tokio's clock, so that tests can pause it. A delivery that is dropped instead of being
+/// acknowledged is gone, as with its process; the sweep finds what was due.
 #[derive(Debug, Clone)]
 pub struct InProcessQueue {
     capacity: usize,
     flows: Arc<Mutex<HashMap<FlowId, Flow>>>,
-    arrived: Arc<Notify>,
 }
+
+/// A message and how often it was delivered before.
+type Waiting = (TaskMessage, u32);
 
 #[derive(Debug, Default)]
 struct Flow {
-    ready: VecDeque<(TaskMessage, u32)>,
-    delayed: Vec<(Instant, TaskMessage, u32)>,
+    ready: VecDeque<Waiting>,
+    /// By the time that each is ready, and a number that keeps those of one time apart.
+    delayed: BTreeMap<(Instant, u64), Waiting>,
+    delays: u64,
     dead: VecDeque<(TaskMessage, String)>,
+    /// Tells this flow's receivers: one of a message, all of a delay.
+    arrived: Arc<Notify>,
 }
 
 /// Dead letters kept per flow; older ones give way.
 const DEAD_LIMIT: usize = 1_000;
 
+/// A wait or a delay longer than this is as good as this; times beyond the clock's end cannot be told.
+const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+
+impl Flow {
+    /// Takes a ready message, or tells when the next delayed one is ready.
+    fn take(&mut self) -> std::result::Result<Waiting, Option<Instant>> {
+        let now = Instant::now();
+        while let Some(first) = self.delayed.first_entry() {
+            if first.key().0 > now {
+                break;
+            }
+            self.ready.push_back(first.remove());
+        }
+        self.ready.pop_front().ok_or_else(|| self.delayed.first_key_value().map(|((at, _), _)| *at))
+    }
+}
+
 impl InProcessQueue {
     /// A queue that holds up to `capacity` messages per flow (at least 1).
     pub fn new(capacity: usize) -> Self {
-        Self { capacity: capacity.max(1), flows: Arc::default(), arrived: Arc::default() }
+        Self { capacity: capacity.max(1), flows: Arc::default() }
     }
 
     fn flows(&self) -> MutexGuard<'_, HashMap<FlowId, Flow>> {
@@ -43,18 +67,11 @@ impl InProcessQueue {
         self.flows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a ready message, or tells when the next delayed one is ready.
-    fn take(&self, flow: &FlowId) -> std::result::Result<Delivery, Option<Instant>> {
+    fn with<T>(&self, flow: &FlowId, change: impl FnOnce(&mut Flow) -> T) -> T {
         let mut flows = self.flows();
-        let Some(queue) = flows.get_mut(flow) else { return Err(None) };
-        let now = Instant::now();
-        let (ready, delayed) = std::mem::take(&mut queue.delayed).into_iter().partition(|(at, ..)| *at <= now);
-        queue.delayed = delayed;
-        let ready: Vec<_> = ready;
-        queue.ready.extend(ready.into_iter().map(|(_, message, redelivered)| (message, redelivered)));
-        match queue.ready.pop_front() {
-            Some((message, redelivered)) => Ok(Delivery { message, redelivered, tag: 0 }),
-            None => Err(queue.delayed.iter().map(|(at, ..)| *at).min()),
+        match flows.get_mut(flow) {
+            Some(queue) => change(queue),
+            None => change(flows.entry(flow.clone()).or_default()),
         }
     }
 }
@@ -69,34 +86,37 @@ impl Default for InProcessQueue {
 #[async_trait]
 impl TaskQueue for InProcessQueue {
     async fn publish(&self, message: TaskMessage) -> Result<Published> {
-        {
-            let mut flows = self.flows();
-            let queue = flows.entry(message.flow.clone()).or_default();
-            if queue.ready.len() + queue.delayed.len() >= self.capacity {
-                return Ok(Published::Full);
+        let capacity = self.capacity;
+        Ok(self.with(&message.flow.clone(), |queue| {
+            if queue.ready.len() + queue.delayed.len() >= capacity {
+                return Published::Full;
             }
             queue.ready.push_back((message, 0));
-        }
-        self.arrived.notify_one();
-        Ok(Published::Queued)
+            queue.arrived.notify_one();
+            Published::Queued
+        }))
     }
 
     async fn receive(&self, flow: &FlowId, wait: Duration) -> Result<Option<Delivery>> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(LONGEST);
+        let bell = self.with(flow, |queue| Arc::clone(&queue.arrived));
         loop {
-            let arrived = self.arrived.notified();
-            let next = match self.take(flow) {
-                Ok(delivery) => {
+            // Before looking: what arrives between looking and waiting is heard.
+            let arrived = bell.notified();
+            let next = match self.with(flow, Flow::take) {
+                Ok((message, redelivered)) => {
                     // One notification may stand for several messages: pass it on to the next receiver.
-                    self.arrived.notify_one();
-                    return Ok(Some(delivery));
+                    bell.notify_one();
+                    return Ok(Some(Delivery { message, redelivered, tag: 0 }));
                 }
                 Err(next) => next,
             };
-            let until = next.map_or(deadline, |at| at.min(deadline));
-            if tokio::time::timeout_at(until, arrived).await.is_err() && until >= deadline {
-                return Ok(self.take(flow).ok());
+            if Instant::now() >= deadline {
+                return Ok(None);
             }
+            let until = next.map_or(deadline, |at| at.min(deadline));
+            // Whichever it was, look again.
+            let _ = tokio::time::timeout_at(until, arrived).await;
         }
     }
 
@@ -105,25 +125,28 @@ impl TaskQueue for InProcessQueue {
     }
 
     async fn retry_later(&self, delivery: Delivery, after: Duration) -> Result<()> {
-        let mut flows = self.flows();
-        let queue = flows.entry(delivery.message.flow.clone()).or_default();
-        queue.delayed.push((Instant::now() + after, delivery.message, delivery.redelivered + 1));
-        drop(flows);
-        self.arrived.notify_one();
+        let Delivery { message, redelivered, .. } = delivery;
+        let at = Instant::now() + after.min(LONGEST);
+        self.with(&message.flow.clone(), |queue| {
+            queue.delays += 1;
+            queue.delayed.insert((at, queue.delays), (message, redelivered.saturating_add(1)));
+            // All of them have to wait for another time now, since any of them may be dropped meanwhile.
+            queue.arrived.notify_waiters();
+        });
         Ok(())
     }
 
     async fn dead(&self, delivery: Delivery, reason: &str) -> Result<()> {
-        let mut flows = self.flows();
-        let dead = &mut flows.entry(delivery.message.flow.clone()).or_default().dead;
-        if dead.len() >= DEAD_LIMIT {
-            dead.pop_front();
-        }
-        dead.push_back((delivery.message, reason.to_owned()));
+        self.with(&delivery.message.flow.clone(), |queue| {
+            if queue.dead.len() >= DEAD_LIMIT {
+                queue.dead.pop_front();
+            }
+            queue.dead.push_back((delivery.message, reason.to_owned()));
+        });
         Ok(())
     }
 
     async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<(TaskMessage, String)>> {
-        Ok(self.flows().get(flow).map(|queue| queue.dead.iter().take(limit).cloned().collect()).unwrap_or_default())
+        Ok(self.with(flow, |queue| queue.dead.iter().take(limit).cloned().collect()))
     }
 }

@@ -53,24 +53,25 @@ pub trait TaskQueue: Send + Sync {
     /// restart; for the in-process queue nothing).
     ///
     /// # Behavior
-    /// Never waits for a receiver.
+    /// Never waits for a receiver. After `Full` the queue does not have the message. One flow's full queue is no other's.
     async fn publish(&self, message: TaskMessage) -> Result<Published>;
 
     /// Takes the next task of a flow, waiting up to `wait`; `None` if none came.
     ///
     /// # Behavior
-    /// Cancel-safe: a message is not lost if the future is dropped.
+    /// Each message is in the hands of one receiver at a time. With a `wait` of zero it takes what is there. Cancel-safe: a
+    /// message is not lost if the future is dropped.
     async fn receive(&self, flow: &FlowId, wait: Duration) -> Result<Option<Delivery>>;
 
-    /// Done with it.
+    /// Done with it: it is not delivered again.
     async fn ack(&self, delivery: Delivery) -> Result<()>;
 
-    /// Delivers it again, no sooner than `after` from now.
+    /// Delivers it again, no sooner than `after` from now, with `redelivered` + 1. Others are not held up by it.
     async fn retry_later(&self, delivery: Delivery, after: Duration) -> Result<()>;
 
-    /// Sets it aside with a reason. See [`TaskQueue::dead_letters`].
+    /// Sets it aside with a reason; it is not delivered again. See [`TaskQueue::dead_letters`].
     async fn dead(&self, delivery: Delivery, reason: &str) -> Result<()>;
 
-    /// The messages set aside of a flow and their reasons, oldest first, at most `limit`.
+    /// The messages set aside of a flow and their reasons, oldest first, at most `limit`. They stay where they are.
     async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<(TaskMessage, String)>>;
 }

@@ -1,5 +1,9 @@
 //! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
 
+#[cfg(any(feature = "sqlite", feature = "testing"))]
+pub(crate) mod paging;
+#[cfg(feature = "sqlite")]
+mod transition;
 mod types;
 
 use async_trait::async_trait;
@@ -16,7 +20,7 @@ use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask,
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// How many earlier versions of an entity a store keeps.
 pub const HISTORY_LIMIT: u32 = 20;
@@ -26,7 +30,10 @@ pub const HISTORY_LIMIT: u32 = 20;
 /// Every method that changes something is one atomic, durable step: once it has returned, neither a crash of the
 /// process nor of the machine takes it back; if it fails, nothing of it has happened or all of it has (a lost
 /// connection), and calling it again with the same arguments is safe. Times are given by the caller (`now`), never
-/// taken from a clock of the store's own.
+/// taken from a clock of the store's own; what is finer than a millisecond may be cut off.
+///
+/// A note goes with the status that it explains: it is emptied when an entity is put back to N by staging or by doing
+/// it again, and stays through a claim.
 ///
 /// Implementations are tested by [`crate::testing::staging_store_conformance`].
 #[async_trait]
@@ -34,8 +41,8 @@ pub trait StagingStore: Send + Sync {
     /// Takes the exclusive right to pull a flow, until `until`.
     ///
     /// # Behavior
-    /// `None` if another owner's lease has not run out at `now`. The same owner gets a new token. A new token fences
-    /// all earlier ones of the flow.
+    /// `None` if another owner's lease lasts beyond `now`. The same owner gets a new token. A new token fences all
+    /// earlier ones of the flow.
     async fn acquire_pull(
         &self,
         flow: &FlowId,
@@ -44,14 +51,18 @@ pub trait StagingStore: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<PullLease>>;
 
-    /// Gives the right back. A token that is no longer current is not an error.
+    /// Gives the right back: nothing can be staged under it any more. A token that is no longer current is not an
+    /// error.
     async fn release_pull(&self, lease: &PullLease) -> Result<()>;
 
     /// Stages a page of entities, joins them to the sync task and advances the cut, all in one step.
     ///
     /// # Behavior
     /// Answers one [`Staging`] per entity, in order. The pull lease is renewed until `batch.lease_until`; if its token
-    /// is no longer current, nothing is staged and the error is of kind `Fenced`. The cut never moves backwards.
+    /// is no longer current, nothing is staged and the error is of kind `Fenced`; if there is no such sync task, likewise
+    /// of kind `NotFound`; if it is another flow's, of kind `Invalid`. The cut never moves backwards (a later time is
+    /// further; of two equal times, the greater offset); where it stands afterwards is the sync task's `cut_after`.
+    /// Without a `cut` neither changes.
     ///
     /// Per entity, by its key:
     /// - unknown: `Inserted`; status N and due now for `Apply` and `Cancel`, I for `Ignore`, F for `Reject`;
@@ -61,7 +72,7 @@ pub trait StagingStore: Send + Sync {
     ///   content is applied when the doubt is resolved. The target id stays;
     /// - the same, and F with an intent of `Apply` or `Cancel`: `Retried`; status N, due now, attempts 0;
     /// - the same otherwise: `Unchanged`; nothing changes but `raw` and the source's time, and in this pass it counts
-    ///   as I (unless it is still open: then it counts as what it is).
+    ///   as I (unless it is still open, or this pass has brought it before: then it counts as what it is).
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came.
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
@@ -76,7 +87,9 @@ pub trait StagingStore: Send + Sync {
     /// whose lease ran out and whose settle delay after that is over. Each is given to one caller only, becomes P with
     /// a token greater than every earlier one of that entity, `lease_until = now + lease`,
     /// `due_at = lease_until + settle_delay`, `attempts` + 1. With `keys`, only those are looked at, else the longest
-    /// due first. At most `limit`; the answer may be shorter or empty.
+    /// due first (of those due at the same time, the one first staged). At most `limit`; the answer may be shorter or
+    /// empty. One that was `?` or P may have an intent of `Ignore` or `Reject` by now: all there is left to do is to find
+    /// out what became of the write.
     async fn claim(&self, claim: Claim<'_>) -> Result<Vec<Claimed>>;
 
     /// Keys that are due, the longest due first, without leasing them; for dispatching again.
@@ -85,7 +98,8 @@ pub trait StagingStore: Send + Sync {
     /// The earliest `due_at` of a flow, if anything of it is open.
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>>;
 
-    /// Prolongs leases; answers for each whether it was still held.
+    /// Prolongs leases; answers for each whether it was still held (also after it ran out, as long as nobody else has
+    /// claimed it). What is no longer held stays as it is.
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>>;
 
     /// Writes outcomes.
@@ -95,27 +109,33 @@ pub trait StagingStore: Send + Sync {
     /// settle it (also after the lease ran out, as long as nobody else has claimed it); else `Fenced`, and nothing
     /// changes. If newer content was staged since the claim (`rev` differs), the outcome's target id and note are kept,
     /// but the status becomes N, due now (for an [`Outcome::InDoubt`]: `?`, due at its time); `Superseded`. An
-    /// `Outcome` without a target id leaves the one that is there. `Release` gives the attempt back. The intents
-    /// `Ignore` and `Reject` of newer content become I and F at once, unless the outcome is in doubt.
+    /// `Outcome` without a target id leaves the one that is there. `Release` gives the attempt back, and what was in
+    /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. What would become N with an intent of
+    /// `Ignore` or `Reject` becomes I or F instead, with the intent's reason as its note.
     async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 
     /// The cut of a flow.
     async fn cut(&self, flow: &FlowId) -> Result<Option<Cut>>;
 
     /// Sets the cut of a flow, backwards too; for an operator who wants to pull again. Waits for nobody: a pull that
-    /// is running fences itself off.
+    /// is running is fenced off, and its lease is over.
     async fn set_cut(&self, flow: &FlowId, cut: Option<Cut>) -> Result<()>;
 
-    /// Records a new sync task, `Processing`.
+    /// Records a new sync task, `Processing`. One that is there already stays as it is; if it is another flow's, the
+    /// error is of kind `Invalid`.
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()>;
 
-    /// Marks the pull of a sync task as come to its end.
+    /// Marks the pull of a sync task as come to its end. A deleted one is not an error.
     async fn finish_pull(&self, id: &SyncTaskId) -> Result<()>;
 
     /// Reads a sync task.
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>>;
 
-    /// Counts the entities of a sync task by where they stand in that pass.
+    /// Counts the entities of a sync task by where they stand in that pass; all zero if there is none.
+    ///
+    /// # Behavior
+    /// An entity counts as what it is now. When a later pass takes it up (restages or retries it) after it came to its
+    /// end, it keeps, in the passes before, the status that it had then.
     async fn sync_task_counts(&self, id: &SyncTaskId) -> Result<Counts>;
 
     /// Closes a sync task. Closing again replaces status, note and time. `false` if there is none.
@@ -124,10 +144,11 @@ pub trait StagingStore: Send + Sync {
     /// Removes a sync task, not its entities. `false` if there is none.
     async fn delete_sync_task(&self, id: &SyncTaskId) -> Result<bool>;
 
-    /// Lists sync tasks, newest first.
+    /// Lists sync tasks, newest first. A cursor that is none is an error of kind `Invalid`.
     async fn list_sync_tasks(&self, filter: &SyncTaskFilter) -> Result<Listing<SyncTask>>;
 
-    /// Lists entities by key.
+    /// Lists entities by key (name of the table, frontend, id), each by its present status. A cursor that is none is an
+    /// error of kind `Invalid`.
     async fn list(&self, filter: &EntityFilter) -> Result<Listing<Entity>>;
 
     /// The earlier versions of an entity, newest first, at most [`HISTORY_LIMIT`].
@@ -138,7 +159,8 @@ pub trait StagingStore: Send + Sync {
     /// alone. `false` if nothing changed.
     async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool>;
 
-    /// Has the failed entities of a sync task done again, as [`StagingStore::resync`] does, and opens the task
-    /// (`Processing`). Answers how many.
+    /// Has the entities that failed in a sync task, and still stand at F, done again as [`StagingStore::resync`] does,
+    /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
+    /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64>;
 }

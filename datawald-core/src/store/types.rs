@@ -167,7 +167,7 @@ pub enum Outcome {
         /// Why.
         note: String,
     },
-    /// N: handed back untouched; due now.
+    /// N, or `?` if it was in doubt when it was claimed: handed back untouched; due now.
     Release,
 }
 

@@ -65,6 +65,11 @@ impl RestfulClient {
         })
     }
 
+    /// How many requests were sent.
+    pub fn requests_sent(&self) -> u64 {
+        self.http.requests_sent()
+    }
+
     /// Makes sure of a token, so that wrong credentials show before anything is written.
     pub(super) async fn log_in(&self, cx: &Cx) -> Result<()> {
         self.session.token(self, cx).await.map(drop)
@@ -106,7 +111,8 @@ impl RestfulClient {
     fn write_timeout(&self, cx: &Cx, operation: &'static str) -> Result<Duration> {
         let configured = self.settings.requests.write_timeout();
         let Some(left) = cx.time_left() else { return Ok(configured) };
-        let usable = left.saturating_sub(self.settings.requests.lease_margin());
+        // Of a short lease the margin is a quarter, so that there is time to write at all.
+        let usable = left.saturating_sub(self.settings.requests.lease_margin().min(left / 4));
         if usable < LEAST_WRITE_TIME {
             let message = "was not sent: too little is left of the lease for the answer to come in time";
             return Err(Error::new(ErrorKind::Timeout, Disposition::Retryable { after: None }, operation, message));

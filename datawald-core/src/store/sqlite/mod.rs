@@ -1,3 +1,15 @@
-//! The embedded store.
-/// The embedded store.
-pub struct SqliteStore;
+//! The embedded store: one SQLite file, which any SQLite tool can read.
+
+mod columns;
+mod error;
+mod lists;
+mod open;
+mod readers;
+mod schema;
+mod stage;
+mod store;
+mod tasks;
+mod work;
+mod writer;
+
+pub use store::{SqliteSettings, SqliteStore};

@@ -1,0 +1,96 @@
+//! Closing sync tasks: collect the state of every entity.
+
+use std::time::Duration;
+
+use super::{Engine, Workers};
+use crate::clock::later;
+use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
+use crate::store::SyncTaskFilter;
+use crate::{Checkpoint, Error, Result};
+
+/// How often an open sync task is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// Every so many looks the entities are counted, even if something of the flow is still open.
+const COUNT_EVERY: u32 = 50;
+
+impl Engine {
+    /// Waits until every entity of a sync task has an outcome, at most as long as the settings allow, and closes it.
+    ///
+    /// # Errors
+    /// Of the store, and of kind `Config` if there is no such sync task.
+    pub async fn close(&self, id: &SyncTaskId) -> Result<(SyncTask, Counts)> {
+        let shared = &self.shared;
+        let task = self.sync_task(id).await?;
+        let cx = self.cx(&task.flow);
+        let deadline = later(cx.now(), Duration::from_millis(shared.settings.close_wait_ms));
+        let mut looks = 0;
+        loop {
+            // Asking for the flow's next due entity is one look into an index; counting reads every entity.
+            let idle = shared.store.next_due(&task.flow).await?.is_none();
+            let late = cx.now() >= deadline;
+            if idle || late || looks % COUNT_EVERY == COUNT_EVERY - 1 {
+                let counts = shared.store.sync_task_counts(id).await?;
+                if counts.open() == 0 || late {
+                    return self.write_close(id, counts, "").await;
+                }
+            }
+            looks += 1;
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// As [`Engine::close`], but gives up when something stops the flow.
+    pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<(SyncTask, Counts)> {
+        let closed = tokio::select! {
+            closed = self.close(id) => closed?,
+            error = workers.halted() => {
+                let counts = self.shared.store.sync_task_counts(id).await?;
+                return self.write_close(id, counts, &format!("the flow was stopped: {error}")).await;
+            }
+        };
+        self.close_left_over(&closed.0.flow).await?;
+        Ok(closed)
+    }
+
+    /// Closes the sync tasks of a flow that were left open by a process that died, as far as their entities have ended.
+    /// Answers how many. Not for a flow that is being pulled.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn close_left_over(&self, flow: &FlowId) -> Result<u64> {
+        let mut filter =
+            SyncTaskFilter { flow: Some(flow.clone()), status: Some(SyncStatus::Processing), after: None, limit: 100 };
+        let mut closed = 0;
+        loop {
+            let listing = self.shared.store.list_sync_tasks(&filter).await?;
+            for task in listing.items {
+                let counts = self.shared.store.sync_task_counts(&task.id).await?;
+                if counts.open() == 0 {
+                    let note = if task.pulled { "" } else { "its pull was cut off; the next one went on from its cut" };
+                    self.write_close(&task.id, counts, note).await?;
+                    closed += 1;
+                }
+            }
+            match listing.next {
+                Some(next) => filter.after = Some(next),
+                None => return Ok(closed),
+            }
+        }
+    }
+
+    async fn write_close(&self, id: &SyncTaskId, counts: Counts, note: &str) -> Result<(SyncTask, Counts)> {
+        let task = self.sync_task(id).await?;
+        let cx = self.cx(&task.flow);
+        cx.reached(Checkpoint::BeforeClose);
+        self.shared.store.close_sync_task(id, counts.sync_status(), note, cx.now()).await?;
+        cx.reached(Checkpoint::AfterClose);
+        Ok((self.sync_task(id).await?, counts))
+    }
+
+    async fn sync_task(&self, id: &SyncTaskId) -> Result<SyncTask> {
+        self.shared.store.sync_task(id).await?.ok_or_else(|| {
+            Error::config("find sync task", format!("there is no sync task {id}; list them for those that are there"))
+        })
+    }
+}

@@ -1,0 +1,60 @@
+//! From what applying an entity gave to the outcome that is settled.
+
+use jiff::Timestamp;
+
+use super::{Done, EngineSettings};
+use crate::clock::later;
+use crate::model::TxStatus;
+use crate::store::{Claimed, Outcome};
+use crate::{Disposition, Error, Result};
+
+/// The outcome of one entity, by the disposition of its error.
+pub(super) fn outcome(settings: &EngineSettings, now: Timestamp, claimed: &Claimed, result: &Result<Done>) -> Outcome {
+    let error = match result {
+        Ok(Done::Applied { target_id, note }) => {
+            return Outcome::Success { target_id: target_id.clone(), note: note.clone() };
+        }
+        Ok(Done::Cancelled { target_id, note }) => {
+            return Outcome::Cancelled { target_id: target_id.clone(), note: note.clone() };
+        }
+        Ok(Done::Ignored { note }) => return Outcome::Ignored { note: note.clone() },
+        Err(error) => error,
+    };
+    match error.disposition() {
+        Disposition::Rejected => Outcome::Failed { note: error.note() },
+        Disposition::Uncertain => {
+            Outcome::InDoubt { until: later(now, settings.settle_delay()), note: uncertain_note(error) }
+        }
+        Disposition::Retryable { after } => retry(settings, now, claimed, error, after),
+        // The flow stops; the entity waits as it did before.
+        Disposition::Permanent if in_doubt(claimed) => Outcome::InDoubt { until: now, note: error.note() },
+        Disposition::Permanent => Outcome::Release,
+    }
+}
+
+/// Whether an earlier write of this entity may have been carried out: until a look-up has said so, it stays in doubt.
+fn in_doubt(claimed: &Claimed) -> bool {
+    matches!(claimed.was, TxStatus::InDoubt | TxStatus::InProcess)
+}
+
+fn retry(
+    settings: &EngineSettings,
+    now: Timestamp,
+    claimed: &Claimed,
+    error: &Error,
+    after: Option<std::time::Duration>,
+) -> Outcome {
+    let at = later(now, after.unwrap_or_default().max(settings.backoff(claimed.attempts)));
+    if in_doubt(claimed) {
+        // Giving up would call it failed although it may be there: it is asked for until there is an answer.
+        return Outcome::InDoubt { until: at, note: uncertain_note(error) };
+    }
+    if claimed.attempts >= settings.max_attempts {
+        return Outcome::Failed { note: format!("gave up after {} attempts: {}", claimed.attempts, error.note()) };
+    }
+    Outcome::Retry { at, note: format!("attempt {} failed, tried again: {}", claimed.attempts, error.note()) }
+}
+
+fn uncertain_note(error: &Error) -> String {
+    format!("it is not known whether it was carried out, and is looked up: {}", error.note())
+}

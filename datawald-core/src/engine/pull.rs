@@ -1,0 +1,242 @@
+//! The pull: from the last cut, page by page, each staged durably before the next counts.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Cursor, Engine, FetchQuery, Source, SourcePage};
+use crate::clock::{earlier, later};
+use crate::model::{Cut, FlowId, Intent, SyncStatus, SyncTaskId};
+use crate::queue::{Published, TaskMessage};
+use crate::store::{NewSyncTask, PullLease, StageBatch, Staging};
+use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
+
+/// What a pull brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulled {
+    /// The sync task that its entities joined.
+    pub sync_task: SyncTaskId,
+    /// Pages fetched.
+    pub pages: u64,
+    /// Entities that were not known.
+    pub inserted: u64,
+    /// Entities with new content.
+    pub restaged: u64,
+    /// Failed entities that are tried again.
+    pub retried: u64,
+    /// Entities that have not changed.
+    pub unchanged: u64,
+    /// The cut that was reached, if any.
+    pub cut: Option<Cut>,
+}
+
+/// How often one page is tried before the pull gives up; the next pull goes on from the same cut.
+const PAGE_ATTEMPTS: u32 = 5;
+
+impl Engine {
+    /// Pulls a flow once: everything that changed since the last cut is staged and dispatched.
+    ///
+    /// # Errors
+    /// Of kind `Busy` if another process is pulling the same flow. Otherwise what the source or the store answered; what
+    /// was staged until then stays, and the next pull goes on from there.
+    pub async fn pull(&self, flow: &FlowId) -> Result<Pulled> {
+        self.try_pull(flow).await?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Busy,
+                Disposition::Retryable { after: Some(self.shared.settings.pull_lease()) },
+                "pull",
+                format!("another process is pulling {flow}; its right to ends by itself if it has died"),
+            )
+        })
+    }
+
+    /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
+    pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
+        let source = self
+            .flow(flow)?
+            .source
+            .clone()
+            .ok_or_else(|| Error::config("pull", format!("the flow {flow} has no source in this process")))?;
+        let shared = &self.shared;
+        let cx = self.cx(flow);
+        cx.reached(Checkpoint::BeforePullLease);
+        let now = cx.now();
+        let until = later(now, shared.settings.pull_lease());
+        let Some(lease) = shared.store.acquire_pull(flow, &shared.owner, now, until).await? else { return Ok(None) };
+        cx.reached(Checkpoint::AfterPullLease);
+
+        let cut_before = shared.store.cut(flow).await?;
+        let id = SyncTaskId::generate();
+        let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now };
+        shared.store.create_sync_task(task).await?;
+        cx.reached(Checkpoint::AfterSyncTask);
+
+        let mut pulled =
+            Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, retried: 0, unchanged: 0, cut: cut_before };
+        let result = self.pull_pages(&cx, &*source, &lease, &mut pulled).await;
+        if let Err(error) = &result {
+            let note = format!("the pull ended early and goes on from its cut next time: {error}");
+            let closing =
+                shared.store.close_sync_task(&pulled.sync_task, SyncStatus::Incompleted, &note, cx.now()).await;
+            if let Err(error) = closing {
+                tracing::warn!(%error, "could not note why a pull ended");
+            }
+        }
+        if let Err(error) = shared.store.release_pull(&lease).await {
+            tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
+        }
+        result.map(|()| Some(pulled))
+    }
+
+    async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &PullLease, pulled: &mut Pulled) -> Result<()> {
+        let overlap = self.shared.settings.overlap();
+        let mut query = FetchQuery {
+            from: pulled.cut.map(|cut| earlier(cut.cut_dt, overlap)),
+            after: None,
+            page_size: self.shared.settings.page_size,
+        };
+        let started = cx.now();
+        let mut page = self.fetch(cx, source, &query).await?;
+        // A row that is read before its time plus the overlap may still be joined by one that commits late. So the cut
+        // never passes the moment when this pull began, by the source's own clock where it tells: the next pull then
+        // reads again what this one may have read too early, however long it takes.
+        let horizon = match page.source_now {
+            Some(source_now) => {
+                let took = Duration::try_from(cx.now().duration_since(started)).unwrap_or_default();
+                earlier(source_now, took + Duration::from_secs(1))
+            }
+            None => started,
+        };
+        loop {
+            pulled.pages += 1;
+            let next = page.next.take();
+            match next {
+                None => return self.finish_pull(cx, lease, page, horizon, pulled).await,
+                Some(cursor) => {
+                    if query.after.as_ref() == Some(&cursor) {
+                        return Err(Error::new(
+                            ErrorKind::Protocol,
+                            Disposition::Permanent,
+                            "pull",
+                            "the source answers with the same next page again; its paging does not move on",
+                        ));
+                    }
+                    query.after = Some::<Cursor>(cursor);
+                    // While this page is made durable, the next one is on its way.
+                    let (staged, fetched) =
+                        tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query));
+                    staged?;
+                    page = fetched?;
+                }
+            }
+        }
+    }
+
+    async fn finish_pull(
+        &self,
+        cx: &Cx,
+        lease: &PullLease,
+        page: SourcePage,
+        horizon: Timestamp,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
+        self.stage(cx, lease, page, horizon, pulled).await?;
+        cx.reached(Checkpoint::BeforePullEnd);
+        self.shared.store.finish_pull(&pulled.sync_task).await?;
+        cx.reached(Checkpoint::AfterPullEnd);
+        Ok(())
+    }
+
+    /// Fetches a page; waits and tries again where the source asks for that.
+    async fn fetch(&self, cx: &Cx, source: &dyn Source, query: &FetchQuery) -> Result<SourcePage> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            cx.reached(Checkpoint::BeforeFetch);
+            match source.fetch(cx, query).await {
+                Ok(page) => {
+                    cx.reached(Checkpoint::AfterFetch);
+                    return Ok(page);
+                }
+                Err(error) => {
+                    let Disposition::Retryable { after } = error.disposition() else { return Err(error) };
+                    let wait = after.unwrap_or_default().max(self.shared.settings.backoff(attempt));
+                    // A longer wait than the right to pull lasts is for the next pull.
+                    if attempt >= PAGE_ATTEMPTS || wait > self.shared.settings.pull_lease() / 2 {
+                        return Err(error);
+                    }
+                    tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn stage(
+        &self,
+        cx: &Cx,
+        lease: &PullLease,
+        page: SourcePage,
+        horizon: Timestamp,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
+        let shared = &self.shared;
+        let cut = page.reached.map(|reached| match reached.cut_dt <= horizon {
+            true => reached,
+            false => Cut { cut_dt: horizon, offset: 0 },
+        });
+        let waiting: Vec<Option<String>> = page
+            .entities
+            .iter()
+            .map(|entity| matches!(entity.intent, Intent::Apply | Intent::Cancel).then(|| entity.id.clone()))
+            .collect();
+        let now = cx.now();
+        let batch = StageBatch {
+            lease: lease.clone(),
+            lease_until: later(now, shared.settings.pull_lease()),
+            sync_task: pulled.sync_task.clone(),
+            entities: page.entities,
+            cut,
+            now,
+        };
+        cx.reached(Checkpoint::BeforeStage);
+        let stagings = shared.store.stage(batch).await?;
+        cx.reached(Checkpoint::AfterStage);
+        let mut due = Vec::with_capacity(stagings.len());
+        for (staging, key) in stagings.into_iter().zip(waiting) {
+            *match staging {
+                Staging::Inserted => &mut pulled.inserted,
+                Staging::Restaged => &mut pulled.restaged,
+                Staging::Retried => &mut pulled.retried,
+                Staging::Unchanged => &mut pulled.unchanged,
+            } += 1;
+            if staging != Staging::Unchanged {
+                due.extend(key);
+            }
+        }
+        if let Some(cut) = cut {
+            pulled.cut = Some(pulled.cut.map_or(cut, |before| if before.cut_dt > cut.cut_dt { before } else { cut }));
+        }
+        cx.reached(Checkpoint::BeforeDispatch);
+        self.dispatch(cx.flow(), due, Some(&pulled.sync_task)).await;
+        cx.reached(Checkpoint::AfterDispatch);
+        Ok(())
+    }
+
+    /// Publishes tasks for entities. What cannot be published only waits for the sweep.
+    pub(super) async fn dispatch(&self, flow: &FlowId, mut keys: Vec<String>, sync_task: Option<&SyncTaskId>) {
+        while !keys.is_empty() {
+            let rest = keys.split_off(keys.len().min(self.shared.settings.batch));
+            let message = TaskMessage { flow: flow.clone(), keys, sync_task: sync_task.cloned() };
+            match self.shared.queue.publish(message).await {
+                Ok(Published::Queued) => {}
+                Ok(Published::Full) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "could not dispatch; the sweep will");
+                    return;
+                }
+            }
+            keys = rest;
+        }
+    }
+}

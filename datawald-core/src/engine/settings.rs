@@ -1,0 +1,106 @@
+//! How the engine works: sizes, times and limits.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::{Error, Result};
+
+/// Sizes, times and limits of the engine. The defaults suit an ERP that takes about a second per order.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EngineSettings {
+    /// Entities per page of a pull.
+    pub page_size: usize,
+    /// Entities that a worker takes up at once.
+    pub batch: usize,
+    /// Batches that are applied at the same time, per flow.
+    pub concurrency: usize,
+    /// How long a worker holds entities before it must have renewed its lease, in milliseconds.
+    pub lease_ms: u64,
+    /// How long after a lost answer the other side may still be carrying out a write, in milliseconds. Nothing is looked up,
+    /// and so nothing written again, before.
+    pub settle_delay_ms: u64,
+    /// How far before the last cut a pull starts, in milliseconds: longer than the longest transaction at the source and
+    /// the differences of its clocks together.
+    pub overlap_ms: u64,
+    /// How long a pull may take over one page before another may take over, in milliseconds.
+    pub pull_lease_ms: u64,
+    /// How often an entity is tried before it fails for good.
+    pub max_attempts: u32,
+    /// The wait after the first failed attempt, in milliseconds; it doubles with each.
+    pub backoff_ms: u64,
+    /// The longest wait between attempts, in milliseconds.
+    pub max_backoff_ms: u64,
+    /// The longest time between two searches for what is due and was not dispatched, in milliseconds.
+    pub sweep_ms: u64,
+    /// How long closing a sync task waits for outcomes, in milliseconds.
+    pub close_wait_ms: u64,
+}
+
+impl Default for EngineSettings {
+    fn default() -> Self {
+        Self {
+            page_size: 100,
+            batch: 50,
+            concurrency: 4,
+            lease_ms: 120_000,
+            settle_delay_ms: 30_000,
+            overlap_ms: 300_000,
+            pull_lease_ms: 120_000,
+            max_attempts: 8,
+            backoff_ms: 1_000,
+            max_backoff_ms: 300_000,
+            sweep_ms: 1_000,
+            close_wait_ms: 600_000,
+        }
+    }
+}
+
+impl EngineSettings {
+    /// Checks what would make the engine stand still.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the first setting that is zero.
+    pub fn check(&self) -> Result<()> {
+        let numbers = [
+            ("page_size", self.page_size as u64),
+            ("batch", self.batch as u64),
+            ("concurrency", self.concurrency as u64),
+            ("lease_ms", self.lease_ms),
+            ("pull_lease_ms", self.pull_lease_ms),
+            ("max_attempts", u64::from(self.max_attempts)),
+            ("sweep_ms", self.sweep_ms),
+        ];
+        match numbers.iter().find(|(_, number)| *number == 0) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::config("read engine settings", "must be at least 1").field(*name)),
+        }
+    }
+
+    pub(super) fn lease(&self) -> Duration {
+        Duration::from_millis(self.lease_ms)
+    }
+
+    pub(super) fn settle_delay(&self) -> Duration {
+        Duration::from_millis(self.settle_delay_ms)
+    }
+
+    pub(super) fn overlap(&self) -> Duration {
+        Duration::from_millis(self.overlap_ms)
+    }
+
+    pub(super) fn pull_lease(&self) -> Duration {
+        Duration::from_millis(self.pull_lease_ms)
+    }
+
+    pub(super) fn sweep(&self) -> Duration {
+        Duration::from_millis(self.sweep_ms)
+    }
+
+    /// The wait after attempt number `attempt` (from 1).
+    pub(super) fn backoff(&self, attempt: u32) -> Duration {
+        let factor = 1u64 << attempt.saturating_sub(1).min(20);
+        Duration::from_millis(self.backoff_ms.saturating_mul(factor).min(self.max_backoff_ms))
+    }
+}

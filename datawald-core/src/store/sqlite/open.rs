@@ -1,0 +1,140 @@
+//! Opening a store file: checks before anything is written, then settings and schema.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
+
+use super::error::{at_open, not_a_store, read_only};
+use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use crate::{Error, Result};
+
+const OPERATION: &str = "open store";
+
+/// Statements kept prepared per connection; there are some forty.
+const PREPARED: usize = 64;
+
+/// What stands in a file before it is touched.
+enum Found {
+    /// Nothing yet.
+    Empty,
+    /// A store of this version.
+    Store,
+}
+
+/// Opens or creates the store at `path` for writing.
+pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> {
+    check_file(path)?;
+    let fail = |error| at_open(path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
+    connection.busy_timeout(busy_timeout).map_err(fail)?;
+    // SQLite quietly opens a file for reading if it may not write to it.
+    if connection.is_readonly(MAIN_DB).map_err(fail)? {
+        return Err(Error::config(OPERATION, read_only(path)));
+    }
+    let found = inspect(&connection, path)?;
+    write_ahead(&connection, path, busy_timeout)?;
+    connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
+    // The write-ahead log is cut back to this size when it starts over.
+    connection.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024).map_err(fail)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    if let Found::Empty = found {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
+        // Another process may have been quicker.
+        if let Found::Empty = inspect(&transaction, path)? {
+            transaction.execute_batch(CREATE).map_err(fail)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+            transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+        }
+        transaction.commit().map_err(fail)?;
+    }
+    // Proves that it can be written: a read-only disk shows only now.
+    connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(fail)?;
+    Ok(connection)
+}
+
+/// Refuses what is no file, and files that do not begin as SQLite's do: SQLite takes a file of a few bytes for an empty
+/// database and would write over it.
+fn check_file(path: &Path) -> Result<()> {
+    const BEGIN: &[u8; 16] = b"SQLite format 3\0";
+    let Ok(data) = std::fs::metadata(path) else {
+        // Nothing there, or nothing that may be looked at: opening it tells more.
+        return Ok(());
+    };
+    if !data.is_file() {
+        return Err(Error::config(OPERATION, format!("`{}` is a folder or a device; name a file", path.display())));
+    }
+    let mut begin = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(BEGIN.len() as u64).read_to_end(&mut begin));
+    if read.is_ok() && !begin.is_empty() && begin != BEGIN {
+        return Err(Error::config(OPERATION, not_a_store(path)));
+    }
+    Ok(())
+}
+
+/// Opens a connection that only reads.
+pub(super) fn reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    Ok(connection)
+}
+
+/// Tells what a file is without changing it.
+fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
+    let fail = |error| at_open(path, error);
+    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(fail);
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let objects: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    match (application, version, objects) {
+        (0, 0, 0) => Ok(Found::Empty),
+        (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
+        (APPLICATION_ID, newer, _) if newer > VERSION => Err(Error::config(
+            OPERATION,
+            format!(
+                "`{}` was made by a newer release (its format is {newer}, this release knows {VERSION}): it was left as \
+                 it is; run that release, or name another path",
+                path.display()
+            ),
+        )),
+        (APPLICATION_ID, ..) => Err(Error::config(OPERATION, not_a_store(path))),
+        _ => Err(Error::config(
+            OPERATION,
+            format!(
+                "`{}` is another application's SQLite database: it was left as it is; name another path",
+                path.display()
+            ),
+        )),
+    }
+}
+
+/// Switches to write-ahead logging. SQLite does not wait for others here by itself.
+fn write_ahead(connection: &Connection, path: &Path, busy_timeout: Duration) -> Result<()> {
+    let started = Instant::now();
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get::<_, String>(0)) {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            Ok(_) => {
+                return Err(Error::config(
+                    OPERATION,
+                    format!(
+                        "`{}` lies on a disk without shared memory between processes (a network share?); name a path \
+                         on a local disk",
+                        path.display()
+                    ),
+                ));
+            }
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && started.elapsed() < busy_timeout =>
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(at_open(path, error)),
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Reading: a few connections of their own, which neither wait for the writer nor hold it up.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::Semaphore;
+
+use super::error::at_work;
+use super::open;
+use crate::{Error, Result};
+
+/// Connections that read, opened as they are needed.
+pub(super) struct Readers {
+    path: PathBuf,
+    busy_timeout: Duration,
+    idle: Mutex<Vec<Connection>>,
+    permits: Arc<Semaphore>,
+}
+
+impl Readers {
+    pub(super) fn new(path: &Path, busy_timeout: Duration, most: usize) -> Arc<Self> {
+        let permits = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
+        Arc::new(Self { path: path.to_owned(), busy_timeout, idle: Mutex::default(), permits })
+    }
+
+    /// Runs `query` on a thread that may block, in one snapshot of the file.
+    pub(super) async fn read<T: Send + 'static>(
+        self: &Arc<Self>,
+        operation: &'static str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
+            .await
+            .map_err(|error| Error::store(operation, "the store is closed").caused_by(error))?;
+        let readers = Arc::clone(self);
+        let task = tokio::task::spawn_blocking(move || {
+            let result = readers.run(query).map_err(|error| at_work(operation, &readers.path, error));
+            drop(permit);
+            result
+        });
+        task.await.unwrap_or_else(|error| Err(Error::store(operation, "the read was broken off").caused_by(error)))
+    }
+
+    fn run<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = self.idle().pop();
+        let mut connection = match idle {
+            Some(connection) => connection,
+            None => open::reader(&self.path, self.busy_timeout)?,
+        };
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+        let answer = query(&transaction)?;
+        transaction.commit()?;
+        // After an error the connection is not kept.
+        self.idle().push(connection);
+        Ok(answer)
+    }
+
+    /// Closes the connections that rest.
+    pub(super) fn close(&self) {
+        self.permits.close();
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

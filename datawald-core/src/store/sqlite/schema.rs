@@ -1,0 +1,128 @@
+//! The tables of a store file.
+
+/// `PRAGMA application_id`: "DWST" in ASCII. It tells a store from any other SQLite file.
+pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
+
+/// `PRAGMA user_version` of the schema below.
+pub(super) const VERSION: i32 = 1;
+
+/// Creates the schema in an empty file.
+///
+/// Times are microseconds since 1970 (UTC); the views show them as text. The documents stand apart from the entities,
+/// so that leasing and settling, which rewrite an entity's row again and again, do not carry them along. `due_at` is
+/// null exactly for final statuses, so the partial index holds what is open and nothing else.
+pub(super) const CREATE: &str = r"
+CREATE TABLE entities (
+    seq               INTEGER PRIMARY KEY,
+    tbl               TEXT    NOT NULL,
+    frontend          TEXT    NOT NULL,
+    id                TEXT    NOT NULL,
+    status            TEXT    NOT NULL CHECK (status IN ('N', 'P', 'S', 'F', 'I', 'X', '?')),
+    note              TEXT    NOT NULL,
+    target_id         TEXT,
+    intent            TEXT    NOT NULL CHECK (intent IN ('apply', 'cancel', 'ignore', 'reject')),
+    reason            TEXT    NOT NULL,
+    source_status     TEXT    NOT NULL,
+    source_updated_at INTEGER,
+    rev               INTEGER NOT NULL,
+    fingerprint       TEXT    NOT NULL,
+    attempts          INTEGER NOT NULL,
+    token             INTEGER NOT NULL,
+    in_doubt          INTEGER NOT NULL,
+    lease_owner       TEXT,
+    lease_until       INTEGER,
+    due_at            INTEGER,
+    created_at        INTEGER NOT NULL,
+    updated_at        INTEGER NOT NULL,
+    UNIQUE (tbl, frontend, id)
+) STRICT;
+CREATE INDEX entities_due ON entities (tbl, frontend, due_at) WHERE due_at IS NOT NULL;
+
+CREATE TABLE documents (
+    entity INTEGER PRIMARY KEY REFERENCES entities (seq),
+    doc    TEXT NOT NULL,
+    raw    TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE history (
+    entity        INTEGER NOT NULL REFERENCES entities (seq),
+    rev           INTEGER NOT NULL,
+    status        TEXT    NOT NULL,
+    note          TEXT    NOT NULL,
+    target_id     TEXT,
+    source_status TEXT    NOT NULL,
+    replaced_at   INTEGER NOT NULL,
+    doc           TEXT    NOT NULL,
+    raw           TEXT    NOT NULL,
+    UNIQUE (entity, rev)
+) STRICT;
+
+CREATE TABLE sync_tasks (
+    seq               INTEGER PRIMARY KEY,
+    id                TEXT    NOT NULL UNIQUE,
+    tbl               TEXT    NOT NULL,
+    frontend          TEXT    NOT NULL,
+    status            TEXT    NOT NULL CHECK (status IN ('Processing', 'Completed', 'Fail', 'Incompleted')),
+    note              TEXT    NOT NULL,
+    cut_before        INTEGER,
+    cut_before_offset INTEGER,
+    cut_after         INTEGER,
+    cut_after_offset  INTEGER,
+    pulled            INTEGER NOT NULL,
+    started_at        INTEGER NOT NULL,
+    ended_at          INTEGER
+) STRICT;
+CREATE INDEX sync_tasks_started ON sync_tasks (started_at, id);
+
+-- What a pull brought. pass_status is null while the entity's own status is what counts.
+CREATE TABLE sync_task_entities (
+    sync_task   INTEGER NOT NULL REFERENCES sync_tasks (seq),
+    entity      INTEGER NOT NULL REFERENCES entities (seq),
+    rev         INTEGER NOT NULL,
+    pass_status TEXT,
+    PRIMARY KEY (sync_task, entity)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX sync_task_entities_entity ON sync_task_entities (entity);
+
+CREATE TABLE cuts (
+    tbl        TEXT    NOT NULL,
+    frontend   TEXT    NOT NULL,
+    cut_dt     INTEGER NOT NULL,
+    cut_offset INTEGER NOT NULL,
+    PRIMARY KEY (tbl, frontend)
+) STRICT, WITHOUT ROWID;
+
+-- The right to pull a flow; owner is null while nobody has it. Tokens only grow.
+CREATE TABLE pulls (
+    tbl         TEXT    NOT NULL,
+    frontend    TEXT    NOT NULL,
+    token       INTEGER NOT NULL,
+    owner       TEXT,
+    lease_until INTEGER,
+    PRIMARY KEY (tbl, frontend)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW entities_v AS
+SELECT e.tbl AS 'table', e.frontend, e.id, e.status, e.note, e.target_id, e.intent, e.reason, e.source_status,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.source_updated_at / 1000000, 'unixepoch') AS source_updated_at,
+       e.rev, e.attempts, e.lease_owner,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.lease_until / 1000000, 'unixepoch') AS lease_until,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.due_at / 1000000, 'unixepoch') AS due_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.created_at / 1000000, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.updated_at / 1000000, 'unixepoch') AS updated_at,
+       d.doc, d.raw
+FROM entities AS e JOIN documents AS d ON d.entity = e.seq;
+
+CREATE VIEW sync_tasks_v AS
+SELECT id, tbl AS 'table', frontend, status, note, pulled,
+       strftime('%Y-%m-%dT%H:%M:%SZ', cut_before / 1000000, 'unixepoch') AS cut_before,
+       strftime('%Y-%m-%dT%H:%M:%SZ', cut_after / 1000000, 'unixepoch') AS cut_after,
+       strftime('%Y-%m-%dT%H:%M:%SZ', started_at / 1000000, 'unixepoch') AS started_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', ended_at / 1000000, 'unixepoch') AS ended_at
+FROM sync_tasks;
+
+CREATE VIEW cuts_v AS
+SELECT tbl AS 'table', frontend,
+       strftime('%Y-%m-%dT%H:%M:%SZ', cut_dt / 1000000, 'unixepoch') AS cut_dt, cut_offset
+FROM cuts;
+";

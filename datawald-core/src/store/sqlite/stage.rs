@@ -1,0 +1,326 @@
+//! Pull leases, staging and cuts.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{cut_columns, int, intent, intent_words, micros, opt_cut, status};
+use super::writer::WorkError;
+use crate::model::{Cut, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
+use crate::store::transition::{self, Standing};
+use crate::store::{HISTORY_LIMIT, PullLease, StageBatch, StageEntity, Staging};
+use crate::{Disposition, Error, ErrorKind};
+
+type Work<T> = std::result::Result<T, WorkError>;
+
+const OPERATION: &str = "stage";
+
+pub(super) fn acquire_pull(
+    db: &Connection,
+    flow: FlowId,
+    owner: String,
+    now: Timestamp,
+    until: Timestamp,
+) -> Work<Option<PullLease>> {
+    // Free, run out, or the owner's own: takes it and counts the token up.
+    let token = db
+        .prepare_cached(
+            "INSERT INTO pulls (tbl, frontend, token, owner, lease_until) VALUES (?1, ?2, 1, ?3, ?5)
+             ON CONFLICT DO UPDATE SET token = token + 1, owner = ?3, lease_until = ?5
+             WHERE owner IS NULL OR owner = ?3 OR lease_until <= ?4
+             RETURNING token",
+        )?
+        .query_row(params![flow.table.name(), flow.frontend, owner, micros(now), micros(until)], |row| {
+            super::columns::count(row, 0)
+        })
+        .optional()?;
+    Ok(token.map(|token| PullLease { flow, owner, token }))
+}
+
+pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
+    db.prepare_cached(
+        "UPDATE pulls SET owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2 AND token = ?3",
+    )?
+    .execute(params![lease.flow.table.name(), lease.flow.frontend, int(lease.token)])?;
+    Ok(())
+}
+
+pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
+    let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
+    let flow = &lease.flow;
+    let held = db
+        .prepare_cached(
+            "UPDATE pulls SET lease_until = ?4
+             WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL",
+        )?
+        .execute(params![flow.table.name(), flow.frontend, int(lease.token), micros(lease_until)])?;
+    if held == 0 {
+        let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
+        return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
+    }
+    let pass = Pass { db, flow, task: task_seq(db, flow, &sync_task)?, now };
+    let staged = entities.iter().map(|entity| pass.stage(entity)).collect::<Work<Vec<_>>>()?;
+    if let Some(cut) = cut {
+        pass.advance(cut)?;
+    }
+    Ok(staged)
+}
+
+fn task_seq(db: &Connection, flow: &FlowId, id: &SyncTaskId) -> Work<i64> {
+    let refused = |kind, message: &str| {
+        let error = Error::new(kind, Disposition::Retryable { after: None }, OPERATION, message);
+        Err(WorkError::Refused(error.entity(format!("sync task {id}"))))
+    };
+    let found = db
+        .prepare_cached("SELECT seq, tbl, frontend FROM sync_tasks WHERE id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
+        .optional()?;
+    match found {
+        Some((seq, table, frontend)) if table == flow.table.name() && frontend == flow.frontend => Ok(seq),
+        Some(_) => refused(ErrorKind::Invalid, "belongs to another flow; nothing was staged"),
+        None => refused(ErrorKind::NotFound, "does not exist (was it deleted?); nothing was staged; pull again"),
+    }
+}
+
+/// An entity that is already there.
+struct Known {
+    seq: i64,
+    status: TxStatus,
+    intent: Intent,
+    source_status: String,
+    fingerprint: Fingerprint,
+}
+
+/// One batch of a pull.
+struct Pass<'a> {
+    db: &'a Connection,
+    flow: &'a FlowId,
+    task: i64,
+    now: Timestamp,
+}
+
+impl Pass<'_> {
+    fn stage(&self, entity: &StageEntity) -> Work<Staging> {
+        let Some(known) = self.known(&entity.id)? else {
+            self.insert(entity)?;
+            return Ok(Staging::Inserted);
+        };
+        let same = known.fingerprint == entity.fingerprint
+            && known.source_status == entity.source_status
+            && known.intent == entity.intent;
+        if !same {
+            self.restage(&known, entity)?;
+            return Ok(Staging::Restaged);
+        }
+        self.refresh(&known, entity)?;
+        if known.status == TxStatus::Failed && transition::may_be_done(&known.intent) {
+            self.keep_outcome(&known)?;
+            let standing = transition::open(&known.intent, String::new(), self.now);
+            self.stand(known.seq, &standing)?;
+            self.join(known.seq)?;
+            return Ok(Staging::Retried);
+        }
+        self.join_unchanged(&known)?;
+        Ok(Staging::Unchanged)
+    }
+
+    fn known(&self, id: &str) -> Work<Option<Known>> {
+        let known = self
+            .db
+            .prepare_cached(
+                "SELECT seq, status, intent, reason, source_status, fingerprint FROM entities
+                 WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
+            )?
+            .query_row(params![self.flow.table.name(), self.flow.frontend, id], |row| {
+                Ok(Known {
+                    seq: row.get(0)?,
+                    status: status(row, 1)?,
+                    intent: intent(row, 2)?,
+                    source_status: row.get(4)?,
+                    fingerprint: Fingerprint::from_stored(row.get(5)?),
+                })
+            })
+            .optional()?;
+        Ok(known)
+    }
+
+    fn insert(&self, entity: &StageEntity) -> Work<()> {
+        let Standing { status, note, due_at } = transition::open(&entity.intent, String::new(), self.now);
+        let (word, reason) = intent_words(&entity.intent);
+        self.db
+            .prepare_cached(
+                "INSERT INTO entities (tbl, frontend, id, status, note, intent, reason, source_status,
+                     source_updated_at, rev, fingerprint, attempts, token, in_doubt, due_at, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, 0, 0, ?11, ?12, ?12)",
+            )?
+            .execute(params![
+                self.flow.table.name(),
+                self.flow.frontend,
+                entity.id,
+                status.letter(),
+                note,
+                word,
+                reason,
+                entity.source_status,
+                entity.source_updated_at.map(micros),
+                entity.fingerprint.as_str(),
+                due_at.map(micros),
+                micros(self.now),
+            ])?;
+        let seq = self.db.last_insert_rowid();
+        self.db
+            .prepare_cached("INSERT INTO documents (entity, doc, raw) VALUES (?1, ?2, ?3)")?
+            .execute(params![seq, entity.doc, entity.raw])?;
+        self.join(seq)
+    }
+
+    fn restage(&self, known: &Known, entity: &StageEntity) -> Work<()> {
+        self.keep_outcome(known)?;
+        self.db
+            .prepare_cached(
+                "INSERT INTO history (entity, rev, status, note, target_id, source_status, replaced_at, doc, raw)
+                 SELECT e.seq, e.rev, e.status, e.note, e.target_id, e.source_status, ?2, d.doc, d.raw
+                 FROM entities AS e JOIN documents AS d ON d.entity = e.seq WHERE e.seq = ?1",
+            )?
+            .execute(params![known.seq, micros(self.now)])?;
+        let (word, reason) = intent_words(&entity.intent);
+        self.db
+            .prepare_cached(
+                "UPDATE entities SET intent = ?2, reason = ?3, source_status = ?4, source_updated_at = ?5,
+                     rev = rev + 1, fingerprint = ?6, attempts = 0, updated_at = ?7
+                 WHERE seq = ?1",
+            )?
+            .execute(params![
+                known.seq,
+                word,
+                reason,
+                entity.source_status,
+                entity.source_updated_at.map(micros),
+                entity.fingerprint.as_str(),
+                micros(self.now),
+            ])?;
+        self.db
+            .prepare_cached("UPDATE documents SET doc = ?2, raw = ?3 WHERE entity = ?1")?
+            .execute(params![known.seq, entity.doc, entity.raw])?;
+        self.db
+            .prepare_cached(
+                "DELETE FROM history WHERE entity = ?1
+                 AND rev < (SELECT rev FROM entities WHERE seq = ?1) - ?2",
+            )?
+            .execute(params![known.seq, HISTORY_LIMIT])?;
+        // What is leased or in doubt stays so: a write of the old content may be on its way.
+        if !matches!(known.status, TxStatus::InProcess | TxStatus::InDoubt) {
+            self.stand(known.seq, &transition::open(&entity.intent, String::new(), self.now))?;
+        }
+        self.join(known.seq)
+    }
+
+    /// Takes over what may differ although nothing is new.
+    fn refresh(&self, known: &Known, entity: &StageEntity) -> Work<()> {
+        let time = entity.source_updated_at.map(micros);
+        self.db
+            .prepare_cached(
+                "UPDATE entities SET source_updated_at = ?2 WHERE seq = ?1 AND source_updated_at IS NOT ?2",
+            )?
+            .execute(params![known.seq, time])?;
+        self.db
+            .prepare_cached("UPDATE documents SET raw = ?2 WHERE entity = ?1 AND raw IS NOT ?2")?
+            .execute(params![known.seq, entity.raw])?;
+        Ok(())
+    }
+
+    fn stand(&self, seq: i64, standing: &Standing) -> Work<()> {
+        self.db
+            .prepare_cached(
+                "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, attempts = 0, updated_at = ?5 WHERE seq = ?1",
+            )?
+            .execute(params![
+                seq,
+                standing.status.letter(),
+                standing.note,
+                standing.due_at.map(micros),
+                micros(self.now)
+            ])?;
+        Ok(())
+    }
+
+    /// An entity that has come to its end and is taken up by this pass keeps, in the passes before, the outcome it had.
+    fn keep_outcome(&self, known: &Known) -> Work<()> {
+        if known.status.is_final() {
+            self.db
+                .prepare_cached(
+                    "UPDATE sync_task_entities SET pass_status = ?2 WHERE entity = ?1 AND pass_status IS NULL",
+                )?
+                .execute(params![known.seq, known.status.letter()])?;
+        }
+        Ok(())
+    }
+
+    /// Joins an entity that this pass has brought.
+    fn join(&self, seq: i64) -> Work<()> {
+        self.db
+            .prepare_cached(
+                "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
+                 VALUES (?1, ?2, (SELECT rev FROM entities WHERE seq = ?2), NULL)
+                 ON CONFLICT DO UPDATE SET rev = excluded.rev, pass_status = NULL",
+            )?
+            .execute(params![self.task, seq])?;
+        Ok(())
+    }
+
+    /// Joins an entity that this pass has found as it was. If the pass has brought it before, that stands.
+    fn join_unchanged(&self, known: &Known) -> Work<()> {
+        let letter = known.status.is_final().then_some(TxStatus::Ignored.letter());
+        self.db
+            .prepare_cached(
+                "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
+                 VALUES (?1, ?2, (SELECT rev FROM entities WHERE seq = ?2), ?3)
+                 ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![self.task, known.seq, letter])?;
+        Ok(())
+    }
+
+    fn advance(&self, cut: Cut) -> Work<()> {
+        let (table, frontend) = (self.flow.table.name(), &self.flow.frontend);
+        self.db
+            .prepare_cached(
+                "INSERT INTO cuts (tbl, frontend, cut_dt, cut_offset) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET cut_dt = excluded.cut_dt, cut_offset = excluded.cut_offset
+                 WHERE (excluded.cut_dt, excluded.cut_offset) > (cuts.cut_dt, cuts.cut_offset)",
+            )?
+            .execute(params![table, frontend, micros(cut.cut_dt), int(cut.offset)])?;
+        self.db
+            .prepare_cached(
+                "UPDATE sync_tasks SET (cut_after, cut_after_offset) =
+                     (SELECT cut_dt, cut_offset FROM cuts WHERE tbl = ?2 AND frontend = ?3)
+                 WHERE seq = ?1",
+            )?
+            .execute(params![self.task, table, frontend])?;
+        Ok(())
+    }
+}
+
+pub(super) fn cut(db: &Connection, flow: &FlowId) -> rusqlite::Result<Option<Cut>> {
+    db.prepare_cached("SELECT cut_dt, cut_offset FROM cuts WHERE tbl = ?1 AND frontend = ?2")?
+        .query_row(params![flow.table.name(), flow.frontend], |row| opt_cut(row, 0))
+        .optional()
+        .map(Option::flatten)
+}
+
+pub(super) fn set_cut(db: &Connection, flow: &FlowId, cut: Option<Cut>) -> Work<()> {
+    let (table, frontend) = (flow.table.name(), &flow.frontend);
+    match cut_columns(cut) {
+        (Some(cut_dt), Some(offset)) => db
+            .prepare_cached("INSERT OR REPLACE INTO cuts (tbl, frontend, cut_dt, cut_offset) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![table, frontend, cut_dt, offset])?,
+        _ => {
+            db.prepare_cached("DELETE FROM cuts WHERE tbl = ?1 AND frontend = ?2")?.execute(params![table, frontend])?
+        }
+    };
+    // A pull that is running would move the cut again: its token is no longer current.
+    db.prepare_cached(
+        "UPDATE pulls SET token = token + 1, owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2",
+    )?
+    .execute(params![table, frontend])?;
+    Ok(())
+}

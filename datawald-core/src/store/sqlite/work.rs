@@ -1,0 +1,243 @@
+//! What workers do: claim, renew, settle; and having it done again.
+
+use jiff::Timestamp;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+
+use super::columns::{count, int, intent, micros, opt_time, small, status, time};
+use super::writer::WorkError;
+use crate::clock::later;
+use crate::model::{EntityKey, FlowId, SyncTaskId, TxStatus};
+use crate::store::transition::{self, After, Held};
+use crate::store::{Claim, Claimed, Settled, Settlement};
+
+type Work<T> = std::result::Result<T, WorkError>;
+
+/// A [`Claim`] that owns what it names, so that it can go to the writer.
+pub(super) struct OwnedClaim {
+    flow: FlowId,
+    keys: Option<Vec<String>>,
+    limit: usize,
+    owner: String,
+    lease_until: Timestamp,
+    due_at: Timestamp,
+    now: Timestamp,
+}
+
+impl From<Claim<'_>> for OwnedClaim {
+    fn from(claim: Claim<'_>) -> Self {
+        // To the microsecond, so that what is answered is what is stored.
+        let lease_until = later(claim.now, claim.lease);
+        let lease_until = Timestamp::from_microsecond(micros(lease_until)).unwrap_or(lease_until);
+        Self {
+            flow: claim.flow.clone(),
+            keys: claim.keys.map(<[String]>::to_vec),
+            limit: claim.limit,
+            owner: claim.owner.to_owned(),
+            lease_until,
+            due_at: later(lease_until, claim.settle_delay),
+            now: claim.now,
+        }
+    }
+}
+
+/// The columns that a claim reads.
+const DUE: &str = "SELECT e.seq, e.id, e.token, e.rev, e.intent, e.reason, e.target_id, e.attempts, e.status, d.doc
+     FROM entities AS e JOIN documents AS d ON d.entity = e.seq
+     WHERE e.tbl = ?1 AND e.frontend = ?2 AND e.due_at <= ?3";
+
+fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<(i64, Claimed)> {
+    let claimed = Claimed {
+        key: EntityKey::new(&claim.flow, row.get::<_, String>(1)?),
+        token: count(row, 2)?.saturating_add(1),
+        rev: count(row, 3)?,
+        intent: intent(row, 4)?,
+        doc: row.get(9)?,
+        target_id: row.get(6)?,
+        attempts: small(row, 7)?.saturating_add(1),
+        was: status(row, 8)?,
+        lease_until: claim.lease_until,
+    };
+    Ok((row.get(0)?, claimed))
+}
+
+pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
+    let (table, frontend, now) = (claim.flow.table.name(), &claim.flow.frontend, micros(claim.now));
+    let mut lease = db.prepare_cached(
+        "UPDATE entities SET status = 'P', token = ?2, attempts = ?3, in_doubt = ?4, lease_owner = ?5,
+             lease_until = ?6, due_at = ?7, updated_at = ?8
+         WHERE seq = ?1",
+    )?;
+    let mut take = |seq: i64, claimed: &Claimed| {
+        lease.execute(params![
+            seq,
+            int(claimed.token),
+            claimed.attempts,
+            claimed.was != TxStatus::New,
+            claim.owner,
+            micros(claim.lease_until),
+            micros(claim.due_at),
+            now,
+        ])
+    };
+    let mut answer = Vec::new();
+    if let Some(keys) = &claim.keys {
+        let mut by_key = db.prepare_cached(&format!("{DUE} AND e.id = ?4"))?;
+        for id in keys {
+            if answer.len() >= claim.limit {
+                break;
+            }
+            let row = by_key.query_row(params![table, frontend, now, id], |row| due_row(row, claim)).optional()?;
+            if let Some((seq, claimed)) = row {
+                take(seq, &claimed)?;
+                answer.push(claimed);
+            }
+        }
+    } else {
+        let limit = int(claim.limit as u64);
+        let found = db
+            .prepare_cached(&format!("{DUE} ORDER BY e.due_at, e.seq LIMIT ?4"))?
+            .query_map(params![table, frontend, now, limit], |row| due_row(row, claim))?
+            .collect::<rusqlite::Result<Vec<_>>>()?;
+        for (seq, claimed) in found {
+            take(seq, &claimed)?;
+            answer.push(claimed);
+        }
+    }
+    Ok(answer)
+}
+
+pub(super) fn due(db: &Connection, flow: &FlowId, now: Timestamp, limit: usize) -> rusqlite::Result<Vec<String>> {
+    db.prepare_cached(
+        "SELECT id FROM entities WHERE tbl = ?1 AND frontend = ?2 AND due_at <= ?3 ORDER BY due_at, seq LIMIT ?4",
+    )?
+    .query_map(params![flow.table.name(), flow.frontend, micros(now), int(limit as u64)], |row| row.get(0))?
+    .collect()
+}
+
+pub(super) fn next_due(db: &Connection, flow: &FlowId) -> rusqlite::Result<Option<Timestamp>> {
+    db.prepare_cached(
+        "SELECT due_at FROM entities WHERE tbl = ?1 AND frontend = ?2 AND due_at IS NOT NULL ORDER BY due_at LIMIT 1",
+    )?
+    .query_row(params![flow.table.name(), flow.frontend], |row| time(row, 0))
+    .optional()
+}
+
+pub(super) fn renew(
+    db: &Connection,
+    leases: &[(EntityKey, u64)],
+    until: Timestamp,
+    due_at: Timestamp,
+) -> Work<Vec<bool>> {
+    let mut prolong = db.prepare_cached(
+        "UPDATE entities SET lease_until = ?5, due_at = ?6
+         WHERE tbl = ?1 AND frontend = ?2 AND id = ?3 AND status = 'P' AND token = ?4",
+    )?;
+    let mut held = Vec::with_capacity(leases.len());
+    for (key, token) in leases {
+        let arguments = params![key.table.name(), key.frontend, key.id, int(*token), micros(until), micros(due_at)];
+        held.push(prolong.execute(arguments)? > 0);
+    }
+    Ok(held)
+}
+
+pub(super) fn settle(db: &Connection, now: Timestamp, settlements: Vec<Settlement>) -> Work<Vec<Settled>> {
+    let mut find = db.prepare_cached(
+        "SELECT seq, note, target_id, intent, reason, attempts, in_doubt, rev FROM entities
+         WHERE tbl = ?1 AND frontend = ?2 AND id = ?3 AND status = 'P' AND token = ?4",
+    )?;
+    let mut write = db.prepare_cached(
+        "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, target_id = ?5, attempts = ?6, in_doubt = 0,
+             lease_owner = NULL, lease_until = NULL, updated_at = ?7
+         WHERE seq = ?1",
+    )?;
+    settlements.into_iter().map(|settlement| settle_one(&mut find, &mut write, now, settlement)).collect()
+}
+
+fn settle_one(
+    find: &mut CachedStatement<'_>,
+    write: &mut CachedStatement<'_>,
+    now: Timestamp,
+    settlement: Settlement,
+) -> Work<Settled> {
+    let Settlement { key, token, rev, outcome } = settlement;
+    let found = find
+        .query_row(params![key.table.name(), key.frontend, key.id, int(token)], |row| {
+            let held = Held {
+                note: row.get(1)?,
+                target_id: row.get(2)?,
+                intent: intent(row, 3)?,
+                attempts: small(row, 5)?,
+                was_in_doubt: row.get(6)?,
+                superseded: count(row, 7)? != rev,
+            };
+            Ok((row.get::<_, i64>(0)?, held))
+        })
+        .optional()?;
+    let Some((seq, held)) = found else { return Ok(Settled::Fenced) };
+    let After { standing, target_id, attempts, settled } = transition::settle(held, outcome, now);
+    write.execute(params![
+        seq,
+        standing.status.letter(),
+        standing.note,
+        standing.due_at.map(micros),
+        target_id,
+        attempts,
+        micros(now),
+    ])?;
+    Ok(settled)
+}
+
+pub(super) fn resync(db: &Connection, key: &EntityKey, now: Timestamp) -> Work<bool> {
+    let found = db
+        .prepare_cached(
+            "SELECT seq, status, intent, reason, due_at FROM entities WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
+        )?
+        .query_row(params![key.table.name(), key.frontend, key.id], |row| {
+            Ok((row.get::<_, i64>(0)?, status(row, 1)?, intent(row, 2)?, opt_time(row, 4)?))
+        })
+        .optional()?;
+    match found {
+        Some((seq, status, intent, _)) if status.is_final() && transition::may_be_done(&intent) => {
+            again(db, seq, now)?;
+            Ok(true)
+        }
+        Some((seq, TxStatus::New, _, due_at)) if due_at.is_none_or(|due_at| due_at > now) => {
+            db.prepare_cached("UPDATE entities SET due_at = ?2, updated_at = ?2 WHERE seq = ?1")?
+                .execute(params![seq, micros(now)])?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Timestamp) -> Work<u64> {
+    let failed = db
+        .prepare_cached(
+            "SELECT m.sync_task, e.seq FROM sync_tasks AS t
+             JOIN sync_task_entities AS m ON m.sync_task = t.seq
+             JOIN entities AS e ON e.seq = m.entity
+             WHERE t.id = ?1 AND e.status = 'F' AND e.intent IN ('apply', 'cancel')
+                 AND coalesce(m.pass_status, 'F') = 'F'",
+        )?
+        .query_map([id.as_str()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for (task, seq) in &failed {
+        again(db, *seq, now)?;
+        db.prepare_cached("UPDATE sync_task_entities SET pass_status = NULL WHERE sync_task = ?1 AND entity = ?2")?
+            .execute([task, seq])?;
+    }
+    if let Some((task, _)) = failed.first() {
+        db.prepare_cached("UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL WHERE seq = ?1")?
+            .execute([task])?;
+    }
+    Ok(failed.len() as u64)
+}
+
+/// Puts an entity that came to its end back to work.
+fn again(db: &Connection, seq: i64, now: Timestamp) -> Work<()> {
+    db.prepare_cached(
+        "UPDATE entities SET status = 'N', note = '', due_at = ?2, attempts = 0, updated_at = ?2 WHERE seq = ?1",
+    )?
+    .execute(params![seq, micros(now)])?;
+    Ok(())
+}

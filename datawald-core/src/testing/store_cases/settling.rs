@@ -1,0 +1,256 @@
+//! Settling.
+
+use super::Store;
+use super::world::{World, cancelled, entity, failed, ignored, in_doubt, retry, sec, success, with_intent};
+use crate::model::{Intent, TxStatus};
+use crate::store::{Claimed, Outcome, Settled, Settlement};
+
+fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
+    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+}
+
+pub async fn every_outcome_has_its_status(store: Store) {
+    let mut world = World::new(store).await;
+    let later = world.after(40);
+    let cases = [
+        (success("B1-1"), TxStatus::Success, "applied", Some("B1-1"), None),
+        (cancelled(Some("B1-1")), TxStatus::Cancelled, "cancelled there", Some("B1-1"), None),
+        (cancelled(None), TxStatus::Cancelled, "cancelled there", None, None),
+        (ignored("is there"), TxStatus::Ignored, "is there", None, None),
+        (failed("no such item"), TxStatus::Failed, "no such item", None, None),
+        (retry(later), TxStatus::New, "busy", None, Some(later)),
+        (in_doubt(later), TxStatus::InDoubt, "no answer", None, Some(later)),
+    ];
+    for (n, (outcome, status, note, target_id, due_at)) in cases.into_iter().enumerate() {
+        let id = &format!("{n}");
+        world.stage_one(entity(id, "v1")).await;
+        let claimed = world.claim_one(id).await;
+        world.wait(1);
+        assert_eq!(world.settle(&claimed, outcome).await, Settled::Done);
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.note.as_str()), (status, note));
+        assert_eq!((found.target_id.as_deref(), found.due_at), (target_id, due_at));
+        assert_eq!((found.lease_until, found.rev, found.attempts), (None, 1, 1));
+        assert_eq!(found.updated_at, world.now);
+    }
+}
+
+pub async fn a_retry_comes_back_when_it_is_due(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    for attempt in 1..4 {
+        let claimed = world.claim_one("1").await;
+        assert_eq!(claimed.attempts, attempt);
+        world.settle(&claimed, retry(world.after(10))).await;
+        assert!(world.claim(1).await.is_empty());
+        world.wait(10);
+    }
+}
+
+pub async fn a_release_gives_the_attempt_back(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, retry(world.now)).await;
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.attempts, 2);
+    world.wait(3);
+    assert_eq!(world.settle(&claimed, Outcome::Release).await, Settled::Done);
+    let found = world.get("1").await;
+    assert_eq!((found.status, found.attempts, found.due_at), (TxStatus::New, 1, Some(world.now)));
+    assert_eq!((found.note.as_str(), found.lease_until), ("busy", None));
+    assert_eq!(world.claim_one("1").await.attempts, 2);
+}
+
+pub async fn a_release_leaves_a_doubt_in_doubt(store: Store) {
+    let mut world = World::new(store).await;
+    world.bring_to("1", TxStatus::InDoubt).await;
+    world.wait(30);
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, Outcome::Release).await;
+    let found = world.get("1").await;
+    assert_eq!((found.status, found.due_at), (TxStatus::InDoubt, Some(world.now)));
+    // A lease that ran out is a doubt too.
+    let lost = world.claim_one("1").await;
+    world.settle(&lost, retry(world.now)).await;
+    world.claim_one("1").await;
+    world.wait(80);
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.was, TxStatus::InProcess);
+    world.settle(&claimed, Outcome::Release).await;
+    assert_eq!(world.status("1").await, TxStatus::InDoubt);
+    // Once it is resolved, a release is a plain one again.
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, retry(world.now)).await;
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, Outcome::Release).await;
+    assert_eq!(world.status("1").await, TxStatus::New);
+}
+
+pub async fn an_outcome_without_target_id_keeps_the_one_there_is(store: Store) {
+    let world = World::new(store).await;
+    world.bring_to("1", TxStatus::Success).await;
+    let outcomes =
+        [cancelled(None), ignored("x"), failed("x"), retry(world.now), in_doubt(world.now), Outcome::Release];
+    for (n, outcome) in outcomes.into_iter().enumerate() {
+        world.stage_one(entity("1", &format!("v{}", n + 2))).await;
+        let claimed = world.claim_one("1").await;
+        world.settle(&claimed, outcome).await;
+        assert_eq!(world.get("1").await.target_id.as_deref(), Some("B1-1"));
+    }
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, success("B1-2")).await;
+    assert_eq!(world.get("1").await.target_id.as_deref(), Some("B1-2"));
+}
+
+pub async fn only_the_current_token_settles(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    let lost = world.claim_one("1").await;
+    world.wait(80);
+    let held = world.claim_one("1").await;
+    let before = world.get("1").await;
+    for outcome in [success("late"), failed("late"), retry(sec(0)), in_doubt(sec(0)), Outcome::Release] {
+        assert_eq!(world.settle(&lost, outcome).await, Settled::Fenced);
+        assert!(world.get("1").await == before);
+    }
+    assert_eq!(world.settle(&held, success("B1-1")).await, Settled::Done);
+    assert_eq!(world.settle(&lost, failed("late")).await, Settled::Fenced);
+    assert_eq!(world.get("1").await.target_id.as_deref(), Some("B1-1"));
+}
+
+pub async fn a_late_worker_may_settle_while_nobody_else_has_claimed(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    let claimed = world.claim_one("1").await;
+    world.wait(100_000);
+    assert_eq!(world.settle(&claimed, success("B1-1")).await, Settled::Done);
+    assert_eq!(world.status("1").await, TxStatus::Success);
+}
+
+pub async fn what_is_not_leased_is_not_settled(store: Store) {
+    let world = World::new(store).await;
+    world.stage(vec![entity("1", "v1"), entity("2", "v1")]).await;
+    let claimed = world.claim_one("1").await;
+    let unclaimed = Claimed { key: world.key("2"), token: 0, ..claimed.clone() };
+    assert_eq!(world.settle(&unclaimed, success("x")).await, Settled::Fenced);
+    let unknown = Claimed { key: world.key("nobody"), ..claimed };
+    assert_eq!(world.settle(&unknown, success("x")).await, Settled::Fenced);
+    assert_eq!(world.status("2").await, TxStatus::New);
+}
+
+pub async fn settling_twice_is_fenced(store: Store) {
+    let world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    let claimed = world.claim_one("1").await;
+    let twice = vec![settlement(&claimed, success("B1-1")), settlement(&claimed, failed("x"))];
+    let settled = world.store.settle(world.now, twice).await.unwrap();
+    assert_eq!(settled, [Settled::Done, Settled::Fenced]);
+    assert_eq!(world.settle(&claimed, success("B1-2")).await, Settled::Fenced);
+    let found = world.get("1").await;
+    assert_eq!((found.status, found.target_id.as_deref()), (TxStatus::Success, Some("B1-1")));
+}
+
+pub async fn answers_come_in_order(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    world.stage((0..4).map(|n| entity(&n.to_string(), "v1")).collect()).await;
+    let mut claimed = world.claim(4).await;
+    world.wait(1);
+    world.stage_one(entity("2", "v2")).await;
+    claimed[1].token += 1;
+    let settlements = claimed.iter().rev().map(|claimed| settlement(claimed, success("B1"))).collect();
+    let settled = store.settle(world.now, settlements).await.unwrap();
+    assert_eq!(settled, [Settled::Done, Settled::Superseded, Settled::Fenced, Settled::Done]);
+    assert_eq!(store.settle(world.now, Vec::new()).await.unwrap(), []);
+}
+
+pub async fn newer_content_opens_what_is_settled(store: Store) {
+    let mut world = World::new(store).await;
+    let cases = [
+        (success("B1-1"), "applied", Some("B1-1")),
+        (cancelled(Some("B1-2")), "cancelled there", Some("B1-2")),
+        (cancelled(None), "cancelled there", None),
+        (ignored("is there"), "is there", None),
+        (failed("no such item"), "no such item", None),
+        (retry(sec(9_999)), "busy", None),
+        (Outcome::Release, "", None),
+    ];
+    for (n, (outcome, note, target_id)) in cases.into_iter().enumerate() {
+        let id = &format!("{n}");
+        world.stage_one(entity(id, "v1")).await;
+        let claimed = world.claim_one(id).await;
+        world.stage_one(entity(id, "v2")).await;
+        world.wait(2);
+        assert_eq!(world.settle(&claimed, outcome).await, Settled::Superseded, "{n}");
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.due_at, found.lease_until), (TxStatus::New, Some(world.now), None));
+        assert_eq!((found.note.as_str(), found.target_id.as_deref()), (note, target_id));
+        assert_eq!((found.rev, found.attempts), (2, 0));
+        let again = world.claim_one(id).await;
+        assert_eq!((again.doc.clone(), again.rev, again.was), (entity(id, "v2").doc, 2, TxStatus::New));
+        assert_eq!((again.target_id.as_deref(), again.attempts), (target_id, 1));
+    }
+}
+
+pub async fn newer_content_does_not_resolve_a_doubt(store: Store) {
+    let mut world = World::new(store).await;
+    for (id, intent) in [("1", Intent::Apply), ("2", Intent::Ignore("x".into())), ("3", Intent::Reject("y".into()))] {
+        world.stage_one(entity(id, "v1")).await;
+        let claimed = world.claim_one(id).await;
+        world.stage_one(with_intent(id, "v2", intent.clone())).await;
+        let until = world.after(30);
+        assert_eq!(world.settle(&claimed, in_doubt(until)).await, Settled::Superseded);
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.due_at, found.note.as_str()), (TxStatus::InDoubt, Some(until), "no answer"));
+        world.wait(30);
+        let claimed = world.claim_one(id).await;
+        assert_eq!((claimed.rev, claimed.intent.clone(), claimed.was), (2, intent, TxStatus::InDoubt));
+    }
+}
+
+pub async fn newer_content_with_nothing_to_do_ends_it(store: Store) {
+    let world = World::new(store).await;
+    let intents = [
+        (Intent::Ignore("is closed".into()), TxStatus::Ignored, "is closed"),
+        (Intent::Reject("has no sku".into()), TxStatus::Failed, "has no sku"),
+    ];
+    for (n, (intent, status, reason)) in intents.into_iter().enumerate() {
+        for (m, outcome) in [success("B1-1"), failed("x"), retry(sec(5)), Outcome::Release].into_iter().enumerate() {
+            let id = &format!("{n}-{m}");
+            world.stage_one(entity(id, "v1")).await;
+            let claimed = world.claim_one(id).await;
+            world.stage_one(with_intent(id, "v2", intent.clone())).await;
+            assert_eq!(world.settle(&claimed, outcome).await, Settled::Superseded);
+            let found = world.get(id).await;
+            assert_eq!((found.status, found.note.as_str(), found.due_at), (status, reason, None));
+            assert_eq!(found.target_id.as_deref(), (m == 0).then_some("B1-1"));
+        }
+    }
+}
+
+pub async fn a_retry_with_nothing_left_to_do_ends_it(store: Store) {
+    let mut world = World::new(store).await;
+    world.bring_to("1", TxStatus::InDoubt).await;
+    world.stage_one(with_intent("1", "v2", Intent::Ignore("is closed".into()))).await;
+    world.wait(30);
+    let claimed = world.claim_one("1").await;
+    // It was looked up: nothing happened on the other side, and nothing is to happen.
+    assert_eq!(world.settle(&claimed, retry(world.now)).await, Settled::Done);
+    let found = world.get("1").await;
+    assert_eq!((found.status, found.note.as_str(), found.due_at), (TxStatus::Ignored, "is closed", None));
+}
+
+pub async fn a_released_attempt_of_old_content_is_not_counted_twice(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    world.claim_one("1").await;
+    world.wait(1);
+    world.stage_one(entity("1", "v2")).await;
+    world.wait(80);
+    let claimed = world.claim_one("1").await;
+    assert_eq!((claimed.attempts, claimed.rev), (1, 2));
+    world.stage_one(entity("1", "v3")).await;
+    assert_eq!(world.settle(&claimed, Outcome::Release).await, Settled::Superseded);
+    let found = world.get("1").await;
+    assert_eq!((found.attempts, found.status), (0, TxStatus::InDoubt));
+}

@@ -1,0 +1,159 @@
+//! Pulls: cuts, overlaps, pages, and what a second pass finds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use datawald_core::engine::{Cursor, Engine, FetchQuery, Flow, Source, SourcePage};
+use datawald_core::model::TxStatus;
+use datawald_core::store::StagingStore;
+use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
+
+use crate::sides::{Answers, Bench, Rows, applied, at, flow, quick};
+
+#[tokio::test]
+async fn a_second_pass_takes_up_what_is_new_and_nothing_else() {
+    let bench = Bench::new();
+    let rows = Rows::many(35);
+    let answers = Answers::new(|_, claimed, _| applied(&claimed.key.id));
+    let engine = bench.engine(&rows, &answers, quick());
+    let first = engine.run_once(&flow()).await.unwrap();
+    assert_eq!((first.pulled.inserted, first.pulled.pages, first.counts.success), (35, 4, 35));
+
+    rows.put("00003", 40, "content that is new");
+    rows.put("00099", 41, "content");
+    let second = engine.run_once(&flow()).await.unwrap();
+    assert_eq!((second.pulled.inserted, second.pulled.restaged), (1, 1));
+    assert_eq!(second.counts.success, 2);
+    assert_eq!(second.counts.ignored, second.pulled.unchanged);
+    assert_eq!((answers.calls("00003"), answers.calls("00004"), answers.calls("00099")), (2, 1, 1));
+    let history = bench.store.history(&bench.entity("00003").await.key).await.unwrap();
+    assert_eq!((history.len(), history[0].doc.as_str(), history[0].status), (1, "content", TxStatus::Success));
+}
+
+#[tokio::test]
+async fn the_next_pull_starts_at_the_cut_less_the_overlap() {
+    let bench = Bench::new();
+    let rows = Rows::many(15);
+    let mut settings = quick();
+    settings.overlap_ms = 5_000;
+    let engine = bench.engine(&rows, &Answers::new(|_, claimed, _| applied(&claimed.key.id)), settings);
+    engine.run_once(&flow()).await.unwrap();
+    assert_eq!(bench.store.cut(&flow()).await.unwrap().unwrap().cut_dt, at(14));
+    engine.run_once(&flow()).await.unwrap();
+    let queries = rows.queries.lock().unwrap();
+    assert_eq!(queries.last().unwrap().from, Some(at(9)));
+}
+
+#[tokio::test]
+async fn the_cut_never_passes_the_moment_when_the_pull_began() {
+    let bench = Bench::new();
+    let rows = Rows::many(15);
+    // The source's clock stands at 7 when the pull begins; rows up to 14 come while it runs.
+    *rows.source_now.lock().unwrap() = Some(at(8));
+    let engine = bench.engine(&rows, &Answers::new(|_, claimed, _| applied(&claimed.key.id)), quick());
+    engine.pull(&flow()).await.unwrap();
+    let cut = bench.store.cut(&flow()).await.unwrap().unwrap().cut_dt;
+    assert!(cut <= at(7), "{cut}");
+    assert!(cut > at(5), "{cut}");
+}
+
+#[tokio::test]
+async fn two_pulls_of_a_flow_exclude_each_other() {
+    struct Slow(Arc<tokio::sync::Notify>, Arc<tokio::sync::Notify>);
+    #[async_trait]
+    impl Source for Slow {
+        async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
+            self.0.notify_one();
+            self.1.notified().await;
+            Ok(SourcePage::default())
+        }
+    }
+    let bench = Bench::new();
+    let (begun, go) = (Arc::new(tokio::sync::Notify::new()), Arc::new(tokio::sync::Notify::new()));
+    let flow = flow();
+    let build = || {
+        let source = Slow(begun.clone(), go.clone());
+        Engine::builder(bench.store.clone()).flow(Flow::new(flow.clone()).source(source)).build().unwrap()
+    };
+    let (first, second) = (build(), build());
+    let pulling = {
+        let flow = flow.clone();
+        tokio::spawn(async move { first.pull(&flow).await })
+    };
+    begun.notified().await;
+    let refused = second.pull(&flow).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Busy, "{refused}");
+    go.notify_one();
+    pulling.await.unwrap().unwrap();
+    go.notify_one();
+    second.pull(&flow).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_page_that_fails_is_tried_again_and_then_ends_the_pull_with_what_was_staged() {
+    struct Flaky(Rows, std::sync::atomic::AtomicU32);
+    #[async_trait]
+    impl Source for Flaky {
+        async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
+            let call = self.1.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let error = |disposition| Err(Error::new(ErrorKind::Busy, disposition, "fetch orders", "not now"));
+            match call {
+                0 | 2 => error(Disposition::Retryable { after: Some(Duration::from_millis(1)) }),
+                4 => error(Disposition::Permanent),
+                _ => self.0.fetch(cx, query).await,
+            }
+        }
+    }
+    let bench = Bench::new();
+    let source = Flaky(Rows::many(35), Default::default());
+    let engine =
+        Engine::builder(bench.store.clone()).settings(quick()).flow(Flow::new(flow()).source(source)).build().unwrap();
+    let error = engine.pull(&flow()).await.unwrap_err();
+    assert_eq!(error.message(), "not now");
+    let staged = bench.store.list(&Default::default()).await.unwrap();
+    assert!((10..=20).contains(&staged.items.len()), "{} staged", staged.items.len());
+    let tasks = bench.store.list_sync_tasks(&Default::default()).await.unwrap();
+    assert!(tasks.items[0].note.contains("ended early"), "{}", tasks.items[0].note);
+
+    let pulled = engine.pull(&flow()).await.unwrap();
+    assert_eq!(pulled.inserted as usize + staged.items.len(), 35);
+}
+
+#[tokio::test]
+async fn a_source_whose_paging_stands_still_is_an_error() {
+    struct Stuck;
+    #[async_trait]
+    impl Source for Stuck {
+        async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
+            Ok(SourcePage { next: Some(Cursor("again".into())), ..SourcePage::default() })
+        }
+    }
+    let bench = Bench::new();
+    let engine = Engine::builder(bench.store.clone()).flow(Flow::new(flow()).source(Stuck)).build().unwrap();
+    let error = engine.pull(&flow()).await.unwrap_err();
+    assert!(error.to_string().contains("does not move on"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_not_to_be_applied_is_not_dispatched() {
+    let bench = Bench::new();
+    let rows = Rows::default();
+    rows.put("a", 1, "ignore");
+    rows.put("b", 2, "content");
+    let answers = Answers::new(|_, claimed, _| applied(&claimed.key.id));
+    let report = bench.engine(&rows, &answers, quick()).run_once(&flow()).await.unwrap();
+    assert_eq!((report.counts.ignored, report.counts.success), (1, 1));
+    assert_eq!(answers.calls("a"), 0);
+    assert_eq!(bench.entity("a").await.note, "ignored");
+}
+
+#[tokio::test]
+async fn a_flow_without_sides_says_so() {
+    let bench = Bench::new();
+    let engine = Engine::builder(bench.store.clone()).flow(Flow::new(flow())).build().unwrap();
+    let error = engine.pull(&flow()).await.unwrap_err();
+    assert_eq!(error.to_string(), "pull: the flow orders of shop has no source in this process");
+    let error = engine.run_once(&flow()).await.unwrap_err();
+    assert!(error.to_string().contains("has no target"), "{error}");
+}

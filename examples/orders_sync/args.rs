@@ -1,0 +1,122 @@
+//! What the command line says.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use datawald_core::Checkpoint;
+use datawald_core::engine::EngineSettings;
+
+/// Orders from a Magento 2 to a SAP Business One, each exactly once.
+///
+/// Without arguments, it starts a sandbox of both sides, fills Magento with sample orders of every shape, and syncs them
+/// through a staging store in a file.
+#[derive(Debug, Parser)]
+#[command(name = "orders_sync")]
+pub(crate) struct Args {
+    /// Fill the sandbox Magento with the order files (JSON) of this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["synthetic", "magento"])]
+    pub(crate) orders: Option<PathBuf>,
+
+    /// Fill the sandbox Magento with this many made-up orders
+    #[arg(long, value_name = "N", conflicts_with = "magento")]
+    pub(crate) synthetic: Option<u64>,
+
+    /// Where to stage [default: a new file in the folder for temporary files]
+    #[arg(long, value_name = "sqlite:PATH")]
+    pub(crate) store: Option<String>,
+
+    /// A Magento to pull from, instead of the sandbox
+    #[arg(long, value_name = "URL")]
+    pub(crate) magento: Option<String>,
+
+    /// Its integration token
+    #[arg(long, value_name = "TOKEN", requires = "magento", env = "MAGENTO_TOKEN", hide_env_values = true)]
+    pub(crate) magento_token: Option<String>,
+
+    /// A SAP B1 RESTful to write to, instead of the sandbox
+    #[arg(long, value_name = "URL", requires = "b1_user")]
+    pub b1: Option<String>,
+
+    /// Its user; the password is read from the environment variable B1_PASSWORD
+    #[arg(long, value_name = "USER", requires = "b1")]
+    pub b1_user: Option<String>,
+
+    /// Settings for SAP B1 (TOML) [default: those that fit the sample orders]
+    #[arg(long, value_name = "FILE")]
+    pub b1_settings: Option<PathBuf>,
+
+    /// How long the sandbox SAP B1 takes over each request
+    #[arg(long, value_name = "N", default_value_t = 0, conflicts_with = "b1")]
+    pub b1_latency_ms: u64,
+
+    /// Write every order's outcome and the run's figures to this file (JSON)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    /// Sync this many times, one after the other
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rounds: u32,
+
+    /// Orders per page of Magento
+    #[arg(long, value_name = "N", default_value_t = EngineSettings::default().page_size)]
+    pub(crate) page_size: usize,
+
+    /// Orders per batch of SAP B1
+    #[arg(long, value_name = "N", default_value_t = EngineSettings::default().batch)]
+    pub(crate) batch: usize,
+
+    /// Batches at the same time
+    #[arg(long, value_name = "N", default_value_t = EngineSettings::default().concurrency)]
+    pub(crate) concurrency: usize,
+
+    /// How long a batch is leased before it must be renewed
+    #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().lease_ms)]
+    pub(crate) lease_ms: u64,
+
+    /// How long after a lost answer SAP B1 may still be carrying out a write
+    #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().settle_delay_ms)]
+    pub(crate) settle_delay_ms: u64,
+
+    /// How long to wait for outcomes
+    #[arg(long, value_name = "MS", default_value_t = EngineSettings::default().close_wait_ms)]
+    pub(crate) close_wait_ms: u64,
+
+    /// Kill this process (as `kill -9` does) when it reaches a checkpoint for the n-th time; for crash tests
+    #[arg(long, value_name = "CHECKPOINT[:N]", value_parser = crash_point)]
+    pub(crate) crash_at: Option<CrashPoint>,
+}
+
+/// Where to crash.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CrashPoint {
+    /// The checkpoint.
+    pub(crate) point: Checkpoint,
+    /// The how manieth time, from 1.
+    pub(crate) nth: u64,
+}
+
+fn crash_point(text: &str) -> Result<CrashPoint, String> {
+    let (name, nth) = text.split_once(':').unwrap_or((text, "1"));
+    let point = Checkpoint::from_name(name).ok_or_else(|| {
+        let names: Vec<_> = Checkpoint::ALL.iter().map(|point| point.name()).collect();
+        format!("`{name}` is no checkpoint; one of {}", names.join(", "))
+    })?;
+    let nth = nth.parse().ok().filter(|nth| *nth > 0).ok_or("what stands after the colon is a number from 1")?;
+    Ok(CrashPoint { point, nth })
+}
+
+impl Args {
+    /// The engine's settings.
+    pub(crate) fn engine(&self) -> EngineSettings {
+        EngineSettings {
+            page_size: self.page_size,
+            batch: self.batch,
+            concurrency: self.concurrency,
+            lease_ms: self.lease_ms,
+            pull_lease_ms: self.lease_ms,
+            settle_delay_ms: self.settle_delay_ms,
+            close_wait_ms: self.close_wait_ms,
+            ..EngineSettings::default()
+        }
+    }
+}

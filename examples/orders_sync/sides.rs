@@ -1,0 +1,161 @@
+//! The two sides: real ones by address, or sandboxes.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use datawald_core::http::HttpSettings;
+use datawald_core::model::{Entity, EntityKey};
+use datawald_core::{Error, Result};
+use mage2_connector::sandbox::{OrderSet, Sandbox as MagentoSandbox, SandboxOptions as MagentoOptions};
+use mage2_connector::{Mage2Agency, Mage2Settings};
+use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
+use sapb1_connector::{B1Agency, B1Settings, RestfulClient, RestfulSettings};
+use secrecy::SecretString;
+
+use crate::args::Args;
+use crate::shops::{self, Files};
+
+/// A shop: a frontend of its own.
+pub(crate) struct Shop {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its agency.
+    pub(crate) agency: Arc<Mage2Agency>,
+    /// The sandbox that plays it, unless it is a real one.
+    sandbox: Option<MagentoSandbox>,
+    /// The files that its orders come from, by number.
+    files: HashMap<String, String>,
+}
+
+/// Both sides.
+pub(crate) struct Sides {
+    /// The shops.
+    pub(crate) shops: Vec<Shop>,
+    /// SAP B1.
+    pub(crate) agency: Arc<B1Agency>,
+    client: Arc<RestfulClient>,
+    sandbox: Option<B1Sandbox>,
+    /// What a shop's orders are called in SAP B1, beside their number.
+    prefixes: HashMap<String, String>,
+}
+
+impl Sides {
+    /// Starts sandboxes where no address was given, and connects.
+    pub(crate) async fn open(args: &Args) -> Result<Self> {
+        let mut shops = Vec::new();
+        match (&args.magento, &args.orders) {
+            (Some(url), _) => shops.push(real_shop(url, args)?),
+            (None, Some(folder)) => {
+                for (number, files) in shops::read(folder)?.into_iter().enumerate() {
+                    shops.push(sandbox_shop(number, OrderSet::Files(files.clone()), files).await?);
+                }
+            }
+            (None, None) => {
+                let orders = args.synthetic.map_or(OrderSet::Fixtures, OrderSet::Synthetic);
+                shops.push(sandbox_shop(0, orders, Files::new()).await?);
+            }
+        }
+        let mut settings = b1_settings(args)?;
+        settings.requests.write_batch = args.batch;
+        settings.requests.concurrency = args.concurrency;
+        // Two shops may give the same number to different orders; in SAP B1 they must not look the same.
+        for shop in shops.iter().skip(1) {
+            settings.reference.prefix.entry(shop.name.clone()).or_insert_with(|| format!("{}-", shop.name));
+        }
+        let prefixes = settings.reference.prefix.clone().into_iter().collect();
+        let sandbox = match args.b1 {
+            Some(_) => None,
+            None => Some(datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map_err(sandbox_error)?),
+        };
+        let client = Arc::new(RestfulClient::new(b1_connection(args, sandbox.as_ref(), &settings)?)?);
+        let agency = Arc::new(B1Agency::new(client.clone(), settings));
+        Ok(Self { shops, agency, client, sandbox, prefixes })
+    }
+
+    /// Whether SAP B1 is a sandbox.
+    pub(crate) fn b1_sandbox(&self) -> bool {
+        self.sandbox.is_some()
+    }
+
+    /// The document that the sandbox SAP B1 made of an order.
+    pub(crate) fn document(&self, entity: &Entity) -> Option<DocumentRecord> {
+        let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
+        self.sandbox.as_ref()?.document(&format!("{prefix}{}", entity.key.id))
+    }
+
+    /// The file that an order came from.
+    pub(crate) fn file(&self, key: &EntityKey) -> Option<String> {
+        self.shops.iter().find(|shop| shop.name == key.frontend)?.files.get(&key.id).cloned()
+    }
+
+    /// Requests that all shops have seen.
+    pub(crate) fn magento_requests(&self) -> u64 {
+        let requests = |shop: &Shop| match &shop.sandbox {
+            Some(sandbox) => sandbox.counters().requests,
+            None => shop.agency.client().requests_sent(),
+        };
+        self.shops.iter().map(requests).sum()
+    }
+
+    /// Requests that SAP B1 has seen.
+    pub(crate) fn b1_requests(&self) -> u64 {
+        match &self.sandbox {
+            Some(sandbox) => sandbox.counters().requests,
+            None => self.client.requests_sent(),
+        }
+    }
+
+    /// Requests that write and documents, as the sandbox SAP B1 counts them.
+    pub(crate) fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
+        let counters = self.sandbox.as_ref()?.counters();
+        Some((counters.writes, counters.documents))
+    }
+}
+
+fn real_shop(url: &str, args: &Args) -> Result<Shop> {
+    let token = args.magento_token.as_deref().ok_or_else(|| {
+        Error::config("read command line", "a Magento needs a token: --magento-token or the variable MAGENTO_TOKEN")
+    })?;
+    let agency = Arc::new(Mage2Agency::new(Mage2Settings::bearer(url, token))?);
+    Ok(Shop { name: "mage2".into(), agency, sandbox: None, files: HashMap::new() })
+}
+
+async fn sandbox_shop(number: usize, orders: OrderSet, files: Files) -> Result<Shop> {
+    let options = MagentoOptions { orders, ..MagentoOptions::default() };
+    let token = options.token.clone();
+    let sandbox = MagentoSandbox::start(options).await.map_err(sandbox_error)?;
+    let agency = Arc::new(Mage2Agency::new(Mage2Settings::bearer(sandbox.url(), token))?);
+    let name = if number == 0 { "mage2".to_owned() } else { format!("mage2-{}", number + 1) };
+    let by_number = |(file, text): (String, String)| Some((shops::number(&text)?, file));
+    Ok(Shop { name, agency, sandbox: Some(sandbox), files: files.into_iter().filter_map(by_number).collect() })
+}
+
+fn b1_settings(args: &Args) -> Result<B1Settings> {
+    match &args.b1_settings {
+        None => datawald_examples::b1_settings(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                Error::config("read SAP B1 settings", format!("{} cannot be read", path.display())).caused_by(error)
+            })?;
+            B1Settings::from_toml(&text)
+        }
+    }
+}
+
+fn b1_connection(args: &Args, sandbox: Option<&B1Sandbox>, settings: &B1Settings) -> Result<RestfulSettings> {
+    if let Some(sandbox) = sandbox {
+        let (user, password) = datawald_examples::B1_SANDBOX_LOGIN;
+        return RestfulSettings::new(&sandbox.url(), user, password.into(), settings);
+    }
+    let (url, user) = (args.b1.as_deref().unwrap_or_default(), args.b1_user.as_deref().unwrap_or_default());
+    let password = std::env::var("B1_PASSWORD").map(SecretString::from).map_err(|_| {
+        Error::config("read environment", "the variable B1_PASSWORD is not set; it holds the password of --b1-user")
+    })?;
+    // Says more about a wrong address than the client, which may be given one from anywhere.
+    HttpSettings::new(url).map_err(|error| error.field("--b1"))?;
+    RestfulSettings::new(url, user, password, settings)
+}
+
+fn sandbox_error(error: std::io::Error) -> Error {
+    Error::config("start sandbox", "no port of 127.0.0.1 can be opened").caused_by(error)
+}

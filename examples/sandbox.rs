@@ -1,0 +1,78 @@
+//! Either sandbox as a process of its own, for clients that are not ours: `sandbox magento|b1-restful --port N`.
+//!
+//! Counters and faults are under `/control`: `curl http://127.0.0.1:PORT/control/counters`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, ValueEnum};
+use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+
+/// A sandbox of one side.
+#[derive(Debug, Parser)]
+struct Args {
+    /// Which side
+    side: Side,
+
+    /// The port on 127.0.0.1; 0 for any that is free
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    port: u16,
+
+    /// Magento: fill it with the order files (JSON) of this folder
+    #[arg(long, value_name = "DIR", conflicts_with = "synthetic")]
+    orders: Option<PathBuf>,
+
+    /// Magento: fill it with this many made-up orders [default: the sample orders]
+    #[arg(long, value_name = "N")]
+    synthetic: Option<u64>,
+
+    /// SAP B1: how long it takes over each request
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    latency_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Side {
+    /// Magento 2's REST API
+    Magento,
+    /// SAP B1 RESTful
+    B1Restful,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: Args) -> std::io::Result<()> {
+    // The sandbox serves until it is dropped.
+    match args.side {
+        Side::Magento => {
+            let orders = match (&args.orders, args.synthetic) {
+                (Some(folder), _) => OrderSet::read_dir(folder)?,
+                (None, Some(count)) => OrderSet::Synthetic(count),
+                (None, None) => OrderSet::Fixtures,
+            };
+            let options = SandboxOptions { port: args.port, orders, ..SandboxOptions::default() };
+            let token = options.token.clone();
+            let sandbox = Sandbox::start(options).await?;
+            println!("listening on {} (bearer token {token}; control under /control)", sandbox.url());
+            tokio::signal::ctrl_c().await
+        }
+        Side::B1Restful => {
+            let sandbox = b1_sandbox(args.port, args.latency_ms).await?;
+            let (user, password) = B1_SANDBOX_LOGIN;
+            println!("listening on {} (user {user}, password {password}; control under /control)", sandbox.url());
+            tokio::signal::ctrl_c().await
+        }
+    }
+}

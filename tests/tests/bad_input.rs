@@ -1,0 +1,297 @@
+//! Bad input, bad answers, bad configuration: a clear error each, nothing lost, no panic, and neither a secret nor personal
+//! data in any text. Through `orders_sync`, as its user meets them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+
+use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_tests::{Run, run_orders_sync};
+use mage2_connector::sandbox::{Faults, OrderSet, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::restful::Sandbox as B1Sandbox;
+use serde_json::{Value, json};
+
+/// What must be in no text.
+const SECRETS: [&str; 8] =
+    ["Quentin", "Zwiebelfisch", "quentin@example.com", "Geheimweg", "555-0199", "sandbox-token", "abcxyz", "hunter2"];
+
+struct Sides {
+    magento: Sandbox,
+    b1: B1Sandbox,
+    folder: tempfile::TempDir,
+}
+
+impl Sides {
+    async fn start() -> Self {
+        let magento =
+            Sandbox::start(SandboxOptions { orders: OrderSet::Empty, ..SandboxOptions::default() }).await.unwrap();
+        Self { magento, b1: b1_sandbox(0, 0).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    fn put(&self, order: &Value) {
+        self.magento.put_order(&order.to_string()).unwrap();
+    }
+
+    async fn sync(&self) -> Run {
+        self.sync_with(&[]).await
+    }
+
+    async fn sync_with(&self, more: &[&str]) -> Run {
+        let token = SandboxOptions::default().token;
+        let mut args = vec!["--magento", self.magento.url(), "--magento-token", &token];
+        args.extend(["--b1", self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0, "--lease-ms", "5000"]);
+        args.extend(more);
+        let run = run_orders_sync(self.folder.path(), &args).await;
+        clean(&run);
+        run
+    }
+}
+
+/// No secret and no personal data on the terminal, nor in a note; and no panic.
+fn clean(run: &Run) {
+    let notes: Vec<_> = match &run.report {
+        Some(report) => report["orders"].as_array().unwrap().iter().map(|order| order["tx_note"].to_string()).collect(),
+        None => Vec::new(),
+    };
+    let texts = [String::from_utf8_lossy(&run.output.stderr), String::from_utf8_lossy(&run.output.stdout)];
+    for text in texts.iter().map(AsRef::as_ref).chain(notes.iter().map(String::as_str)) {
+        for secret in SECRETS {
+            assert!(!text.contains(secret), "`{secret}` is in: {text}");
+        }
+        assert!(!text.contains("panicked"), "{text}");
+    }
+}
+
+/// The run ended with this error.
+fn ends_with(run: &Run, expected: &[&str]) {
+    let error = String::from_utf8_lossy(&run.output.stderr);
+    assert!(!run.output.status.success(), "it must fail");
+    for part in expected {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+fn order(number: u64) -> Value {
+    let address = json!({
+        "firstname": "Quentin", "lastname": "Zwiebelfisch", "street": ["Geheimweg 7"], "city": "Calder", "postcode": "49628",
+        "region_code": "MI", "country_id": "US", "telephone": "555-0199", "email": "quentin@example.com",
+    });
+    json!({
+        "entity_id": number, "increment_id": format!("{number:09}"), "state": "new", "status": "pending", "store_id": 1,
+        "created_at": "2026-01-01 00:00:00", "updated_at": format!("2026-01-01 00:00:{:02}", number % 60),
+        "order_currency_code": "USD", "base_currency_code": "USD", "customer_is_guest": 1, "is_virtual": 0,
+        "customer_email": "quentin@example.com", "subtotal": 20, "grand_total": 20, "discount_amount": 0,
+        "shipping_amount": 0, "shipping_tax_amount": 0, "tax_amount": 0, "total_qty_ordered": 2,
+        "items": [{"item_id": number, "sku": "SKU-1", "name": "Thing", "product_type": "simple", "qty_ordered": 2, "price": 10,
+            "row_total": 20, "tax_amount": 0, "discount_amount": 0}],
+        "billing_address": address, "payment": {"method": "checkmo"},
+        "extension_attributes": {"shipping_assignments": [{"shipping": {"address": address, "method": "flatrate_flatrate"}}]},
+    })
+}
+
+/// One bad order between two good ones: it fails with a note that tells where and what, the good ones go through; once it is
+/// mended in Magento, it goes through too.
+async fn bad_order(spoil: impl FnOnce(&mut Value), note: &[&str]) {
+    let sides = Sides::start().await;
+    sides.put(&order(1));
+    let mut bad = order(2);
+    spoil(&mut bad);
+    sides.put(&bad);
+    sides.put(&order(3));
+
+    let run = sides.sync().await;
+    assert_eq!((run.count("S"), run.count("F")), (2, 1), "{}", run.report());
+    let failed = run.orders().iter().find(|order| order["tx_status"] == "F").unwrap();
+    for part in note {
+        assert!(failed["tx_note"].as_str().unwrap().contains(part), "`{part}` is not in: {}", failed["tx_note"]);
+    }
+    let store = datawald_core::store::SqliteStore::open(sides.folder.path().join("staging.db")).unwrap();
+    let listing = datawald_core::store::StagingStore::list(&store, &Default::default()).await.unwrap();
+    let staged = listing.items.iter().find(|entity| entity.key.id == failed["fe_order_id"].as_str().unwrap()).unwrap();
+    assert!(staged.raw.contains("\"entity_id\""), "what came is kept");
+
+    let mut mended = order(2);
+    mended["updated_at"] = "2026-01-01 00:00:30".into();
+    sides.put(&mended);
+    let run = sides.sync().await;
+    assert_eq!(run.count("S"), 3, "{}", run.report());
+    assert_eq!(sides.b1.counters().documents, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wrong_types() {
+    bad_order(|order| order["items"][0]["qty_ordered"] = json!({"many": 2}), &["items[0].qty_ordered"]).await;
+    bad_order(|order| order["grand_total"] = json!("twenty"), &["grand_total"]).await;
+    bad_order(|order| order["items"] = json!("none"), &["items"]).await;
+    bad_order(|order| order["billing_address"] = json!(["Quentin Zwiebelfisch"]), &["billing_address"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn missing_required_fields() {
+    for field in ["billing_address", "order_currency_code", "grand_total", "items"] {
+        let spoil = |order: &mut Value| {
+            order.as_object_mut().unwrap().remove(field);
+        };
+        bad_order(spoil, &[field]).await;
+    }
+    let spoil = |order: &mut Value| {
+        order["items"][0].as_object_mut().unwrap().remove("sku");
+    };
+    bad_order(spoil, &["items[0].sku"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_with_no_lines() {
+    bad_order(|order| order["items"] = json!([]), &["items"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_currency() {
+    bad_order(|order| order["order_currency_code"] = json!("DUBLOONS"), &["currency"]).await;
+    bad_order(|order| order["order_currency_code"] = json!("XQZ"), &["currency", "XQZ"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_control_character_in_a_name() {
+    bad_order(
+        |order| order["billing_address"]["firstname"] = json!("Quentin\u{7}"),
+        &["firstname", "control character"],
+    )
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sku_of_300_characters() {
+    bad_order(|order| order["items"][0]["sku"] = json!("S".repeat(300)), &["items[0].sku", "300"]).await;
+}
+
+/// Magento answers badly: the run ends with an error, and once Magento is well again everything goes through.
+async fn bad_answers(faults: Faults, error: &[&str]) {
+    let sides = Sides::start().await;
+    (1..=5).for_each(|number| sides.put(&order(number)));
+    sides.magento.set_faults(faults);
+    let run = sides.sync().await;
+    ends_with(&run, error);
+    sides.magento.set_faults(Faults::default());
+    let run = sides.sync().await;
+    assert_eq!(run.count("S"), 5);
+    assert_eq!(sides.b1.counters().documents, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn invalid_json() {
+    bad_answers(Faults { invalid_json: true, ..Faults::default() }, &["fetch orders", "JSON"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_html_error_page_with_status_200() {
+    bad_answers(Faults { html: true, ..Faults::default() }, &["fetch orders", "HTML", "HTTP 200"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_cut_short() {
+    bad_answers(Faults { cut_body: true, ..Faults::default() }, &["fetch orders", "whole answer"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_body_of_200_mb() {
+    bad_answers(Faults { huge_body_bytes: Some(200 << 20), ..Faults::default() }, &["larger than the limit"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_password_and_a_wrong_token() {
+    let sides = Sides::start().await;
+    sides.put(&order(1));
+    let token = SandboxOptions::default().token;
+    let magento = ["--magento", sides.magento.url()];
+    let b1 = ["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0];
+
+    let folder = sides.folder.path().to_owned();
+    let args: Vec<_> = magento.iter().chain(&["--magento-token", &token]).chain(&b1).copied().collect();
+    let mut command = datawald_tests::orders_sync(&folder, &args);
+    command.env("B1_PASSWORD", "hunter2");
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let run = Run { output, report: None };
+    clean(&run);
+    ends_with(&run, &["user", "password"]);
+
+    let args: Vec<_> = magento.iter().chain(&["--magento-token", "hunter2"]).chain(&b1).copied().collect();
+    let run = run_orders_sync(&folder, &args).await;
+    clean(&run);
+    ends_with(&run, &["isn't authorized", "token"]);
+
+    assert_eq!(sides.sync().await.count("S"), 1, "with the right ones, the order that waited goes through");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_url() {
+    let sides = Sides::start().await;
+    sides.put(&order(1));
+    let b1 = ["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0];
+    for (url, expected) in [
+        ("shop.example.com", "URL"),
+        ("ftp://shop.example.com", "not an http or https address"),
+        ("https://admin:hunter2@shop.example.com", "credentials"),
+        ("http://127.0.0.1:1", "cannot connect to 127.0.0.1"),
+    ] {
+        let args: Vec<_> = ["--magento", url, "--magento-token", "t0ken"].iter().chain(&b1).copied().collect();
+        let run = run_orders_sync(sides.folder.path(), &args).await;
+        clean(&run);
+        ends_with(&run, &[expected]);
+    }
+    let token = SandboxOptions::default().token;
+    let args =
+        ["--magento", sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
+    let run = run_orders_sync(sides.folder.path(), &args).await;
+    clean(&run);
+    ends_with(&run, &["URL"]);
+    assert_eq!(sides.sync().await.count("S"), 1);
+}
+
+/// A store that cannot be used: the run ends before anything is asked of either side, and the file is left as it was.
+async fn bad_store(path: &Path, error: &[&str]) {
+    let before = std::fs::read(path).ok();
+    let sides = Sides::start().await;
+    sides.put(&order(1));
+    let store = format!("sqlite:{}", path.display());
+    let token = SandboxOptions::default().token;
+    let mut command = std::process::Command::new(datawald_tests::example("orders_sync"));
+    command.env("B1_PASSWORD", B1_SANDBOX_LOGIN.1);
+    command.args(["--store", &store, "--magento", sides.magento.url(), "--magento-token", &token]);
+    command.args(["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0]);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let run = Run { output, report: None };
+    clean(&run);
+    ends_with(&run, error);
+    assert_eq!(std::fs::read(path).ok(), before, "the file is left as it was");
+    assert_eq!((sides.magento.counters().requests, sides.b1.counters().requests), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("letter.db");
+    std::fs::write(&text, "Dear staging store, this is only a letter, though a long one. ".repeat(100)).unwrap();
+    bad_store(&text, &["letter.db", "not"]).await;
+    bad_store(folder.path(), &[folder.path().to_str().unwrap()]).await;
+    bad_store(&folder.path().join("no/such/folder/staging.db"), &["staging.db"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_of_another_version() {
+    let sides = Sides::start().await;
+    sides.put(&order(1));
+    sides.sync().await;
+    let path = sides.folder.path().join("staging.db");
+    // The version stands in the file's header, at byte 60 (`PRAGMA user_version`); the file is at rest.
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[60..64].copy_from_slice(&999_u32.to_be_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    bad_store(&path, &["999", "staging.db"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_cannot_be_written() {
+    // A file system that takes no new files, whoever asks; permissions would not stop root.
+    bad_store(Path::new("/proc/staging.db"), &["/proc/staging.db"]).await;
+}

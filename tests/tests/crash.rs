@@ -1,0 +1,170 @@
+//! `kill -9` of `orders_sync` at every named point of the engine, then a restart: every order ends S, and SAP B1 holds one
+//! document each. Real processes; the sandboxes live in the test and survive the crash.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::time::Duration;
+
+use datawald_core::Checkpoint;
+use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_tests::{orders_sync, run_orders_sync};
+use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::restful::{Faults, Sandbox as B1Sandbox};
+
+const ORDERS: u64 = 120;
+
+struct Sides {
+    magento: Sandbox,
+    b1: B1Sandbox,
+    folder: tempfile::TempDir,
+}
+
+impl Sides {
+    async fn start() -> Self {
+        let options = SandboxOptions { orders: OrderSet::Synthetic(ORDERS), ..SandboxOptions::default() };
+        Self {
+            magento: Sandbox::start(options).await.unwrap(),
+            b1: b1_sandbox(0, 0).await.unwrap(),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn args(&self, more: &[&str]) -> Vec<String> {
+        let token = SandboxOptions::default().token;
+        let mut args: Vec<String> =
+            ["--magento", self.magento.url(), "--magento-token", &token].map(String::from).into();
+        args.extend(["--b1", self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from));
+        let sizes = ["--page-size", "25", "--batch", "10", "--concurrency", "2", "--lease-ms", "2000"];
+        args.extend(sizes.map(String::from));
+        args.extend(["--settle-delay-ms", "700"].map(String::from));
+        args.extend(more.iter().map(|arg| (*arg).to_owned()));
+        args
+    }
+
+    /// Runs until the process kills itself at `point`.
+    async fn crash(&self, point: &str) {
+        let args = self.args(&["--crash-at", point]);
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let run = run_orders_sync(self.folder(), &args).await;
+        assert_eq!(run.output.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&run.output.stderr));
+    }
+
+    /// Runs to the end: every order ends S, and SAP B1 holds one document each.
+    async fn recover(&self, what: &str) {
+        let args = self.args(&[]);
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let run = run_orders_sync(self.folder(), &args).await;
+        assert_eq!(run.count("S") as u64, ORDERS, "{what}: {}", run.report());
+        let counters = self.b1.counters();
+        assert_eq!(counters.documents, ORDERS, "{what}: documents in SAP B1");
+        for order in run.orders() {
+            let document = self.b1.document(order["fe_order_id"].as_str().unwrap()).expect("a document of each order");
+            assert_eq!(order["bo_order_id"], document.doc_entry.to_string(), "{what}");
+        }
+    }
+}
+
+async fn survives(point: Checkpoint, times: &[u32]) {
+    for nth in times {
+        let what = format!("{}:{nth}", point.name());
+        let sides = Sides::start().await;
+        sides.crash(&what).await;
+        sides.recover(&what).await;
+    }
+}
+
+macro_rules! crashes {
+    ($($test:ident $point:ident $times:expr;)*) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $test() {
+            survives(Checkpoint::$point, &$times).await;
+        })*
+
+        #[test]
+        fn every_checkpoint_is_covered() {
+            let covered = [$(Checkpoint::$point),*];
+            for point in Checkpoint::ALL {
+                assert!(covered.contains(point), "no test crashes at {point:?}");
+            }
+        }
+    };
+}
+
+// What happens once in a run is crashed at once; what happens again and again, at the first and in the middle.
+crashes! {
+    before_pull_lease BeforePullLease [1];
+    after_pull_lease AfterPullLease [1];
+    after_sync_task AfterSyncTask [1];
+    before_fetch BeforeFetch [1, 3];
+    after_fetch AfterFetch [1, 3];
+    before_stage BeforeStage [1, 3];
+    after_stage AfterStage [1, 3];
+    before_dispatch BeforeDispatch [1, 3];
+    after_dispatch AfterDispatch [1, 3];
+    before_pull_end BeforePullEnd [1];
+    after_pull_end AfterPullEnd [1];
+    before_claim BeforeClaim [1, 5];
+    after_claim AfterClaim [1, 5];
+    before_look_up BeforeLookUp [1, 5];
+    after_look_up AfterLookUp [1, 5];
+    before_write BeforeWrite [1, 5];
+    after_write AfterWrite [1, 5];
+    before_settle BeforeSettle [1, 5];
+    after_settle AfterSettle [1, 5];
+    before_ack BeforeAck [1, 5];
+    after_ack AfterAck [1, 5];
+    before_close BeforeClose [1];
+    after_close AfterClose [1];
+}
+
+/// The answer to a write is lost, SAP B1 is still carrying it out, and the process dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_a_write_whose_answer_was_lost_is_still_carried_out() {
+    let sides = Sides::start().await;
+    sides.b1.set_faults(Faults { slow_commit_every: 1, slow_commit_ms: 500, ..Faults::default() });
+    sides.crash("AfterWrite:1").await;
+    sides.b1.set_faults(Faults::default());
+    sides.recover("in flight").await;
+}
+
+/// Killed from outside while a write is in flight.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_while_a_write_is_in_flight() {
+    let sides = Sides::start().await;
+    sides.b1.set_faults(Faults { latency_ms: 300, ..Faults::default() });
+    let args = sides.args(&[]);
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let mut child = orders_sync(sides.folder(), &args).spawn().unwrap();
+    while sides.b1.counters().writes == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it wrote");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    sides.b1.set_faults(Faults::default());
+    sides.recover("killed from outside").await;
+}
+
+/// Answers get lost all the time, with the documents made at once, later, or in part; nobody dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_answers_double_nothing() {
+    for faults in [
+        Faults { drop_after_commit_every: 2, ..Faults::default() },
+        Faults { slow_commit_every: 2, slow_commit_ms: 300, ..Faults::default() },
+        Faults { crash_every: 2, crash_after_orders: 4, ..Faults::default() },
+        Faults { cut_body_every: 3, ..Faults::default() },
+        Faults { short: true, reorder: true, ..Faults::default() },
+        Faults { html_every: 4, unavailable_every: 5, expire_token_every: 3, ..Faults::default() },
+    ] {
+        let sides = Sides::start().await;
+        let what = format!("{faults:?}");
+        sides.b1.set_faults(faults);
+        sides.recover(&what).await;
+    }
+}

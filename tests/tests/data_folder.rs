@@ -1,0 +1,59 @@
+//! The orders of the reference data, which nobody in this project wrote, all go through `orders_sync --orders`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use datawald_tests::{data_folder, run_orders_sync};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_file_ends_with_equal_totals_or_a_reason() {
+    let Some(data) = data_folder() else { return };
+    let orders = data.join("magento2/orders");
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_orders_sync(folder.path(), &["--orders", orders.to_str().unwrap(), "--rounds", "2"]).await;
+    let files = std::fs::read_dir(&orders).unwrap().filter(|file| file.as_ref().unwrap().path().is_file()).count();
+    assert_eq!(run.orders().len(), files, "one order per file");
+    for order in run.orders() {
+        let note = order["tx_note"].as_str().unwrap();
+        match order["tx_status"].as_str().unwrap() {
+            "S" => {
+                let cents = |total: &serde_json::Value| {
+                    let total: rust_decimal::Decimal = total.as_str().unwrap().parse().unwrap();
+                    total * rust_decimal::Decimal::from(100)
+                };
+                assert_eq!(cents(&order["canonical_total"]), cents(&order["b1_total"]), "{order}");
+            }
+            "I" | "F" => assert!(note.len() > 20, "a reason that a merchant understands: {order}"),
+            other => panic!("{other}: {order}"),
+        }
+    }
+    let status = |file: &str| {
+        let order = run.orders().iter().find(|order| order["file"] == file).unwrap();
+        (order["tx_status"].as_str().unwrap().to_owned(), order["tx_note"].as_str().unwrap().to_owned())
+    };
+    // Only what must not go through does not: SAP B1 RESTful makes documents in the company's currency only, and a
+    // cancelled order that never came to SAP B1 has no business there.
+    let (inr, note) = status("appbuilder-order-1-guest-inr.json");
+    assert!(inr == "F" && note.contains("INR"), "{note}");
+    let (cancelled, note) = status("oca-order-9-canceled.json");
+    assert!(cancelled == "I" && note.contains("cancel"), "{note}");
+    assert_eq!(run.count("S"), files - 2, "{}", run.report());
+
+    let rounds = run.report()["run"]["rounds"].as_array().unwrap();
+    assert_eq!(rounds[1]["b1_writes"], 0, "a second round writes nothing: {}", rounds[1]);
+    assert_eq!(run.report()["run"]["b1_documents"].as_u64().unwrap() as usize, files - 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_sample_orders_end_as_they_are_meant_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = run_orders_sync(folder.path(), &["--rounds", "2"]).await;
+    assert!(run.orders().len() >= 20, "{} sample orders", run.orders().len());
+    for order in run.orders() {
+        assert!(["S", "I", "F", "X"].contains(&order["tx_status"].as_str().unwrap()), "{order}");
+        if order["tx_status"] == "S" {
+            assert_eq!(order["canonical_total"], order["b1_total"], "{order}");
+        }
+    }
+    let rounds = run.report()["run"]["rounds"].as_array().unwrap();
+    assert_eq!(rounds[1]["b1_writes"], 0, "a second round writes nothing: {}", rounds[1]);
+}

@@ -1,0 +1,234 @@
+//! An override of any step, at any depth of agents over agents, is what the flow runs: one test per step.
+//!
+//! Each test overrides one step so that it refuses with a text of its own, puts that agent at three depths of a chain, runs
+//! the flow and finds the text where the flow shows what that step refused.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datawald_backoffice::{
+    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
+    OrdersTarget, Reference,
+};
+use datawald_core::engine::{Engine, FetchQuery, Flow};
+use datawald_core::model::{EntityKey, FlowId, Intent, Order, OrderItem, Table, TxStatus};
+use datawald_core::store::EntityFilter;
+use datawald_core::testing::MemoryStore;
+use datawald_core::{Cx, Error, Result};
+use datawald_frontend::{Frontend, OrdersSource, PulledOrder, RawDoc, RawPage, SourceRef};
+use datawald_tests::{PlainBackoffice, PlainFrontend};
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+
+const REFUSAL: &str = "refused by the agent's own step";
+
+fn refuse<T>(step: &'static str) -> Result<T> {
+    Err(Error::invalid(step, REFUSAL))
+}
+
+/// An agent that overrides nothing.
+struct PassFrontend(Box<dyn Frontend>);
+
+impl Frontend for PassFrontend {
+    fn base(&self) -> &dyn Frontend {
+        &*self.0
+    }
+}
+
+/// An agent that overrides nothing.
+struct PassBackoffice(Box<dyn Backoffice>);
+
+impl Backoffice for PassBackoffice {
+    fn base(&self) -> &dyn Backoffice {
+        &*self.0
+    }
+}
+
+/// A shared plain frontend at the end of a chain.
+struct Shop(Arc<PlainFrontend>);
+
+impl Frontend for Shop {
+    fn base(&self) -> &dyn Frontend {
+        &*self.0
+    }
+}
+
+/// A shared plain backoffice at the end of a chain.
+struct Erp(Arc<PlainBackoffice>);
+
+impl Backoffice for Erp {
+    fn base(&self) -> &dyn Backoffice {
+        &*self.0
+    }
+}
+
+type WrapFrontend = fn(Box<dyn Frontend>) -> Box<dyn Frontend>;
+type WrapBackoffice = fn(Box<dyn Backoffice>) -> Box<dyn Backoffice>;
+
+/// The chains in which an agent stands: alone, below another agent, and in the middle of several.
+fn frontends(agent: WrapFrontend, shop: &Arc<PlainFrontend>) -> [Box<dyn Frontend>; 3] {
+    let pass: WrapFrontend = |base| Box::new(PassFrontend(base));
+    let end = || Box::new(Shop(shop.clone())) as Box<dyn Frontend>;
+    [agent(end()), pass(agent(end())), pass(pass(agent(pass(end()))))]
+}
+
+/// As [`frontends`].
+fn backoffices(agent: WrapBackoffice, erp: &Arc<PlainBackoffice>) -> [Box<dyn Backoffice>; 3] {
+    let pass: WrapBackoffice = |base| Box::new(PassBackoffice(base));
+    let end = || Box::new(Erp(erp.clone())) as Box<dyn Backoffice>;
+    [agent(end()), pass(agent(end())), pass(pass(agent(pass(end()))))]
+}
+
+fn engine(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> (Engine, FlowId) {
+    let id = FlowId::new(Table::Orders, "shop");
+    let source = OrdersSource::new(Arc::from(frontend));
+    let target = OrdersTarget::new(Arc::from(backoffice));
+    let engine = Engine::builder(store.clone()).flow(Flow::new(id.clone()).source(source).target(target)).build();
+    (engine.unwrap(), id)
+}
+
+/// Runs the flow and tells everything that an operator sees of it.
+async fn run(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> String {
+    let (engine, flow) = engine(store, frontend, backoffice);
+    let mut seen = engine.run_once(&flow).await.err().map(|error| error.to_string()).unwrap_or_default();
+    for entity in engine.store().list(&EntityFilter::default()).await.unwrap().items {
+        seen.push_str(&format!("\n{} {} {}", entity.key.id, entity.status, entity.note));
+    }
+    seen
+}
+
+/// An override of a step that refuses.
+macro_rules! refusing {
+    ($step:ident($a:ty) -> $answer:ty) => {
+        async fn $step(&self, _: &Cx, _: $a) -> $answer {
+            refuse(stringify!($step))
+        }
+    };
+    ($step:ident($a:ty, $b:ty) -> $answer:ty) => {
+        async fn $step(&self, _: &Cx, _: $a, _: $b) -> $answer {
+            refuse(stringify!($step))
+        }
+    };
+    ($step:ident($a:ty, $b:ty, $c:ty) -> $answer:ty) => {
+        async fn $step(&self, _: &Cx, _: $a, _: $b, _: $c) -> $answer {
+            refuse(stringify!($step))
+        }
+    };
+}
+macro_rules! frontend_step {
+    ($step:ident($($arg:ty),*) -> $answer:ty, shows $shows:expr) => {
+        #[tokio::test]
+        async fn $step() {
+            struct Agent(Box<dyn Frontend>);
+            #[async_trait]
+            impl Frontend for Agent {
+                fn base(&self) -> &dyn Frontend {
+                    &*self.0
+                }
+                refusing!($step($($arg),*) -> $answer);
+            }
+            let shop = Arc::new(PlainFrontend::with_orders(2));
+            for (depth, frontend) in frontends(|base| Box::new(Agent(base)), &shop).into_iter().enumerate() {
+                let seen = run(&Arc::default(), frontend, Box::new(PlainBackoffice::default())).await;
+                assert!(seen.contains($shows), "depth {depth}: {seen}");
+            }
+        }
+    };
+}
+
+macro_rules! backoffice_step {
+    ($step:ident($($arg:ty),*) -> $answer:ty) => {
+        backoffice_step!($step($($arg),*) -> $answer, once "");
+    };
+    // `once`: the order is in the ERP already when its status becomes this one.
+    ($step:ident($($arg:ty),*) -> $answer:ty, once $status:literal) => {
+        #[tokio::test]
+        async fn $step() {
+            struct Agent(Box<dyn Backoffice>);
+            #[async_trait]
+            impl Backoffice for Agent {
+                fn base(&self) -> &dyn Backoffice {
+                    &*self.0
+                }
+                refusing!($step($($arg),*) -> $answer);
+            }
+            for depth in 0..3 {
+                let (shop, erp) = (Arc::new(PlainFrontend::with_orders(2)), Arc::new(PlainBackoffice::default()));
+                let store = Arc::default();
+                if !$status.is_empty() {
+                    run(&store, Box::new(Shop(shop.clone())), Box::new(Erp(erp.clone()))).await;
+                    shop.edit(2, |order| order.fe_order_status = $status.to_owned());
+                }
+                let [alone, below, middle] = backoffices(|base| Box::new(Agent(base)), &erp);
+                let backoffice = [alone, below, middle].into_iter().nth(depth).unwrap();
+                let seen = run(&store, Box::new(Shop(shop)), backoffice).await;
+                assert!(seen.contains(REFUSAL), "depth {depth}: {seen}");
+            }
+        }
+    };
+}
+
+mod frontend {
+    use super::*;
+
+    frontend_step!(fetch_orders(&FetchQuery) -> Result<RawPage>, shows REFUSAL);
+    frontend_step!(identify_order(&RawDoc) -> Result<SourceRef>, shows "unidentified-");
+    frontend_step!(map_order(&RawDoc) -> Result<Order>, shows REFUSAL);
+    frontend_step!(extend_orders(&mut [PulledOrder]) -> Result<()>, shows REFUSAL);
+    frontend_step!(extend_order(&RawDoc, &mut Order) -> Result<()>, shows REFUSAL);
+    frontend_step!(validate_order(&Order) -> Result<()>, shows REFUSAL);
+    frontend_step!(decide_order(&Order) -> Result<Intent>, shows REFUSAL);
+}
+
+mod backoffice {
+    use super::*;
+
+    backoffice_step!(order_reference(&Order) -> Result<Reference>);
+    backoffice_step!(look_up_orders(&[Reference]) -> Result<Vec<Found>>);
+    backoffice_step!(customer_codes(&[&Order]) -> Result<Vec<Result<String>>>);
+    backoffice_step!(due_date(&Order) -> Result<Date>);
+    backoffice_step!(freight(&Order) -> Result<Freight>);
+    backoffice_step!(discount_percent(&Order) -> Result<Decimal>);
+    backoffice_step!(transport(&Order) -> Result<Option<String>>);
+    backoffice_step!(payment(&Order) -> Result<Option<String>>);
+    backoffice_step!(address(&Order, AddressRole) -> Result<NativeAddress>);
+    backoffice_step!(map_order(&Order, &OrderTerms) -> Result<Mapped>);
+    backoffice_step!(extend_order(&Order, &mut NativeOrder) -> Result<()>);
+    backoffice_step!(line_tax(&Order, &OrderItem) -> Result<LineTax>);
+    backoffice_step!(map_line(&Order, &OrderItem, &LineTax) -> Result<NativeLine>);
+    backoffice_step!(extend_line(&Order, &OrderItem, &mut NativeLine) -> Result<()>);
+    backoffice_step!(reconcile_order(&Order, &mut NativeOrder) -> Result<()>);
+    backoffice_step!(insert_orders(&[NativeOrder]) -> Result<Vec<Result<String>>>);
+    backoffice_step!(update_orders(&[(&Order, &str)]) -> Result<Vec<Result<String>>>, once "processing");
+    backoffice_step!(cancel_orders(&[(&Reference, &str)]) -> Result<Vec<Result<String>>>, once "canceled");
+}
+
+/// `base()` is `super`: an override adds to what it inherits, and what it inherits is untouched for others.
+#[tokio::test]
+async fn super_is_base() {
+    struct Agent(PassBackoffice);
+    #[async_trait]
+    impl Backoffice for Agent {
+        fn base(&self) -> &dyn Backoffice {
+            &self.0
+        }
+        async fn map_order(&self, cx: &Cx, order: &Order, terms: &OrderTerms) -> Result<Mapped> {
+            let mut mapped = self.base().map_order(cx, order, terms).await?;
+            if let Mapped::Ready(doc) = &mut mapped {
+                doc.set("U_Channel", "web");
+            }
+            Ok(mapped)
+        }
+    }
+    let erp = Arc::new(PlainBackoffice::default());
+    let agent = Agent(PassBackoffice(Box::new(Erp(erp.clone()))));
+    let (engine, flow) = engine(&Arc::default(), Box::new(PlainFrontend::with_orders(1)), Box::new(agent));
+    engine.run_once(&flow).await.unwrap();
+    let entity = engine.store().get(&EntityKey::new(&flow, "000000001")).await.unwrap().unwrap();
+    assert_eq!(entity.status, TxStatus::Success);
+    let documents = erp.documents();
+    assert_eq!(documents[0].get("U_Channel"), Some(&"web".into()));
+    assert_eq!(documents[0].get("CardCode"), Some(&"C20000".into()), "what the agent inherits is there too");
+}
