@@ -144,7 +144,8 @@ pub(super) fn map_order(
     Ok(doc)
 }
 
-fn check_currency(settings: &B1Settings, capabilities: &Capabilities, order: &Order) -> Result<()> {
+/// Whether the way in can make a document in the order's currency.
+pub(super) fn check_currency(settings: &B1Settings, capabilities: &Capabilities, order: &Order) -> Result<()> {
     if order.currency.is_empty() {
         return Err(rejected("map order", order, "currency", "is missing"));
     }

@@ -53,7 +53,10 @@ impl Backoffice for B1Agency {
     /// # Errors
     /// Rejected if freight was charged and neither is configured, or if no code gives its tax.
     async fn freight(&self, _: &Cx, order: &Order) -> Result<Freight> {
-        tax::freight(&self.settings, order)
+        // An order that cannot be written for its currency fails for that, and not for a tax that fits no code.
+        tax::freight(&self.settings, order).map_err(|error| {
+            header::check_currency(&self.settings, &self.api.capabilities(), order).err().unwrap_or(error)
+        })
     }
 
     /// |discount| / subtotal × 100, to six decimals as SAP B1 holds it; nothing if discounts go off the lines.

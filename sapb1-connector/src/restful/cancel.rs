@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::RestfulClient;
 use super::insert::{Outcome, by_id, send};
 use super::look_up::column;
-use super::reason::{again, cancel_failure, doc_entry, no_trust};
+use super::reason::{cancel_failure, doc_entry, no_trust};
 
 const OPERATION: &str = "cancel orders in SAP B1";
 
@@ -46,7 +46,7 @@ async fn cancel_chunk(client: &RestfulClient, cx: &Cx, chunk: &[&Reference]) -> 
         Err(_) => Err(Error::config(OPERATION, "the numbers cannot be written as JSON")),
     };
     match outcomes {
-        Err(error) => chunk.iter().map(|_| Err(again(&error))).collect(),
+        Err(error) => chunk.iter().map(|_| Err(error.clone())).collect(),
         Ok(outcomes) => {
             let mut by_id = by_id(outcomes);
             chunk.iter().map(|reference| outcome(by_id.remove(&reference.value))).collect()

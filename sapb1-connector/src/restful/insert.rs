@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::RestfulClient;
 use super::client::Call;
-use super::reason::{again, doc_entry, insert_failure, no_trust};
+use super::reason::{doc_entry, insert_failure, no_trust};
 use super::wire::WireOrder;
 
 const OPERATION: &str = "insert orders into SAP B1";
@@ -64,7 +64,7 @@ async fn insert_chunk(client: &RestfulClient, cx: &Cx, chunk: &[(usize, WireOrde
         Err(_) => Err(Error::config(OPERATION, "the orders cannot be written as JSON")),
     };
     match outcomes {
-        Err(error) => orders.iter().map(|_| Err(again(&error))).collect(),
+        Err(error) => orders.iter().map(|_| Err(error.clone())).collect(),
         Ok(outcomes) => {
             let mut by_id = by_id(outcomes);
             orders.iter().map(|order| outcome(order, by_id.remove(order.fe_order_id.as_ref()))).collect()

@@ -113,15 +113,6 @@ pub(super) fn no_trust(operation: &'static str, message: &str) -> Error {
     Error::new(ErrorKind::Protocol, Disposition::Uncertain, operation, message)
 }
 
-/// The same error again, for each order that it concerns.
-pub(super) fn again(error: &Error) -> Error {
-    let copy = Error::new(error.kind(), error.disposition(), error.operation().to_owned(), error.message());
-    match error.code_text() {
-        Some(code) => copy.code(code),
-        None => copy,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

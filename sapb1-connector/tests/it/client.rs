@@ -214,7 +214,7 @@ async fn a_write_that_would_outlive_its_lease_is_not_sent() {
     let agency = agency(&sandbox, settings(""));
     let doc = document(&agency, "1").await;
     let lease = |seconds| cx_at(&clock).with_deadline(later(clock.now(), std::time::Duration::from_secs(seconds)));
-    let error = agency.insert_orders(&lease(5), std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap_err();
+    let error = agency.insert_orders(&lease(1), std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Timeout, Disposition::Retryable { after: None }));
     let reference = references(["1"]);
     let error = agency.api().cancel(&lease(0), &[&reference[0]]).await.unwrap().remove(0).unwrap_err();

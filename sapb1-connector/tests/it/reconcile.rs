@@ -181,6 +181,10 @@ async fn another_currency() {
     order.currency = "INR".into();
     let text = refusal("", &order).await;
     assert!(text.contains("is INR") && text.contains("main currency USD only"), "{text}");
+    // Not the tax on freight, which fits no code either.
+    order.shipping_tax_amt = money("3");
+    let text = refusal("", &order).await;
+    assert!(text.contains("main currency USD only"), "{text}");
     order.currency = String::new();
     assert!(refusal("", &order).await.contains("currency: is missing"));
 }
