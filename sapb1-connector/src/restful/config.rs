@@ -1,7 +1,7 @@
 //! How to reach SAP B1 RESTful.
 
-use datawald_core::Result;
 use datawald_core::http::HttpSettings;
+use datawald_core::{Error, Result};
 use secrecy::SecretString;
 
 use crate::B1Settings;
@@ -29,12 +29,16 @@ impl RestfulSettings {
     /// For the service at `url` (`http://b1.example.com:5000`), with currency and requests as in `settings`.
     ///
     /// # Errors
-    /// Of kind `Config` if `url` is no address or `settings` do not hold.
+    /// Of kind `Config` if `url` is no address, `user` is empty or `settings` do not hold.
     pub fn new(url: &str, user: impl Into<String>, password: SecretString, settings: &B1Settings) -> Result<Self> {
         settings.check()?;
+        let user = user.into();
+        if user.is_empty() {
+            return Err(Error::config("set up SAP B1 RESTful", "is missing").field("user"));
+        }
         Ok(Self {
             http: HttpSettings::new(url)?,
-            user: user.into(),
+            user,
             password,
             auth_path: "auth".into(),
             main_currency: settings.company_currency.clone(),

@@ -240,6 +240,8 @@ async fn wrong_password_and_wrong_address() {
     };
     let error = client_at(&format!("{}/elsewhere", sandbox.url())).info(&cx()).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Config, Disposition::Permanent));
+    let nobody = sapb1_connector::RestfulSettings::new(&sandbox.url(), "", "x".into(), &settings).unwrap_err();
+    assert_eq!(nobody.field_path(), Some("user"));
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = client_at(&format!("http://{free}")).info(&cx()).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unreachable, Disposition::Retryable { after: None }));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use datawald_backoffice::{Backoffice, NativeOrder};
+use datawald_backoffice::{Backoffice, Found, NativeOrder};
 use datawald_core::{Disposition, ErrorKind};
 use jiff::SignedDuration;
 use sapb1_connector::B1Agency;
@@ -126,6 +126,19 @@ async fn a_cut_answer_and_an_html_page() {
         let error = agency.api().look_up(&cx(), &references(["1"])).await.unwrap_err();
         assert_eq!(error.disposition(), RETRY, "{faults:?}");
     }
+}
+
+#[tokio::test]
+async fn a_cancellation_without_answer_is_uncertain_and_seen_by_look_up() {
+    let (sandbox, agency, docs) = broken(Faults::default(), 1).await;
+    agency.insert_orders(&cx(), &docs).await.unwrap().remove(0).unwrap();
+    sandbox.set_faults(Faults { cut_body_every: 1, ..Faults::default() });
+    let reference = references(["1"]);
+    let error = agency.cancel_orders(&cx(), &[(&reference[0], "536")]).await.unwrap().remove(0).unwrap_err();
+    assert_eq!(error.disposition(), Disposition::Uncertain);
+    sandbox.set_faults(Faults::default());
+    let found = agency.look_up_orders(&cx(), &reference).await.unwrap();
+    assert_eq!(found, [Found::Cancelled { target_id: "536".into() }]);
 }
 
 #[tokio::test]
