@@ -29,7 +29,7 @@ impl Sides {
     }
 
     fn put(&self, order: &Value) {
-        self.magento.put_order(&order.to_string()).unwrap();
+        self.magento.put_order(order.to_string()).unwrap();
     }
 
     async fn sync(&self) -> Run {
@@ -38,8 +38,9 @@ impl Sides {
 
     async fn sync_with(&self, more: &[&str]) -> Run {
         let token = SandboxOptions::default().token;
-        let mut args = vec!["--magento", self.magento.url(), "--magento-token", &token];
-        args.extend(["--b1", self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0, "--lease-ms", "5000"]);
+        let (magento, b1) = (self.magento.url(), self.b1.url());
+        let mut args = vec!["--magento", &magento, "--magento-token", &token];
+        args.extend(["--b1", &b1, "--b1-user", B1_SANDBOX_LOGIN.0, "--lease-ms", "5000"]);
         args.extend(more);
         let run = run_orders_sync(self.folder.path(), &args).await;
         clean(&run);
@@ -203,8 +204,9 @@ async fn a_wrong_password_and_a_wrong_token() {
     let sides = Sides::start().await;
     sides.put(&order(1));
     let token = SandboxOptions::default().token;
-    let magento = ["--magento", sides.magento.url()];
-    let b1 = ["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0];
+    let (magento_url, b1_url) = (sides.magento.url(), sides.b1.url());
+    let magento = ["--magento", &magento_url];
+    let b1 = ["--b1", &b1_url, "--b1-user", B1_SANDBOX_LOGIN.0];
 
     let folder = sides.folder.path().to_owned();
     let args: Vec<_> = magento.iter().chain(&["--magento-token", &token]).chain(&b1).copied().collect();
@@ -227,7 +229,8 @@ async fn a_wrong_password_and_a_wrong_token() {
 async fn a_wrong_url() {
     let sides = Sides::start().await;
     sides.put(&order(1));
-    let b1 = ["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0];
+    let b1_url = sides.b1.url();
+    let b1 = ["--b1", &b1_url, "--b1-user", B1_SANDBOX_LOGIN.0];
     for (url, expected) in [
         ("shop.example.com", "URL"),
         ("ftp://shop.example.com", "not an http or https address"),
@@ -241,7 +244,7 @@ async fn a_wrong_url() {
     }
     let token = SandboxOptions::default().token;
     let args =
-        ["--magento", sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
+        ["--magento", &sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
     let run = run_orders_sync(sides.folder.path(), &args).await;
     clean(&run);
     ends_with(&run, &["URL"]);
@@ -257,8 +260,8 @@ async fn bad_store(path: &Path, error: &[&str]) {
     let token = SandboxOptions::default().token;
     let mut command = std::process::Command::new(datawald_tests::example("orders_sync"));
     command.env("B1_PASSWORD", B1_SANDBOX_LOGIN.1);
-    command.args(["--store", &store, "--magento", sides.magento.url(), "--magento-token", &token]);
-    command.args(["--b1", sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0]);
+    command.args(["--store", &store, "--magento", &sides.magento.url(), "--magento-token", &token]);
+    command.args(["--b1", &sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0]);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let run = Run { output, report: None };
     clean(&run);

@@ -38,8 +38,8 @@ impl Sides {
     fn args(&self, more: &[&str]) -> Vec<String> {
         let token = SandboxOptions::default().token;
         let mut args: Vec<String> =
-            ["--magento", self.magento.url(), "--magento-token", &token].map(String::from).into();
-        args.extend(["--b1", self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from));
+            ["--magento", &self.magento.url(), "--magento-token", &token].map(String::from).into();
+        args.extend(["--b1", &self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from));
         let sizes = ["--page-size", "25", "--batch", "10", "--concurrency", "2", "--lease-ms", "2000"];
         args.extend(sizes.map(String::from));
         args.extend(["--settle-delay-ms", "700"].map(String::from));

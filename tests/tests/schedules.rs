@@ -50,7 +50,7 @@ impl World {
         for _ in 0..moments {
             // Mostly the same second again, so that there are ties.
             let step = [0, 0, 0, 0, 1, 1, 2, 7][self.random.random_range(0..8)];
-            self.now = self.now + SignedDuration::from_secs(step);
+            self.now += SignedDuration::from_secs(step);
             let number = if self.next_number <= self.orders && self.random.random_bool(0.6) {
                 self.next_number += 1;
                 self.next_number - 1
@@ -80,14 +80,14 @@ impl World {
         let (due, open): (Vec<_>, Vec<_>) = self.open.drain(..).partition(|(at, ..)| *at <= self.now);
         self.open = open;
         for (_, number, version, bears) in due {
-            self.sandbox.put_order(&order(number, version, bears)).unwrap();
+            self.sandbox.put_order(order(number, version, bears)).unwrap();
             self.committed.insert(number, version);
         }
     }
 
     /// All transactions come to their end.
     fn rest(&mut self) {
-        self.now = self.now + SignedDuration::from_secs(LATEST_COMMIT + 1);
+        self.now += SignedDuration::from_secs(LATEST_COMMIT + 1);
         self.commit();
         self.sandbox.set_now(Some(self.now));
     }

@@ -1,11 +1,16 @@
 //! Orders of every shape, ours and real ones.
 
-use crate::common::*;
+use std::sync::Arc;
+
+use datawald_core::engine::Source;
 use datawald_core::model::{Intent, Order};
-use datawald_frontend::{Frontend, RawDoc};
+use datawald_frontend::{Frontend, OrdersSource, RawDoc};
+use mage2_connector::Mage2Agency;
 use mage2_connector::sandbox::{OrderSet, fixtures};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
+
+use crate::common::*;
 
 fn d(text: &str) -> Decimal {
     text.parse().unwrap()
@@ -301,4 +306,38 @@ async fn parts_of_a_bundle_count_though_they_are_free() {
     tree["grand_total"] = tree["shipping_amount"].clone();
     let order = map_and_validate("free bundle", &tree.to_string()).await;
     assert_eq!(order.items.len(), 2);
+}
+
+#[tokio::test]
+async fn the_flow_stages_every_order_with_what_is_to_be_done() {
+    let sandbox = sandbox(OrderSet::Fixtures).await;
+    let mut broken = tree("guest");
+    broken["entity_id"] = json!(900);
+    broken["increment_id"] = json!("000000900");
+    broken["items"][0]["qty_ordered"] = json!("two");
+    sandbox.put_order(broken.to_string()).unwrap();
+    let source = OrdersSource::new(Arc::new(Mage2Agency::with_client(client(&sandbox))));
+    let (mut entities, mut query) = (Vec::new(), all(7));
+    loop {
+        let page = source.fetch(&cx(), &query).await.unwrap();
+        entities.extend(page.entities);
+        query.after = page.next;
+        if query.after.is_none() {
+            break;
+        }
+    }
+    let ids = |wanted: fn(&Intent) -> bool| -> Vec<&str> {
+        let chosen = entities.iter().filter(|entity| wanted(&entity.intent));
+        let mut ids: Vec<&str> = chosen.map(|entity| entity.id.as_str()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(entities.len(), fixtures().count() + 1);
+    assert_eq!(ids(|intent| matches!(intent, Intent::Cancel)), ["000000116", "000000122"]);
+    assert_eq!(ids(|intent| matches!(intent, Intent::Ignore(_))), ["000000120", "000000121", "000000123"]);
+    assert_eq!(ids(|intent| matches!(intent, Intent::Reject(_))), ["000000900"]);
+    let rejected = entities.iter().find(|entity| entity.id == "000000900").unwrap();
+    let reason = "items[0].qty_ordered: should be a number, or a number as text";
+    assert_eq!(rejected.intent, Intent::Reject(reason.to_owned()));
+    assert_eq!(rejected.source_updated_at, Some("2026-01-05T09:03:57Z".parse().unwrap()));
 }
