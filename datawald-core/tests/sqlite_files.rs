@@ -173,9 +173,9 @@ async fn a_damaged_page_is_told() {
     store.stage(batch(&lease, entities)).await.unwrap();
     drop(store);
     let mut bytes = std::fs::read(&path).unwrap();
-    let pages = bytes.len() / 4_096;
+    let pages = bytes.len() / 8_192;
     for page in 20..pages {
-        bytes[page * 4_096..page * 4_096 + 64].fill(0xee);
+        bytes[page * 8_192..page * 8_192 + 64].fill(0xee);
     }
     std::fs::write(&path, bytes).unwrap();
     let store = SqliteStore::open(&path).unwrap();

@@ -68,9 +68,8 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
         Outcome::Retry { at, note } => open(&intent, note, if superseded { now } else { at }),
         Outcome::InDoubt { until, note } => Standing { status: TxStatus::InDoubt, note, due_at: Some(until) },
         Outcome::Release => {
-            if !superseded {
-                attempts = attempts.saturating_sub(1);
-            }
+            // Newer content has set it to 0, and it stays so.
+            attempts = attempts.saturating_sub(1);
             if was_in_doubt {
                 Standing { status: TxStatus::InDoubt, note: old_note, due_at: Some(now) }
             } else {

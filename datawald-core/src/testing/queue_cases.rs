@@ -133,7 +133,8 @@ pub async fn a_waiting_receiver_is_woken_by_a_retry(queue: Queue) {
         .collect();
     tokio::time::sleep(NOTHING).await;
     queue.retry_later(delivery, DELAY).await.unwrap();
-    // One of the two is broken off while it waits: the other still has to get it in time.
+    // One of the two is broken off while it waits for the delay to be over: the other still has to get it in time.
+    tokio::time::sleep(DELAY / 2).await;
     let mut receivers = receivers.into_iter();
     receivers.next().unwrap().abort();
     let delivery = tokio::time::timeout(SOON / 2, receivers.next().unwrap()).await.unwrap().unwrap();

@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::columns::{ENTITY, entity, int, version};
-use crate::model::{Entity, EntityKey, Version};
+use crate::model::{Entity, EntityKey, TxStatus, Version};
 use crate::store::{EntityFilter, HISTORY_LIMIT};
 
 pub(super) fn get(db: &Connection, key: &EntityKey) -> rusqlite::Result<Option<Entity>> {
@@ -31,12 +31,12 @@ pub(super) fn list(
         values.extend([flow.table.name().to_owned().into(), flow.frontend.clone().into()]);
     }
     if !filter.statuses.is_empty() {
-        sql.push_str(" AND e.status IN (");
-        for (index, status) in filter.statuses.iter().enumerate() {
-            sql.push_str(if index == 0 { "?" } else { ", ?" });
-            values.push(status.letter().to_owned().into());
-        }
+        // Each once, in one order, however they were given: there are few such statements to keep prepared.
+        let wanted: Vec<_> = TxStatus::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
+        sql.push_str(" AND e.status IN (?");
+        sql.push_str(&", ?".repeat(wanted.len().saturating_sub(1)));
         sql.push(')');
+        values.extend(wanted.iter().map(|status| Value::from(status.letter().to_owned())));
     }
     if let Some(task) = &filter.sync_task {
         sql.push_str(
