@@ -182,10 +182,17 @@ fn line(entity: &Entity, sides: &Sides) -> OrderLine {
         bo_order_id: entity.target_id.clone(),
         tx_note: entity.note.clone(),
         currency: order.as_ref().map(|order| order.currency.clone()),
-        canonical_total: order.as_ref().map(|order| order.grand_total),
-        b1_total: document.as_ref().map(|document| document.total),
+        canonical_total: order.as_ref().map(|order| cents(order.grand_total)),
+        b1_total: document.as_ref().map(|document| cents(document.total)),
         b1_cancelled: document.as_ref().map(|document| document.cancelled),
     }
+}
+
+/// With two places at least, so that equal amounts look the same.
+fn cents(amount: Money) -> Money {
+    let mut amount = amount.normalize();
+    amount.rescale(amount.scale().max(2));
+    amount
 }
 
 fn row(line: &OrderLine) -> [String; 8] {

@@ -60,7 +60,7 @@ impl Sides {
         let args = self.args(&[]);
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         let run = run_orders_sync(self.folder(), &args).await;
-        assert_eq!(run.count("S") as u64, ORDERS, "{what}: {}", run.report());
+        assert_eq!(run.count("S") as u64, ORDERS, "{what}: {}", run.report()["run"]);
         let counters = self.b1.counters();
         assert_eq!(counters.documents, ORDERS, "{what}: documents in SAP B1");
         for order in run.orders() {
@@ -160,7 +160,7 @@ async fn lost_answers_double_nothing() {
         Faults { crash_every: 2, crash_after_orders: 4, ..Faults::default() },
         Faults { cut_body_every: 3, ..Faults::default() },
         Faults { short: true, reorder: true, ..Faults::default() },
-        Faults { html_every: 4, unavailable_every: 5, expire_token_every: 3, ..Faults::default() },
+        Faults { html_every: 4, unavailable_every: 5, expire_token_every: 7, ..Faults::default() },
     ] {
         let sides = Sides::start().await;
         let what = format!("{faults:?}");

@@ -42,15 +42,29 @@ impl Engine {
 
     /// As [`Engine::close`], but gives up when something stops the flow.
     pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<(SyncTask, Counts)> {
-        let closed = tokio::select! {
-            closed = self.close(id) => closed?,
+        let close = async {
+            let closed = self.close(id).await?;
+            self.wait_for_left_over(&closed.0.flow).await?;
+            Ok(closed)
+        };
+        tokio::select! {
+            closed = close => closed,
             error = workers.halted() => {
                 let counts = self.shared.store.sync_task_counts(id).await?;
-                return self.write_close(id, counts, &format!("the flow was stopped: {error}")).await;
+                self.write_close(id, counts, &format!("the flow was stopped: {error}")).await
             }
-        };
-        self.close_left_over(&closed.0.flow).await?;
-        Ok(closed)
+        }
+    }
+
+    /// Waits for what earlier runs have left open, so that a run after a crash ends what the crash cut off.
+    async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
+        let shared = &self.shared;
+        let deadline = later(shared.clock.now(), Duration::from_millis(shared.settings.close_wait_ms));
+        while shared.store.next_due(flow).await?.is_some() && shared.clock.now() < deadline {
+            tokio::time::sleep(POLL).await;
+        }
+        self.close_left_over(flow).await?;
+        Ok(())
     }
 
     /// Closes the sync tasks of a flow that were left open by a process that died, as far as their entities have ended.

@@ -171,7 +171,8 @@ impl Engine {
 
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
     ///
-    /// If another process is pulling the flow, or died doing so, the pull waits for its turn.
+    /// If another process is pulling the flow, or died doing so, the pull waits for its turn. What an earlier run left open
+    /// is ended too, as far as the time allowed for closing goes.
     ///
     /// # Errors
     /// What ends a pull or stops a flow (configuration, credentials). What is wrong with single entities is in their
