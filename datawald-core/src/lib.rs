@@ -75,7 +75,7 @@
 //! # What must always be true
 //!
 //! Nothing is lost, nothing is doubled, everything ends, one bad entity stops nobody else, and money is decimal. How that is
-//! kept is told in the [decisions](decisions).
+//! kept is told in the [decisions].
 
 pub mod clock;
 mod cx;
