@@ -36,7 +36,7 @@ pub struct RestfulClient {
     pub(super) http: Http,
     pub(super) settings: RestfulSettings,
     session: Session,
-    pub(super) codes: Mutex<Option<(Timestamp, Arc<B1Codes>)>>,
+    pub(super) codes: Mutex<codes::Held>,
     /// Until when look-ups go one by one, because the service refused a list.
     pub(super) lists_refused_until: std::sync::Mutex<Option<Timestamp>>,
 }

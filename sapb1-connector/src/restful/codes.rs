@@ -1,13 +1,15 @@
 //! Names, codes and the company, as the service tells them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datawald_core::clock::later;
 use datawald_core::http::HttpResponse;
 use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
-use futures::try_join;
+use jiff::Timestamp;
 use reqwest::Method;
+use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::RestfulClient;
@@ -34,38 +36,60 @@ struct WireInfo {
     server: String,
 }
 
+/// What was fetched. A list that came is kept although another failed, so that a service that fails now and then is asked
+/// for the missing one only, and gets there.
+#[derive(Default)]
+pub(super) struct Held {
+    fresh: Option<(Timestamp, Arc<B1Codes>)>,
+    expenses: Option<Vec<String>>,
+    transports: Option<Vec<String>>,
+    payments: Option<Vec<String>>,
+    taxes: Option<BTreeMap<String, Decimal>>,
+}
+
 /// The codes, from memory while they are fresh. Whoever needs them while they are fetched waits for the same.
 pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes>> {
     let mut held = client.codes.lock().await;
     let now = cx.now();
-    if let Some((_, codes)) = held.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
+    if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
         return Ok(codes.clone());
     }
-    let (expenses, transports, payments, taxes) = try_join!(
-        get(client, cx, CODES, "v1/code?type=ExpnsName"),
-        get(client, cx, CODES, "v1/code?type=TrnspName"),
-        get(client, cx, CODES, "v1/code?type=PayMethCod"),
-        get(client, cx, CODES, "v1/code?type=TaxCode"),
-    )?;
-    let mut codes = B1Codes {
-        expenses: expenses.json()?,
-        transports: transports.json()?,
-        payments: payments.json()?,
-        ..B1Codes::default()
-    };
-    for tax in taxes.json::<Vec<WireTax>>()? {
-        // The database leaves the rate of some codes empty; that is no rate.
-        let rate =
-            if tax.rate.trim().is_empty() { Some(rust_decimal::Decimal::ZERO) } else { parse_decimal(&tax.rate) };
-        let rate = rate.ok_or_else(|| {
-            let message = format!("the rate of the tax code `{}` is no number", tax.code);
-            Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, CODES, message)
-        })?;
-        codes.taxes.insert(tax.code, rate);
+    if held.expenses.is_none() {
+        held.expenses = Some(get(client, cx, CODES, "v1/code?type=ExpnsName").await?.json()?);
     }
-    let codes = Arc::new(codes);
-    *held = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
+    if held.transports.is_none() {
+        held.transports = Some(get(client, cx, CODES, "v1/code?type=TrnspName").await?.json()?);
+    }
+    if held.payments.is_none() {
+        held.payments = Some(get(client, cx, CODES, "v1/code?type=PayMethCod").await?.json()?);
+    }
+    if held.taxes.is_none() {
+        held.taxes = Some(rates(get(client, cx, CODES, "v1/code?type=TaxCode").await?.json()?)?);
+    }
+    // All four are there; taking them makes the next fetch, when these have aged, a whole one.
+    let codes = Arc::new(B1Codes {
+        expenses: held.expenses.take().unwrap_or_default(),
+        transports: held.transports.take().unwrap_or_default(),
+        payments: held.payments.take().unwrap_or_default(),
+        taxes: held.taxes.take().unwrap_or_default(),
+    });
+    held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
     Ok(codes)
+}
+
+fn rates(taxes: Vec<WireTax>) -> Result<BTreeMap<String, Decimal>> {
+    let rate = |tax: WireTax| {
+        // The database leaves the rate of some codes empty; that is no rate.
+        let rate = if tax.rate.trim().is_empty() { Some(Decimal::ZERO) } else { parse_decimal(&tax.rate) };
+        match rate {
+            Some(rate) => Ok((tax.code, rate)),
+            None => {
+                let message = format!("the rate of the tax code `{}` is no number", tax.code);
+                Err(Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, CODES, message))
+            }
+        }
+    };
+    taxes.into_iter().map(rate).collect()
 }
 
 pub(super) async fn info(client: &RestfulClient, cx: &Cx) -> Result<B1Info> {
