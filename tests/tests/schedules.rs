@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_backoffice::OrdersTarget;
@@ -233,7 +234,8 @@ macro_rules! seeds {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
             for seed in $from..$from + 180 {
-                schedule(seed).await;
+                let ended = tokio::time::timeout(Duration::from_secs(30), schedule(seed)).await;
+                assert!(ended.is_ok(), "seed {seed}: the schedule does not end");
             }
         })*
     };

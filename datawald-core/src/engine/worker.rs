@@ -281,11 +281,18 @@ impl Crew {
             }
         };
         cx.reached(Checkpoint::AfterSettle);
+        let mut newer = Vec::new();
         for (claimed, settled) in claimed.iter().zip(settled) {
-            if settled == Settled::Fenced {
-                tracing::warn!(entity = %claimed.key, "an outcome came after its lease had passed to a successor");
+            match settled {
+                Settled::Done => {}
+                Settled::Superseded => newer.push(claimed.key.id.clone()),
+                Settled::Fenced => {
+                    tracing::warn!(entity = %claimed.key, "an outcome came after its lease had passed to a successor");
+                }
             }
         }
+        // The task of newer content came while its entity was held, and found nothing to take up.
+        self.engine.dispatch(cx.flow(), newer, None).await;
         if let Some(error) = permanent {
             tracing::error!(%error, flow = %self.flow, "the flow stops");
             self.halted.send_if_modified(|halted| {
