@@ -61,11 +61,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().page_size)]
     pub(crate) page_size: usize,
 
-    /// Orders per batch of SAP B1
+    /// Orders per insert into SAP B1
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().batch)]
     pub(crate) batch: usize,
 
-    /// Batches at the same time
+    /// Requests to SAP B1 at the same time
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().concurrency)]
     pub(crate) concurrency: usize,
 
@@ -110,8 +110,10 @@ impl Args {
     pub(crate) fn engine(&self) -> EngineSettings {
         EngineSettings {
             page_size: self.page_size,
-            batch: self.batch,
-            concurrency: self.concurrency,
+            // One look-up takes twice as many orders as an insert, so two inserts share one.
+            batch: self.batch.saturating_mul(2),
+            // One batch more than SAP B1 takes calls, so that it is mapped while they are out.
+            concurrency: self.concurrency + 1,
             lease_ms: self.lease_ms,
             pull_lease_ms: self.lease_ms,
             settle_delay_ms: self.settle_delay_ms,

@@ -12,7 +12,7 @@ use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Session;
 use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
@@ -36,6 +36,8 @@ pub struct RestfulClient {
     pub(super) http: Http,
     pub(super) settings: RestfulSettings,
     session: Session,
+    /// As many calls at the same time as the settings allow, whoever makes them.
+    calls: Semaphore,
     pub(super) codes: Mutex<codes::Held>,
     /// Until when look-ups go one by one, because the service refused a list.
     pub(super) lists_refused_until: std::sync::Mutex<Option<Timestamp>>,
@@ -58,10 +60,11 @@ impl RestfulClient {
     pub fn new(settings: RestfulSettings) -> Result<Self> {
         Ok(Self {
             http: Http::new(settings.http.clone())?,
-            settings,
             session: Session::default(),
+            calls: Semaphore::new(settings.requests.concurrency),
             codes: Mutex::default(),
             lists_refused_until: std::sync::Mutex::default(),
+            settings,
         })
     }
 
@@ -100,6 +103,8 @@ impl RestfulClient {
         if let Some(body) = &call.body {
             request = request.json(body.clone());
         }
+        // It is never closed, so this never fails. The time to write in counts from here: waiting is over.
+        let _permit = self.calls.acquire().await.ok();
         request.timeout = Some(match call.effect {
             Effect::Read => self.settings.requests.read_timeout(),
             Effect::Write | Effect::IdempotentWrite => self.write_timeout(cx, call.operation)?,

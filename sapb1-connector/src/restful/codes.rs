@@ -7,6 +7,7 @@ use datawald_core::clock::later;
 use datawald_core::http::HttpResponse;
 use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use futures::join;
 use jiff::Timestamp;
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -54,18 +55,22 @@ pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes
     if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
         return Ok(codes.clone());
     }
-    if held.expenses.is_none() {
-        held.expenses = Some(get(client, cx, CODES, "v1/code?type=ExpnsName").await?.json()?);
-    }
-    if held.transports.is_none() {
-        held.transports = Some(get(client, cx, CODES, "v1/code?type=TrnspName").await?.json()?);
-    }
-    if held.payments.is_none() {
-        held.payments = Some(get(client, cx, CODES, "v1/code?type=PayMethCod").await?.json()?);
-    }
-    if held.taxes.is_none() {
-        held.taxes = Some(rates(get(client, cx, CODES, "v1/code?type=TaxCode").await?.json()?)?);
-    }
+    let list = async |kind| get(client, cx, CODES, kind).await?.json::<Vec<String>>();
+    let taxes = async { rates(get(client, cx, CODES, "v1/code?type=TaxCode").await?.json()?) };
+    let (expenses, transports, payments, taxes) = join!(
+        missing(&held.expenses, list("v1/code?type=ExpnsName")),
+        missing(&held.transports, list("v1/code?type=TrnspName")),
+        missing(&held.payments, list("v1/code?type=PayMethCod")),
+        missing(&held.taxes, taxes),
+    );
+    // Whatever came is kept before the first failure is told.
+    let kept = [
+        keep(&mut held.expenses, expenses),
+        keep(&mut held.transports, transports),
+        keep(&mut held.payments, payments),
+        keep(&mut held.taxes, taxes),
+    ];
+    kept.into_iter().collect::<Result<()>>()?;
     // All four are there; taking them makes the next fetch, when these have aged, a whole one.
     let codes = Arc::new(B1Codes {
         expenses: held.expenses.take().unwrap_or_default(),
@@ -75,6 +80,18 @@ pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes
     });
     held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
     Ok(codes)
+}
+
+/// Fetches what is not held.
+async fn missing<T>(held: &Option<T>, fetch: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+    if held.is_some() { None } else { Some(fetch.await) }
+}
+
+fn keep<T>(held: &mut Option<T>, fetched: Option<Result<T>>) -> Result<()> {
+    if let Some(fetched) = fetched {
+        *held = Some(fetched?);
+    }
+    Ok(())
 }
 
 fn rates(taxes: Vec<WireTax>) -> Result<BTreeMap<String, Decimal>> {
