@@ -26,4 +26,5 @@ docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 
 bench:
+    cargo bench -p datawald-examples --bench orders
     cargo bench -p datawald-core --bench store
