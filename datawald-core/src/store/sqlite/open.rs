@@ -102,10 +102,16 @@ pub(super) fn reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Co
 /// Tells what a file is without changing it.
 fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     let fail = |error| at_open(path, error);
-    let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0)).map_err(fail);
-    let (application, version) = (number("application_id")?, number("user_version")?);
-    let objects: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(fail)?;
+    // One snapshot for all three: another process may be creating the store between two reads.
+    connection.execute_batch("SAVEPOINT inspect").map_err(fail)?;
+    let read = || {
+        let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+        let objects = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0))?;
+        Ok((number("application_id")?, number("user_version")?, objects))
+    };
+    let read = read();
+    connection.execute_batch("RELEASE inspect").map_err(fail)?;
+    let (application, version, objects) = read.map_err(fail)?;
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
