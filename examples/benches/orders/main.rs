@@ -37,7 +37,7 @@ async fn main() -> Result<(), Failure> {
     println!("  peak of 50,000 to that of 5,000: {:.2}", peaks[1] / peaks[0]);
 
     println!("50 ms latency of SAP B1, {CONCURRENCY} requests at the same time, {BATCH} orders per insert");
-    let run = sync(&program, 20_000, 50)?;
+    let run = sync(&program, 50_000, 50)?;
     let (orders, seconds) = (number(&run, "orders"), number(&run, "seconds"));
     // An order needs its share of a look-up (two inserts share one) and of an insert, at nothing but the latency.
     let permitted = CONCURRENCY / ((1.0 / (2.0 * BATCH) + 1.0 / BATCH) * 0.050);
