@@ -1,8 +1,8 @@
 //! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
 
-#[cfg(any(feature = "sqlite", feature = "testing"))]
+#[cfg(any(feature = "sqlite", feature = "mongodb", feature = "testing"))]
 pub(crate) mod paging;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 mod transition;
 mod types;
 
@@ -17,6 +17,10 @@ pub use types::{
 use crate::Result;
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "mongodb")]
+pub use self::mongodb::{MongoSettings, MongoStore};
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
