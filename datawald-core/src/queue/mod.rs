@@ -2,6 +2,8 @@
 
 mod delivery;
 mod in_process;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 pub use delivery::{DeadLetter, Delivery, Receipt};
 pub use in_process::InProcessQueue;
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{RabbitQueue, RabbitSettings};
 
 use crate::Result;
 use crate::model::{FlowId, SyncTaskId};
