@@ -6,7 +6,8 @@
 //! - [`model`]: the canonical documents, staged entities, cuts and sync tasks;
 //! - [`store`]: the **staging store**, the one truth of what was pulled and where it stands; [`store::SqliteStore`] keeps it
 //!   in a file;
-//! - [`queue`]: the **task queue**, which carries wake-ups and distribution and may lose everything;
+//! - [`queue`]: the **task queue**, which carries wake-ups and distribution and may lose everything; in this process, or
+//!   over RabbitMQ (feature `rabbitmq`);
 //! - [`engine`]: pull → stage → dispatch → apply → outcome → close, the same for every table;
 //! - [`Error`], which carries what is to be done about it ([`Disposition`]), and [`Clock`], so that tests own the time.
 //!
@@ -88,6 +89,8 @@ pub mod queue;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(any(feature = "http", feature = "rabbitmq"))]
+mod tls;
 
 /// The decisions that shaped this library, and why they were made.
 pub mod decisions {

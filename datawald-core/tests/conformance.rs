@@ -1,5 +1,10 @@
 //! The conformance suites, against what this crate brings.
 
+#[cfg(feature = "rabbitmq")]
+#[path = "rabbitmq/broker.rs"]
+#[allow(dead_code, reason = "this test binary uses a part of it")]
+mod broker;
+
 use datawald_core::queue::InProcessQueue;
 use datawald_core::testing::{MemoryStore, staging_store_conformance, task_queue_conformance};
 
@@ -18,6 +23,9 @@ staging_store_conformance!(sqlite, || async {
 staging_store_conformance!(mongodb, servers::mongo_store);
 
 task_queue_conformance!(in_process, || async { (InProcessQueue::new(64), ()) });
+
+#[cfg(feature = "rabbitmq")]
+task_queue_conformance!(rabbitmq, broker::queue);
 
 /// A case that is not in its macro's list would never run.
 #[test]

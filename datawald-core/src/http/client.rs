@@ -12,8 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::tls;
-use crate::{Disposition, Effect, Error, ErrorKind, Result};
+use crate::{Disposition, Effect, Error, ErrorKind, Result, tls};
 
 /// How to reach a server and how much to bear from it.
 #[derive(Debug, Clone)]

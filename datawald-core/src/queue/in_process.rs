@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Delivery, Published, TaskMessage, TaskQueue};
+use super::{DeadLetter, Delivery, Published, Receipt, TaskMessage, TaskQueue};
 use crate::Result;
 use crate::model::FlowId;
 
@@ -31,7 +31,7 @@ struct Flow {
     /// By the time that each is ready, and a number that keeps those of one time apart.
     delayed: BTreeMap<(Instant, u64), Waiting>,
     delays: u64,
-    dead: VecDeque<(TaskMessage, String)>,
+    dead: VecDeque<DeadLetter>,
     /// Tells this flow's receivers: one of a message, all of a delay.
     arrived: Arc<Notify>,
 }
@@ -107,7 +107,7 @@ impl TaskQueue for InProcessQueue {
                 Ok((message, redelivered)) => {
                     // One notification may stand for several messages: pass it on to the next receiver.
                     bell.notify_one();
-                    return Ok(Some(Delivery { message, redelivered, tag: 0 }));
+                    return Ok(Some(Delivery { message, redelivered, receipt: Receipt::none() }));
                 }
                 Err(next) => next,
             };
@@ -136,17 +136,17 @@ impl TaskQueue for InProcessQueue {
         Ok(())
     }
 
-    async fn dead(&self, delivery: Delivery, reason: &str) -> Result<()> {
-        self.with(&delivery.message.flow.clone(), |queue| {
+    async fn dead(&self, message: &TaskMessage, reason: &str) -> Result<()> {
+        self.with(&message.flow, |queue| {
             if queue.dead.len() >= DEAD_LIMIT {
                 queue.dead.pop_front();
             }
-            queue.dead.push_back((delivery.message, reason.to_owned()));
+            queue.dead.push_back(DeadLetter { message: Some(message.clone()), reason: reason.to_owned() });
         });
         Ok(())
     }
 
-    async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<(TaskMessage, String)>> {
+    async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<DeadLetter>> {
         Ok(self.with(flow, |queue| queue.dead.iter().take(limit).cloned().collect()))
     }
 }

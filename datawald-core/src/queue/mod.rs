@@ -1,13 +1,19 @@
 //! The task queue: wake-ups and distribution. What it loses is only delayed, since the store knows what is due.
 
+mod delivery;
 mod in_process;
+#[cfg(feature = "rabbitmq")]
+pub mod rabbitmq;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+pub use delivery::{DeadLetter, Delivery, Receipt};
 pub use in_process::InProcessQueue;
+#[cfg(feature = "rabbitmq")]
+pub use rabbitmq::{RabbitQueue, RabbitSettings};
 
 use crate::Result;
 use crate::model::{FlowId, SyncTaskId};
@@ -32,17 +38,6 @@ pub enum Published {
     Full,
 }
 
-/// A message in the hands of one receiver, until it is acknowledged, put back or dead.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The message.
-    pub message: TaskMessage,
-    /// How often it has been delivered before.
-    pub redelivered: u32,
-    /// The queue's own mark.
-    pub tag: u64,
-}
-
 /// A queue of tasks per flow.
 ///
 /// Delivery is at least once and in no promised order. Implementations are tested by
@@ -64,14 +59,29 @@ pub trait TaskQueue: Send + Sync {
     async fn receive(&self, flow: &FlowId, wait: Duration) -> Result<Option<Delivery>>;
 
     /// Done with it: it is not delivered again.
+    ///
+    /// # Behavior
+    /// An error means that the queue may deliver it again (the connection it came over was lost, say). There is nothing
+    /// to do about it: the store knows what was applied.
     async fn ack(&self, delivery: Delivery) -> Result<()>;
 
     /// Delivers it again, no sooner than `after` from now, with `redelivered` + 1. Others are not held up by it.
+    ///
+    /// # Behavior
+    /// After an error it is delivered again too, but perhaps at once.
     async fn retry_later(&self, delivery: Delivery, after: Duration) -> Result<()>;
 
-    /// Sets it aside with a reason; it is not delivered again. See [`TaskQueue::dead_letters`].
-    async fn dead(&self, delivery: Delivery, reason: &str) -> Result<()>;
+    /// Sets a task aside with a reason, where [`TaskQueue::dead_letters`] finds it.
+    ///
+    /// # Behavior
+    /// Concerns no delivery: it is for a task that a sweep of the store found as much as for one that was delivered, whose
+    /// delivery is then acknowledged by whoever holds it. Once it has answered, the task survives what the queue survives.
+    async fn dead(&self, message: &TaskMessage, reason: &str) -> Result<()>;
 
-    /// The messages set aside of a flow and their reasons, oldest first, at most `limit`. They stay where they are.
-    async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<(TaskMessage, String)>>;
+    /// What was set aside of a flow, oldest first, at most `limit`. It stays where it is.
+    ///
+    /// # Behavior
+    /// A queue may let the oldest give way when there are very many (a thousand, say): the store knows of every failure,
+    /// this is for whoever looks into what went wrong with the messages themselves.
+    async fn dead_letters(&self, flow: &FlowId, limit: usize) -> Result<Vec<DeadLetter>>;
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::{FlowId, SyncTaskId, Table};
-use crate::queue::{Delivery, Published, TaskMessage, TaskQueue};
+use crate::queue::{DeadLetter, Delivery, Published, TaskMessage, TaskQueue};
 
 /// The queue that a case works on.
 pub type Queue = Arc<dyn TaskQueue>;
@@ -168,7 +168,7 @@ pub async fn a_retry_holds_up_nobody(queue: Queue) {
     nothing(&queue).await;
 }
 
-async fn letters(queue: &Queue, limit: usize, expected: usize) -> Vec<(TaskMessage, String)> {
+async fn letters(queue: &Queue, limit: usize, expected: usize) -> Vec<DeadLetter> {
     // A broker may take a moment to move them.
     let started = Instant::now();
     loop {
@@ -180,12 +180,17 @@ async fn letters(queue: &Queue, limit: usize, expected: usize) -> Vec<(TaskMessa
     }
 }
 
+fn letter(key: &str, reason: &str) -> DeadLetter {
+    DeadLetter { message: Some(message(key)), reason: reason.to_owned() }
+}
+
 pub async fn what_is_dead_is_set_aside_with_its_reason(queue: Queue) {
     assert!(queue.dead_letters(&flow(), 10).await.unwrap().is_empty());
     publish(&queue, "1").await;
     let delivery = receive(&queue).await;
-    queue.dead(delivery, "it's no task: \"{}\"").await.unwrap();
-    let expected = [(message("1"), "it's no task: \"{}\"".to_owned())];
+    queue.dead(&delivery.message, "it's no task: \"{}\"").await.unwrap();
+    queue.ack(delivery).await.unwrap();
+    let expected = [letter("1", "it's no task: \"{}\"")];
     for _ in 0..2 {
         assert_eq!(letters(&queue, 10, 1).await, expected, "looking must not take them away");
     }
@@ -193,14 +198,30 @@ pub async fn what_is_dead_is_set_aside_with_its_reason(queue: Queue) {
     assert!(queue.dead_letters(&FlowId::new(Table::Orders, "other"), 10).await.unwrap().is_empty());
 }
 
+pub async fn setting_aside_touches_no_delivery(queue: Queue) {
+    publish(&queue, "in hand").await;
+    let delivery = receive(&queue).await;
+    queue.dead(&message("never queued"), "found by a sweep").await.unwrap();
+    queue.dead(&delivery.message, "to be tried all the same").await.unwrap();
+    let expected = [letter("never queued", "found by a sweep"), letter("in hand", "to be tried all the same")];
+    assert_eq!(letters(&queue, 10, 2).await, expected);
+    // It is still in hand: it can be put back, and nothing else comes.
+    queue.retry_later(delivery, Duration::from_millis(20)).await.unwrap();
+    let delivery = receive(&queue).await;
+    assert_eq!(key(&delivery), "in hand");
+    queue.ack(delivery).await.unwrap();
+    nothing(&queue).await;
+}
+
 pub async fn dead_letters_are_oldest_first_and_bounded(queue: Queue) {
     for n in 0..5 {
         publish(&queue, &n.to_string()).await;
         let delivery = receive(&queue).await;
-        queue.dead(delivery, &format!("reason {n}")).await.unwrap();
+        queue.dead(&delivery.message, &format!("reason {n}")).await.unwrap();
+        queue.ack(delivery).await.unwrap();
         letters(&queue, 100, n + 1).await;
     }
-    let reasons: Vec<_> = letters(&queue, 3, 3).await.into_iter().map(|(_, reason)| reason).collect();
+    let reasons: Vec<_> = letters(&queue, 3, 3).await.into_iter().map(|letter| letter.reason).collect();
     assert_eq!(reasons, ["reason 0", "reason 1", "reason 2"]);
     assert!(queue.dead_letters(&flow(), 0).await.unwrap().is_empty());
 }

@@ -24,6 +24,7 @@ macro_rules! task_queue_conformance {
                 redeliveries_are_counted
                 a_retry_holds_up_nobody
                 what_is_dead_is_set_aside_with_its_reason
+                setting_aside_touches_no_delivery
                 dead_letters_are_oldest_first_and_bounded
                 a_full_queue_says_so_and_loses_nothing
                 flows_are_separate

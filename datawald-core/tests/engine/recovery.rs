@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use datawald_core::Result;
 use datawald_core::model::{FlowId, SyncStatus, TxStatus};
-use datawald_core::queue::{Delivery, InProcessQueue, Published, TaskMessage, TaskQueue};
+use datawald_core::queue::{DeadLetter, Delivery, InProcessQueue, Published, TaskMessage, TaskQueue};
 use datawald_core::store::{Claim, StagingStore};
 
 use crate::sides::{Answers, Bench, Rows, applied, flow, quick};
@@ -33,10 +33,10 @@ impl TaskQueue for LosesAll {
     async fn retry_later(&self, _: Delivery, _: Duration) -> Result<()> {
         Ok(())
     }
-    async fn dead(&self, _: Delivery, _: &str) -> Result<()> {
+    async fn dead(&self, _: &TaskMessage, _: &str) -> Result<()> {
         Ok(())
     }
-    async fn dead_letters(&self, _: &FlowId, _: usize) -> Result<Vec<(TaskMessage, String)>> {
+    async fn dead_letters(&self, _: &FlowId, _: usize) -> Result<Vec<DeadLetter>> {
         Ok(Vec::new())
     }
 }

@@ -40,7 +40,8 @@ pub fn tls_config(extra_ca_pem: Option<&str>) -> Result<ClientConfig> {
 }
 
 /// A configuration that trusts nobody, for clients that never leave plain HTTP.
-pub(super) fn trust_nobody() -> Result<ClientConfig> {
+#[cfg(feature = "http")]
+pub(crate) fn trust_nobody() -> Result<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| Error::config("set up TLS", "no TLS version is left").caused_by(error))?;
