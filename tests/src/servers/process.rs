@@ -16,15 +16,13 @@ use super::{Guard, Result, ServerError};
 /// name cannot be left there, and no server starts: there is no moment at which a server runs that the guard does not know.
 const LAUNCH: &str = r#"echo $$ >"$0/pid.new" && mv "$0/pid.new" "$0/pid" && exec "$@""#;
 
-/// Takes the folder away in one step, kills the process group that it names, and removes it.
+/// Takes the folder away in one step, kills the process group that it names, and removes it. What the group was just writing
+/// can make the first attempts fail; that it is gone cannot be asked, since its dead may lie about for seconds.
 const CLEAN_UP: &str = r#"
 mv "$1" "$1.gone" || exit
-if read -r group <"$1.gone/pid"; then
-    kill -9 -- "-$group"
-    left=100
-    while kill -0 -- "-$group" && [ "$left" -gt 0 ]; do left=$((left - 1)); sleep 0.05; done
-fi
-rm -rf -- "$1" "$1.gone"
+if read -r group <"$1.gone/pid"; then kill -s KILL -- "-$group"; fi
+left=100
+until rm -rf -- "$1" "$1.gone" || [ "$left" -eq 0 ]; do left=$((left - 1)); sleep 0.05; done
 "#;
 
 /// How much of a log an error shows.

@@ -33,7 +33,7 @@ const SCRIPTS: &str = "/usr/lib/rabbitmq/bin";
 const WITH_MAPPER: &str = r#"
 epmd &
 until epmd -names >/dev/null 2>&1; do
-    kill -0 "$!" || exit
+    kill -s 0 "$!" || exit
     sleep 0.05
 done
 exec "$0""#;
