@@ -3,6 +3,7 @@
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
 
+mod batch;
 mod close;
 mod flow;
 mod outcome;
@@ -191,6 +192,20 @@ impl Engine {
             (_, Err(halted)) => Err(halted),
             (report, Ok(())) => report,
         }
+    }
+
+    /// One run of a flow whose workers are in other processes: pulls, waits for the outcomes and closes the sync task.
+    ///
+    /// As [`Engine::run_once`], the pull waits for its turn, and what an earlier run left open is ended too. If no worker
+    /// is at work anywhere, the sync task is closed `Incompleted` when the time allowed for closing is over.
+    ///
+    /// # Errors
+    /// What ends a pull, and of the store.
+    pub async fn sync(&self, flow: &FlowId) -> Result<RunReport> {
+        let pulled = self.pull_in_turn(flow).await?;
+        let (sync_task, counts) = self.close(&pulled.sync_task).await?;
+        self.wait_for_left_over(flow).await?;
+        Ok(RunReport { pulled, sync_task, counts })
     }
 
     async fn pull_in_turn(&self, flow: &FlowId) -> Result<Pulled> {

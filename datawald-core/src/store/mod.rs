@@ -90,7 +90,8 @@ pub trait StagingStore: Send + Sync {
     /// Due is what has a `due_at` at or before `claim.now`: N that is not backing off; `?` whose settle delay is over; P
     /// whose lease ran out and whose settle delay after that is over. Each is given to one caller only, becomes P with
     /// a token greater than every earlier one of that entity, `lease_until = now + lease`,
-    /// `due_at = lease_until + settle_delay`, `attempts` + 1. With `keys`, only those are looked at, else the longest
+    /// `due_at = lease_until + settle_delay`, `attempts` + 1. `lost_leases` counts one more if it was P, and stays
+    /// otherwise; settling (but by `Release`), new content and doing it again set it to 0. With `keys`, only those are looked at, else the longest
     /// due first (of those due at the same time, the one first staged). At most `limit`; the answer may be shorter or
     /// empty. One that was `?` or P may have an intent of `Ignore` or `Reject` by now: all there is left to do is to find
     /// out what became of the write.

@@ -102,6 +102,7 @@ fn leased(found: EntityDoc) -> Claimed {
         rev: count(found.rev),
         target_id: found.target_id,
         attempts: u32::try_from(found.attempts).unwrap_or_default(),
+        lost_leases: u32::try_from(found.lost_leases).unwrap_or_default(),
         was: found.was,
         lease_until: found.lease_until.map(time).unwrap_or_default(),
         doc: found.doc,
