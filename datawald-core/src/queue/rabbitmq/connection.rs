@@ -6,7 +6,7 @@
 //! whoever needs that. There is nothing that runs while nobody asks.
 
 use std::net::Shutdown;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -22,6 +22,8 @@ use super::config::{Address, RabbitSettings};
 use super::error;
 use crate::{Result, tls};
 
+const OPERATION: &str = "connect to RabbitMQ";
+
 /// How long an orderly end of a connection may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -32,7 +34,7 @@ pub(super) struct Link {
     pub(super) address: Arc<Address>,
     tls: Option<RustlsConnector>,
     pub(super) limit: Duration,
-    slot: Mutex<Slot>,
+    slot: Arc<Mutex<Slot>>,
 }
 
 #[derive(Default)]
@@ -60,16 +62,16 @@ impl Link {
             address,
             tls,
             limit: settings.connect_timeout(),
-            slot: Mutex::default(),
+            slot: Arc::default(),
         })
     }
 
     /// The connection as it is, or a new one. Those who ask while one is being made share what comes of it.
-    pub(super) async fn live(&self, operation: &'static str) -> Result<Arc<Live>> {
+    pub(super) async fn live(self: &Arc<Self>) -> Result<Arc<Live>> {
         let asked = Instant::now();
-        let mut slot = self.slot.lock().await;
+        let mut slot = self.slot.clone().lock_owned().await;
         if slot.closed {
-            return Err(error::closed(operation));
+            return Err(error::closed(OPERATION));
         }
         if let Some(live) = &slot.live
             && live.connection.status().connected()
@@ -82,32 +84,33 @@ impl Link {
             return Err(error.clone());
         }
         slot.live = None;
-        match self.connect(operation).await {
-            Ok(live) => {
-                let live = Arc::new(live);
-                *slot = Slot { live: Some(live.clone()), ..Slot::default() };
-                Ok(live)
+        let link = self.clone();
+        // A task of its own: whoever asked may give up, those who wait behind it have not.
+        let connecting = tokio::spawn(async move {
+            let made = link.connect().await.map(Arc::new);
+            match &made {
+                Ok(live) => *slot = Slot { live: Some(live.clone()), ..Slot::default() },
+                Err(error) => slot.failed = Some((Instant::now(), error.clone())),
             }
-            Err(error) => {
-                slot.failed = Some((Instant::now(), error.clone()));
-                Err(error)
-            }
-        }
+            made
+        });
+        connecting.await.unwrap_or_else(|_| Err(error::closed(OPERATION)))
     }
 
-    async fn connect(&self, operation: &'static str) -> Result<Live> {
-        let socket = HangUp::default();
-        let (shared, tls) = (socket.0.clone(), self.tls.clone());
+    async fn connect(&self) -> Result<Live> {
+        let (attempt, limit, tls) = (Attempt::default(), self.limit, self.tls.clone());
+        let socket = attempt.0.clone();
         let connecting = Connection::connector(
             self.address.uri.clone(),
-            lapin::runtime::default_runtime().map_err(|error| error::connecting(operation, &self.address, error))?,
+            lapin::runtime::default_runtime().map_err(|error| error::connecting(OPERATION, &self.address, error))?,
             // Runs in the library's own thread.
             async move |uri, runtime| {
                 let mut plain = uri.clone();
                 plain.scheme = AMQPScheme::AMQP;
-                let stream = plain.connect_with_config_async(TLSConfig::default(), &runtime).await?;
+                let connecting = plain.connect_with_config_async(TLSConfig::default(), &runtime);
+                let stream = timeout(limit, connecting).await.map_err(std::io::Error::from)??;
                 if let AsyncTcpStream::Plain(stream) = &stream {
-                    let _ = shared.set(SockRef::from(stream.get_ref()).try_clone()?);
+                    socket.keep(SockRef::from(stream.get_ref()).try_clone()?)?;
                 }
                 Ok(match &tls {
                     None => stream,
@@ -116,11 +119,11 @@ impl Link {
             },
             ConnectionProperties::default().with_connection_name(self.name.as_str().into()),
         );
-        let connection = timeout(self.limit, connecting)
+        let connection = timeout(limit, connecting)
             .await
-            .map_err(|_| error::late(operation, &self.address, self.limit))?
-            .map_err(|error| error::connecting(operation, &self.address, error))?;
-        socket.keep();
+            .map_err(|_| error::late(OPERATION, &self.address, limit))?
+            .map_err(|error| error::connecting(OPERATION, &self.address, error))?;
+        attempt.succeeded();
         let (told, blocked) = watch::channel(None);
         let watcher = tokio::spawn(watch_blocked(connection.events_listener(), told, self.address.clone()));
         Ok(Live { connection, blocked, watcher: watcher.abort_handle() })
@@ -190,21 +193,49 @@ async fn watch_blocked(
     }
 }
 
-/// Ends the socket of a connection that is given up while it is being made: the library's thread would wait for ever for a
-/// peer that takes connections and says nothing.
+/// An attempt to connect. Giving it up ends its socket: the library's thread would wait for ever for a peer that takes
+/// connections and says nothing.
 #[derive(Default)]
-struct HangUp(Arc<OnceLock<Socket>>);
+struct Attempt(Arc<Handle>);
 
-impl HangUp {
-    /// The connection is made. The handle is let go, so that the socket closes with the library's own.
-    fn keep(mut self) {
-        self.0 = Arc::default();
+/// A handle of the socket of an attempt.
+#[derive(Default)]
+struct Handle(std::sync::Mutex<Stage>);
+
+#[derive(Default)]
+enum Stage {
+    #[default]
+    Begun,
+    Made(Socket),
+    Over,
+}
+
+impl Handle {
+    /// Keeps the socket's handle, unless the attempt has been given up meanwhile.
+    fn keep(&self, socket: Socket) -> std::io::Result<()> {
+        let mut stage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Stage::Over = *stage {
+            return Err(std::io::ErrorKind::TimedOut.into());
+        }
+        *stage = Stage::Made(socket);
+        Ok(())
+    }
+
+    fn over(&self) -> Stage {
+        std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), Stage::Over)
     }
 }
 
-impl Drop for HangUp {
+impl Attempt {
+    /// Lets the handle go, so that the socket closes with the library's own.
+    fn succeeded(self) {
+        drop(self.0.over());
+    }
+}
+
+impl Drop for Attempt {
     fn drop(&mut self) {
-        if let Some(socket) = self.0.get() {
+        if let Stage::Made(socket) = self.0.over() {
             let _ = socket.shutdown(Shutdown::Both);
         }
     }

@@ -32,21 +32,22 @@ impl DeadLetters {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let (address, time) = (&self.link.address, self.link.limit);
+        let live = self.link.live().await?;
         let looking = async {
             let _turn = self.turn.lock().await;
-            let live = self.link.live(OPERATION).await?;
-            match self.take_all(&live, flow, names).await {
-                Ok(letters) => Ok(letters),
-                // No queue, no letters.
-                Err(error) if is_not_found(&error) => Ok(Vec::new()),
-                Err(error) => Err(error::exchange(OPERATION, address, error)),
-            }
+            self.take_all(&live, flow, names).await
         };
-        let mut letters =
-            timeout(time, looking).await.unwrap_or_else(|_| Err(error::late(OPERATION, address, time)))?;
-        letters.truncate(limit);
-        Ok(letters)
+        let (address, time) = (&self.link.address, self.link.limit);
+        match timeout(time, looking).await {
+            Err(_) => Err(error::late(OPERATION, address, time)),
+            // No queue, no letters.
+            Ok(Err(error)) if is_not_found(&error) => Ok(Vec::new()),
+            Ok(Err(error)) => Err(error::exchange(OPERATION, address, error)),
+            Ok(Ok(mut letters)) => {
+                letters.truncate(limit);
+                Ok(letters)
+            }
+        }
     }
 
     /// Takes all there are, however few are wanted: what is given back goes to the end of what was given back before, so that

@@ -115,6 +115,10 @@ pub(super) fn connecting(operation: &'static str, address: &Address, error: lapi
                 (None, std::io::ErrorKind::ConnectionRefused) => {
                     unreachable(format!("nobody listens at {at}: is RabbitMQ running there?")).caused_by(error)
                 }
+                (None, std::io::ErrorKind::TimedOut) => {
+                    let message = format!("no connection to RabbitMQ at {at} in time: is it there, and is it well?");
+                    Error::new(ErrorKind::Timeout, RETRYABLE, operation, message).caused_by(error)
+                }
                 (None, std::io::ErrorKind::ConnectionAborted | std::io::ErrorKind::UnexpectedEof) => unreachable(format!(
                     "{at} closed the connection: is RabbitMQ still starting, or does this port want TLS (amqps)?"
                 ))

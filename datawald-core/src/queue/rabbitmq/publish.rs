@@ -24,7 +24,7 @@ const CHANNELS: usize = 64;
 /// which of them it was that RabbitMQ returned, since the confirm of another may come between the return and the confirm
 /// that belongs to it.
 pub(super) struct Publisher {
-    link: Link,
+    link: Arc<Link>,
     limit: Duration,
     turns: Semaphore,
     idle: Mutex<Vec<Idle>>,
@@ -49,7 +49,7 @@ pub(super) enum Sent {
 }
 
 impl Publisher {
-    pub(super) fn new(link: Link, settings: &RabbitSettings) -> Self {
+    pub(super) fn new(link: Arc<Link>, settings: &RabbitSettings) -> Self {
         Self { link, limit: settings.publish_timeout(), turns: Semaphore::new(CHANNELS), idle: Mutex::default() }
     }
 
@@ -58,7 +58,7 @@ impl Publisher {
     /// After an error the message may be in the queue nevertheless. After `Blocked` it is not, but for one that was under way
     /// when RabbitMQ began to block, which it may still take when it goes on.
     pub(super) async fn send(&self, operation: &'static str, queue: &str, parcel: &Parcel) -> Result<Sent> {
-        let live = self.link.live(operation).await?;
+        let live = self.link.live().await?;
         let sending = async {
             tokio::select! {
                 biased;

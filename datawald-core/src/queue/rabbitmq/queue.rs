@@ -54,8 +54,8 @@ impl RabbitQueue {
         settings.check()?;
         let address = Arc::new(Address::parse(&settings.uri)?);
         let link = Arc::new(Link::new("receiver", &settings, address.clone())?);
-        link.live("connect to RabbitMQ").await?;
-        let publisher = Publisher::new(Link::new("publisher", &settings, address)?, &settings);
+        link.live().await?;
+        let publisher = Publisher::new(Arc::new(Link::new("publisher", &settings, address)?), &settings);
         let shared = Shared {
             publisher,
             topology: Arc::new(Topology::new(link.clone(), &settings)),

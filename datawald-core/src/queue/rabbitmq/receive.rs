@@ -187,7 +187,7 @@ impl Feed {
         self.topology.forget(&self.names);
         self.topology.tasks(OPERATION, &self.names).await?;
         let (limit, address) = (self.link.limit, &self.link.address);
-        let live = self.link.live(OPERATION).await?;
+        let live = self.link.live().await?;
         timeout(limit, self.consume(&live))
             .await
             .map_err(|_| error::late(OPERATION, address, limit))?

@@ -60,22 +60,20 @@ impl Topology {
 
     /// Deletes all queues of a flow, with what is in them.
     pub(super) async fn delete(&self, operation: &'static str, names: &Names) -> Result<()> {
-        let address = &self.link.address;
-        let deleting = async {
-            let live = self.link.live(operation).await?;
-            let delete = async {
-                let channel = live.channel().await?;
-                for name in names.all() {
-                    channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
-                }
-                channel.close(200, "done".into()).await
-            };
-            delete.await.map_err(|error| error::exchange(operation, address, error))
-        };
         self.forget(names);
-        timeout(self.link.limit, deleting)
+        let live = self.link.live().await?;
+        let deleting = async {
+            let channel = live.channel().await?;
+            for name in names.all() {
+                channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
+            }
+            channel.close(200, "done".into()).await
+        };
+        let (address, limit) = (&self.link.address, self.link.limit);
+        timeout(limit, deleting)
             .await
-            .unwrap_or_else(|_| Err(error::late(operation, address, self.link.limit)))
+            .map_err(|_| error::late(operation, address, limit))?
+            .map_err(|error| error::exchange(operation, address, error))
     }
 
     async fn queue(
@@ -88,26 +86,24 @@ impl Topology {
         if self.is_known(name, lasts) {
             return Ok(());
         }
-        let address = &self.link.address;
+        let live = self.link.live().await?;
         let declaring = async {
             let _turn = self.turn.lock().await;
             if self.is_known(name, lasts) {
                 return Ok(());
             }
-            let live = self.link.live(operation).await?;
-            let channel = live.channel().await.map_err(|error| error::exchange(operation, address, error))?;
+            let channel = live.channel().await?;
             let options = QueueDeclareOptions { durable: true, ..QueueDeclareOptions::default() };
             // RabbitMQ ends the channel when it refuses.
-            channel
-                .queue_declare(name.into(), options, arguments())
-                .await
-                .map_err(|error| error::declaring(operation, address, name, error))?;
+            channel.queue_declare(name.into(), options, arguments()).await?;
             self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), Instant::now());
             Ok(())
         };
-        timeout(self.link.limit, declaring)
+        let (address, limit) = (&self.link.address, self.link.limit);
+        timeout(limit, declaring)
             .await
-            .unwrap_or_else(|_| Err(error::late(operation, address, self.link.limit)))
+            .map_err(|_| error::late(operation, address, limit))?
+            .map_err(|error| error::declaring(operation, address, name, error))
     }
 
     fn is_known(&self, name: &str, lasts: Duration) -> bool {
