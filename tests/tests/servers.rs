@@ -53,6 +53,7 @@ async fn rabbitmq_comes_back_with_what_it_confirmed() {
     for text in &texts {
         publish_confirmed(&open, text).await;
     }
+    node.save_new_queues().await.unwrap();
     node.kill();
     assert!(channel(&uri).await.is_err(), "a killed node takes no connection");
     let error = node.rabbitmqctl(&["list_queues"]).await.unwrap_err();
