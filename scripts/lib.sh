@@ -16,7 +16,7 @@ apt_install() {
     return 1
   fi
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # Commands to run at the end of the script, in whatever way it ends; the last is run first.
