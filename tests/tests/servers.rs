@@ -53,6 +53,7 @@ async fn rabbitmq_comes_back_with_what_it_confirmed() {
     for text in &texts {
         publish_confirmed(&open, text).await;
     }
+    node.save_new_queues().await.unwrap();
     node.kill();
     assert!(channel(&uri).await.is_err(), "a killed node takes no connection");
     let error = node.rabbitmqctl(&["list_queues"]).await.unwrap_err();
@@ -273,6 +274,43 @@ fn with_servers_says_what_it_lacks() {
     assert!(said.contains("Docker cannot be run"), "{said}");
     let said = run(&["--", "no-such-command"]);
     assert!(said.contains("no-such-command cannot be started"), "{said}");
+}
+
+/// A `docker` that writes down what it is asked, and does nothing.
+fn written_docker(folder: &Path) -> std::path::PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let (program, asked) = (folder.join("docker"), folder.join("asked"));
+    std::fs::write(&program, format!("#!/bin/sh\necho \"$*\" >>{}\n", asked.display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    asked
+}
+
+#[test]
+fn containers_are_removed_however_with_servers_ends() {
+    for kill in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let asked = written_docker(folder.path());
+        let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(env!("CARGO_BIN_EXE_with_servers"));
+        command.args(["--compose", "--", "sh", "-c"]).arg(r#"echo "$MONGODB_URI $AMQP_URL"; read -r _ || exit 7"#);
+        command.env("PATH", path).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_addresses(line.trim());
+        if kill {
+            child.kill().unwrap();
+        }
+        // Without input the command ends.
+        drop(child.stdin.take());
+        assert_eq!(child.wait().unwrap().code(), if kill { None } else { Some(7) });
+        let asked = poll("the containers to be removed", || {
+            std::fs::read_to_string(&asked).ok().filter(|asked| asked.contains("down --volumes"))
+        });
+        let asked: Vec<_> =
+            asked.lines().map(|line| line.rsplit_once("compose.yaml ").map_or(line, |(_, rest)| rest)).collect();
+        assert_eq!(asked, ["compose version", "up --detach --wait", "down --volumes"]);
+    }
 }
 
 /// The processes that have the folder's name in their arguments or their environment; where the system shows none, none.

@@ -59,7 +59,7 @@ impl Compose {
 
     async fn run(&self, args: &[&str]) -> Result<()> {
         let mut command = Command::new("docker");
-        command.args(["compose", "-f"]).arg(&self.file).args(args).stdin(Stdio::null());
+        command.args(["compose", "-f"]).arg(&self.file).args(args).stdin(Stdio::null()).kill_on_drop(true);
         let what = format!("docker compose {}", args.first().copied().unwrap_or_default());
         let status = command.status().await.map_err(ServerError::of(&what))?;
         if status.success() { Ok(()) } else { Err(ServerError::new(format!("{what} failed ({status})"))) }

@@ -183,3 +183,68 @@ pub(super) fn search_path() -> std::ffi::OsString {
     path.push("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
     path
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENV: [(&str, &str); 0] = [];
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    fn launched(script: &str) -> ServerProcess {
+        let mut process = ServerProcess::new("Test").unwrap();
+        process.launch(&ENV, Path::new("/bin/sh"), &["-c", script]).unwrap();
+        process
+    }
+
+    #[tokio::test]
+    async fn a_server_that_ends_as_it_starts_shows_its_log() {
+        let mut process = launched("echo no such option >&2; exit 3");
+        let error = process.wait_ready(LIMIT, async || false).await.unwrap_err().to_string();
+        assert!(error.contains("exit code 3") && error.contains("no such option"), "{error}");
+        assert!(!process.is_running());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_is_never_ready_is_killed() {
+        let mut process = launched("exec sleep 600");
+        let error = process.wait_ready(Duration::ZERO, async || false).await.unwrap_err().to_string();
+        assert!(error.contains("Test is not ready"), "{error}");
+        assert!(!process.is_running());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_stop_is_killed() {
+        let mut process = launched("trap '' TERM; echo deaf; exec sleep 600");
+        let log = process.log_path();
+        process.wait_ready(LIMIT, async || fs::read_to_string(&log).unwrap().contains("deaf")).await.unwrap();
+        let error = process.stop(Duration::from_millis(50)).await.unwrap_err().to_string();
+        assert!(error.contains("did not stop"), "{error}");
+        assert!(!process.is_running());
+    }
+
+    #[tokio::test]
+    async fn a_server_that_stops_takes_its_helpers_with_it() {
+        let mut process = launched("sleep 600 & echo $!; exec sleep 600");
+        let log = process.log_path();
+        process.wait_ready(LIMIT, async || fs::read_to_string(&log).unwrap().ends_with('\n')).await.unwrap();
+        let helper: u32 = fs::read_to_string(&log).unwrap().trim().parse().unwrap();
+        process.stop(LIMIT).await.unwrap();
+        // Killed at once; dead a moment later, and buried when the system comes to it.
+        let stat = format!("/proc/{helper}/stat");
+        let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
+        let until = Instant::now() + LIMIT;
+        while lives() {
+            assert!(Instant::now() < until, "the helper lives on");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[test]
+    fn nothing_starts_once_the_guard_has_taken_the_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let [taken, started] = ["taken", "started"].map(|name| folder.path().join(name));
+        let launch = Command::new("/bin/sh").args(["-c", LAUNCH]).arg(&taken).arg("touch").arg(&started).status();
+        assert!(!launch.unwrap().success() && !started.exists());
+    }
+}
