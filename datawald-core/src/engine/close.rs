@@ -42,7 +42,7 @@ impl Engine {
                 }
                 count_at = Instant::now() + COUNT_EVERY.max(started.elapsed() * SPARE);
             }
-            tokio::time::sleep(POLL.max(started.elapsed() * SPARE)).await;
+            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
         }
     }
 
@@ -71,7 +71,7 @@ impl Engine {
             if shared.store.next_due(flow).await?.is_none() || shared.clock.now() >= deadline {
                 break;
             }
-            tokio::time::sleep(POLL.max(started.elapsed() * SPARE)).await;
+            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
         }
         self.close_left_over(flow).await?;
         Ok(())

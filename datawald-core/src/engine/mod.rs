@@ -14,6 +14,8 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use pull::Pulled;
 pub use settings::EngineSettings;
@@ -22,7 +24,7 @@ pub use worker::Workers;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
-use crate::{Clock, Cx, Error, Observer, Result, SystemClock};
+use crate::{Clock, Cx, Disposition, Error, ErrorKind, Observer, Result, SystemClock};
 
 /// Drives flows over a staging store and a task queue. Cheap to clone.
 ///
@@ -40,6 +42,8 @@ struct Shared {
     settings: EngineSettings,
     owner: String,
     flows: Vec<Flow>,
+    /// Set once, when pulls and closings are to end.
+    stopping: watch::Sender<bool>,
 }
 
 /// A flow and its two sides. A process that only pulls needs no target, one that only applies no source.
@@ -147,6 +151,7 @@ impl EngineBuilder {
                 settings: self.settings,
                 owner: format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()),
                 flows: self.flows,
+                stopping: watch::Sender::new(false),
             }),
         })
     }
@@ -214,8 +219,36 @@ impl Engine {
                 return Ok(pulled);
             }
             tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
-            tokio::time::sleep(self.shared.settings.pull_lease().min(TURN)).await;
+            self.pause("pull", self.shared.settings.pull_lease().min(TURN)).await?;
         }
+    }
+
+    /// Has pulls end after the page that they are staging, give the right to pull back and answer an error of kind
+    /// `Stopped`; so do runs that wait for their turn or for outcomes. For a process that is told to end; workers are
+    /// stopped by [`Workers::stop`], and those of [`Engine::run_once`] by this too.
+    pub fn stop(&self) {
+        self.shared.stopping.send_replace(true);
+    }
+
+    /// An error, if this engine is to stop.
+    fn check_stop(&self, operation: &'static str) -> Result<()> {
+        match *self.shared.stopping.borrow() {
+            true => Err(Error::new(
+                ErrorKind::Stopped,
+                Disposition::Retryable { after: None },
+                operation,
+                "was told to stop; what is staged is applied by other workers, or when this is started again",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits, but not while this engine is to stop.
+    async fn pause(&self, operation: &'static str, wait: Duration) -> Result<()> {
+        let mut stopping = self.shared.stopping.subscribe();
+        // Either of them: the sender lives as long as this.
+        let _ = tokio::time::timeout(wait, stopping.wait_for(|stopping| *stopping)).await;
+        self.check_stop(operation)
     }
 
     /// Has one entity done again, whatever became of it. Answers whether there was something to do.

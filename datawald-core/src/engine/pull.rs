@@ -126,6 +126,7 @@ impl Engine {
                     let (staged, fetched) =
                         tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query));
                     staged?;
+                    self.check_stop("pull")?;
                     page = fetched?;
                 }
             }
@@ -166,7 +167,7 @@ impl Engine {
                         return Err(error);
                     }
                     tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");
-                    tokio::time::sleep(wait).await;
+                    self.pause("pull", wait).await?;
                 }
             }
         }

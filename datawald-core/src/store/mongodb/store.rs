@@ -109,6 +109,11 @@ impl MongoStore {
         Ok(Self { commands })
     }
 
+    /// Where it is, for people: database and hosts, never credentials.
+    pub fn place(&self) -> String {
+        format!("the database `{}` of MongoDB at {}", self.commands.database.name(), self.commands.hosts)
+    }
+
     /// How many commands this store has sent, those of opening it included.
     pub fn commands_sent(&self) -> u64 {
         self.commands.sent()
