@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datawald_core::queue::{InProcessQueue, RabbitQueue, RabbitSettings, TaskQueue};
 use datawald_core::store::{MongoSettings, MongoStore, SqliteStore, StagingStore};
-use datawald_core::{Error, Result};
+use datawald_core::{Disposition, Error, Result};
 
 use crate::args::Args;
 
@@ -27,9 +27,7 @@ impl Backends {
         let (store, place, mongodb) = store(args.store.as_deref()).await?;
         let rabbitmq = match args.queue.as_deref() {
             None => None,
-            Some(uri) if uri.starts_with("amqp://") || uri.starts_with("amqps://") => {
-                Some(RabbitQueue::connect(RabbitSettings::new(uri)).await?)
-            }
+            Some(uri) if uri.starts_with("amqp://") || uri.starts_with("amqps://") => Some(rabbitmq(uri).await?),
             Some(_) => return Err(wrong("--queue", "a queue is written as amqp://host or amqps://host")),
         };
         let queue: Arc<dyn TaskQueue> = match &rabbitmq {
@@ -49,6 +47,18 @@ impl Backends {
         if let Some(queue) = &self.rabbitmq {
             queue.close().await;
         }
+    }
+}
+
+/// A queue at a broker, which may be away: orders are applied all the same, by way of the store.
+async fn rabbitmq(uri: &str) -> Result<RabbitQueue> {
+    let queue = RabbitQueue::new(RabbitSettings::new(uri))?;
+    match queue.reach().await {
+        Err(error) if matches!(error.disposition(), Disposition::Retryable { .. }) => {
+            tracing::warn!(%error, "tasks wait in the store until RabbitMQ is there");
+            Ok(queue)
+        }
+        reached => reached.map(|()| queue),
     }
 }
 

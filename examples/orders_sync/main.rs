@@ -20,6 +20,10 @@ use std::sync::Arc;
 
 use clap::Parser;
 use datawald_core::{Error, Result};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Args;
 use crate::backends::Backends;
@@ -29,9 +33,10 @@ use crate::signals::Signals;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+    // Of lost connections the queue tells itself, in words for people.
+    let shown = Targets::new().with_default(LevelFilter::WARN).with_target("lapin", LevelFilter::OFF);
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(shown))
         .init();
     match sync(&Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,

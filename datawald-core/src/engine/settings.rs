@@ -51,7 +51,7 @@ impl Default for EngineSettings {
             settle_delay_ms: 30_000,
             overlap_ms: 300_000,
             pull_lease_ms: 120_000,
-            max_lost_leases: 5,
+            max_lost_leases: 10,
             max_attempts: 8,
             backoff_ms: 1_000,
             max_backoff_ms: 300_000,

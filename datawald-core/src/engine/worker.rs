@@ -1,5 +1,6 @@
 //! Workers: take a task and process its entities. And when idle, sweep.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ use crate::{Checkpoint, Error, Result};
 
 /// Batches leased ahead of those being applied, so that the other side never waits for the store.
 const LEASED_AHEAD: usize = 2;
+
+/// The longest pause after a failure of the store or the queue.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// How many due entities one sweep dispatches at most.
 const SWEEP_LIMIT: usize = 1_000;
@@ -35,6 +39,7 @@ pub(super) struct Crew {
     pub(super) stop: watch::Sender<bool>,
     pub(super) halted: watch::Sender<Option<Error>>,
     next_sweep: Mutex<Timestamp>,
+    queue_away: AtomicBool,
 }
 
 impl Engine {
@@ -55,6 +60,7 @@ impl Engine {
             stop: watch::Sender::new(false),
             halted: watch::Sender::new(None),
             next_sweep: Mutex::new(self.shared.clock.now()),
+            queue_away: AtomicBool::new(false),
         });
         let mut tasks = JoinSet::new();
         for _ in 0..self.shared.settings.concurrency + LEASED_AHEAD {
@@ -108,6 +114,9 @@ impl Crew {
                 _ = halted.changed() => return,
                 received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
             };
+            if received.is_ok() && self.queue_away.swap(false, Ordering::Relaxed) {
+                tracing::info!(flow = %self.flow, "the queue is there again");
+            }
             let done = match received {
                 Ok(Some(delivery)) => match self.process(&delivery.message.keys).await {
                     Ok(Ended::HandedBack) => self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await,
@@ -126,16 +135,15 @@ impl Crew {
                         Err(error)
                     }
                 },
-                Ok(None) => self.sweep().await,
-                // A queue that is out of reach delays, but the store still knows what is due.
-                Err(error) => self.sweep().await.and(Err(error)),
+                Ok(None) => self.sweep().await.map(drop),
+                Err(error) => self.without_queue(error, &mut stop).await,
             };
             match done {
                 Ok(()) => failures = 0,
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%error, flow = %self.flow, "a worker's store or queue failed; going on");
-                    let wait = self.engine.shared.settings.backoff(failures);
+                    let wait = self.engine.shared.settings.backoff(failures).min(LONGEST_PAUSE);
                     tokio::select! {
                         _ = stop.changed() => return,
                         () = tokio::time::sleep(wait) => {}
@@ -143,6 +151,18 @@ impl Crew {
                 }
             }
         }
+    }
+
+    /// A queue that is out of reach is told once, and delays nothing that a sweep finds.
+    async fn without_queue(&self, error: Error, stop: &mut watch::Receiver<bool>) -> Result<()> {
+        if !self.queue_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, flow = %self.flow, "no tasks come from the queue; working from the store meanwhile");
+        }
+        if !self.sweep().await? {
+            // Whichever it was, look again.
+            let _ = tokio::time::timeout(self.engine.shared.settings.sweep(), stop.changed()).await;
+        }
+        Ok(())
     }
 
     /// How long to wait for a task before sweeping.
@@ -155,28 +175,31 @@ impl Crew {
     }
 
     /// Finds what is due and was not dispatched, or whose messages were lost. It takes up a batch of it and dispatches the
-    /// rest, so that something is done even if the queue loses everything. One worker at a time.
-    async fn sweep(&self) -> Result<()> {
+    /// rest, so that something is done even if the queue loses everything. One worker at a time, unless the queue does not
+    /// take the rest: then each worker takes up a batch of it. Answers whether there was anything.
+    async fn sweep(&self) -> Result<bool> {
         let shared = &self.engine.shared;
         let now = shared.clock.now();
         {
             let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
             if *next > now {
-                return Ok(());
+                return Ok(false);
             }
             *next = later(now, shared.settings.sweep());
         }
         let mut due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
             let rest = due.split_off(due.len().min(shared.settings.batch));
-            self.engine.dispatch(&self.flow, rest, None).await;
-            return self.process(&due).await.map(drop);
+            if !self.engine.dispatch(&self.flow, rest, None).await {
+                *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
+            }
+            return self.process(&due).await.map(|_| true);
         }
         // Nothing is due now: wake when the first is, if that is before the next sweep.
         if let Some(at) = shared.store.next_due(&self.flow).await? {
             let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
             *next = (*next).min(at.max(now));
         }
-        Ok(())
+        Ok(false)
     }
 }
