@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Done, Engine, Flow, Target};
+use datawald_core::engine::{Done, Engine, EngineSettings, Flow, Target};
 use datawald_core::model::TxStatus;
 use datawald_core::queue::{InProcessQueue, TaskQueue};
 use datawald_core::store::{Claim, Claimed, StagingStore};
@@ -65,7 +65,7 @@ async fn an_entity_that_kills_its_workers_ends_with_its_reason_and_takes_nobody_
     let queue = Arc::new(InProcessQueue::default());
     let gated = Gated::new(1_000);
     let engine = Engine::builder(bench.store.clone())
-        .settings(quick())
+        .settings(EngineSettings { max_lost_leases: 5, ..quick() })
         .queue(queue.clone())
         .flow(Flow::new(flow()).source(Rows::many(4)).target(gated.clone()))
         .build()
@@ -103,7 +103,7 @@ async fn stopping_finishes_what_is_applied_and_hands_back_what_waits_for_its_tur
     let bench = Bench::new();
     let queue = Arc::new(InProcessQueue::default());
     let gated = Gated::new(0);
-    let settings = datawald_core::engine::EngineSettings { page_size: 12, concurrency: 1, lease_ms: 60_000, ..quick() };
+    let settings = EngineSettings { page_size: 12, concurrency: 1, lease_ms: 60_000, ..quick() };
     let engine = Engine::builder(bench.store.clone())
         .settings(settings)
         .queue(queue.clone())

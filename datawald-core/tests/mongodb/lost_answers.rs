@@ -9,15 +9,8 @@ use crate::world::{applied, batch, claim, entity, flow, key, pull, sec};
 
 async fn store() -> (MongoStore, Proxy, Database) {
     let database = Database::new();
-    let (scheme, rest) = database.uri.split_once("://").unwrap();
-    let (before, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (credentials, host) = before
-        .rsplit_once('@')
-        .map_or((String::new(), before), |(credentials, host)| (format!("{credentials}@"), host));
-    let proxy = Proxy::before(host.to_owned()).await;
-    let query = path.split_once('?').map_or(String::new(), |(_, query)| format!("&{query}"));
-    let uri = format!("{scheme}://{credentials}{}/?directConnection=true&retryWrites=false{query}", proxy.address);
-    let settings = MongoSettings { database: Some(database.name.clone()), ..MongoSettings::new(uri) };
+    let proxy = Proxy::before(database.host()).await;
+    let settings = MongoSettings { uri: database.uri_by(&proxy.address).into(), ..database.settings() };
     (MongoStore::connect(settings).await.unwrap(), proxy, database)
 }
 

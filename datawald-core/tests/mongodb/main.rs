@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests' own")]
 
 mod foreign;
+mod interrupted;
 mod lost_answers;
 mod opening;
 mod passes;

@@ -14,13 +14,19 @@ pub(crate) struct Proxy {
     pub(crate) address: String,
     losing: Arc<Mutex<Option<Vec<u8>>>>,
     lost: Arc<AtomicUsize>,
+    /// How many more commands get through; the monitor's own are not counted.
+    left: Arc<Mutex<Option<usize>>>,
 }
 
 impl Proxy {
     pub(crate) async fn before(server: String) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let proxy =
-            Self { address: listener.local_addr().unwrap().to_string(), losing: Arc::default(), lost: Arc::default() };
+        let proxy = Self {
+            address: listener.local_addr().unwrap().to_string(),
+            losing: Arc::default(),
+            lost: Arc::default(),
+            left: Arc::default(),
+        };
         let accepting = proxy.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -38,6 +44,28 @@ impl Proxy {
         element.extend(u32::try_from(collection.len() + 1).unwrap().to_le_bytes());
         element.extend(format!("{collection}\0").into_bytes());
         *self.losing.lock().unwrap_or_else(PoisonError::into_inner) = Some(element);
+    }
+
+    /// After so many commands nothing gets through any more.
+    pub(crate) fn cut_off_after(&self, commands: usize) {
+        *self.left.lock().unwrap_or_else(PoisonError::into_inner) = Some(commands);
+    }
+
+    /// Whether this may go on to the server.
+    fn passes(&self, request: &[u8]) -> bool {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_the_monitor = [&b"hello\0"[..], b"isMaster\0", b"ismaster\0"]
+            .iter()
+            .any(|name| request.windows(name.len()).any(|part| part == *name));
+        match left.as_mut() {
+            None => true,
+            Some(0) => false,
+            Some(_) if of_the_monitor => true,
+            Some(left) => {
+                *left -= 1;
+                true
+            }
+        }
     }
 
     pub(crate) fn lost(&self) -> usize {
@@ -63,6 +91,9 @@ impl Proxy {
         let asking = tokio::spawn(async move {
             let mut buffer = vec![0; 1 << 20];
             while let Ok(n @ 1..) = from_client.read(&mut buffer).await {
+                if !proxy.passes(&buffer[..n]) {
+                    break;
+                }
                 if proxy.loses(&buffer[..n]) {
                     lose.store(true, Ordering::SeqCst);
                 }
@@ -70,6 +101,8 @@ impl Proxy {
                     break;
                 }
             }
+            // The server closes its side then, and so the client's is closed.
+            let _ = to_server.shutdown().await;
         });
         let mut buffer = vec![0; 1 << 20];
         while let Ok(n @ 1..) = from_server.read(&mut buffer).await {

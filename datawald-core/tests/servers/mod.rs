@@ -25,6 +25,28 @@ impl Database {
         MongoSettings { database: Some(self.name.clone()), ..MongoSettings::new(self.uri.clone()) }
     }
 
+    /// Host and port of the server.
+    pub fn host(&self) -> String {
+        self.parts().2
+    }
+
+    /// The same server by another address.
+    pub fn uri_by(&self, address: &str) -> String {
+        let (scheme, credentials, _, query) = self.parts();
+        format!("{scheme}://{credentials}{address}/?directConnection=true&retryWrites=false{query}")
+    }
+
+    fn parts(&self) -> (String, String, String, String) {
+        let (scheme, rest) = self.uri.split_once("://").unwrap();
+        let (before, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (credentials, host) = match before.rsplit_once('@') {
+            Some((credentials, host)) => (format!("{credentials}@"), host),
+            None => (String::new(), before),
+        };
+        let query = path.split_once('?').map_or(String::new(), |(_, query)| format!("&{query}"));
+        (scheme.to_owned(), credentials, host.to_owned(), query)
+    }
+
     pub async fn store(&self) -> MongoStore {
         MongoStore::connect(self.settings()).await.unwrap()
     }
