@@ -10,9 +10,7 @@ use datawald_core::store::{
 };
 use datawald_core::{Clock, SystemClock};
 use jiff::{SignedDuration, Timestamp};
-use mongodb::Collection;
 use mongodb::bson::{Document, doc};
-use mongodb::options::{Acknowledgment, CollectionOptions, WriteConcern};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -28,28 +26,31 @@ const DOCUMENTS: i32 = 400;
 const SPAN: Duration = Duration::from_secs(2);
 const LEASE: Duration = Duration::from_secs(120);
 
-/// Durable updates of one document each, by so many clients at once, and what the server did.
-pub(crate) async fn single_updates(servers: &Servers, clients: i32) -> Result<(f64, Load), Failure> {
-    let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true).build();
-    let options = CollectionOptions::builder().write_concern(durable).build();
-    let database = servers.database("bench_single");
-    let documents: Collection<Document> = database.collection_with_options("documents", options);
-    let text = "d".repeat(1_500);
+/// Durable updates of one document each, `statements` of them in a command, by so many clients at once: how many per second,
+/// and what the server did.
+pub(crate) async fn updates(servers: &Servers, clients: usize, statements: usize) -> Result<(f64, Load), Failure> {
+    let database = servers.database("bench_updates");
+    let (documents, text) = (database.collection::<Document>("documents"), "d".repeat(1_500));
     documents.insert_many((0..DOCUMENTS).map(|id| doc! { "_id": id, "doc": &text, "rev": 0 })).await?;
     let watch = servers.watch(None);
     let begun = Instant::now();
     let mut tasks = JoinSet::new();
     for client in 0..clients {
-        let documents = documents.clone();
+        // Each has documents of its own, so that none waits for another's.
+        let own: Vec<i32> = (0..DOCUMENTS).skip(client).step_by(clients).collect();
+        let database = database.clone();
         tasks.spawn(async move {
             let mut updates = 0_u64;
-            // Each has documents of its own, so that none waits for another's.
-            for id in (0..DOCUMENTS).filter(|id| id % clients == client).cycle() {
-                if begun.elapsed() >= SPAN {
-                    break;
+            while begun.elapsed() < SPAN {
+                for ids in own.chunks(statements) {
+                    let each = |id: &i32| doc! { "q": { "_id": *id }, "u": { "$inc": { "rev": 1 } } };
+                    let durable = doc! { "w": "majority", "j": true };
+                    let all: Vec<Document> = ids.iter().map(each).collect();
+                    let command =
+                        doc! { "update": "documents", "updates": all, "ordered": false, "writeConcern": durable };
+                    database.run_command(command).await?;
+                    updates += ids.len() as u64;
                 }
-                documents.update_one(doc! { "_id": id }, doc! { "$inc": { "rev": 1 } }).await?;
-                updates += 1;
             }
             Ok::<_, mongodb::error::Error>(updates)
         });

@@ -43,7 +43,7 @@ pub(crate) async fn beside_the_peer(servers: &Servers, orders: u64, turns: u64) 
         true => println!("  this server counts each document of a write as an operation"),
         false => println!("  this server counts a command that writes many documents as one operation"),
     }
-    for (name, turns) in kinds {
+    for (name, turns) in [("frontend + 2 workers", &ours), ("one process", &alone)] {
         figures::print_load(name, turns);
     }
     Ok(())
@@ -52,9 +52,12 @@ pub(crate) async fn beside_the_peer(servers: &Servers, orders: u64, turns: u64) 
 /// What the MongoDB server can do, and how much of that our side uses.
 pub(crate) async fn limit(servers: &Servers, orders: u64, turns: u64) -> Result<(), Failure> {
     println!("what {} can do", servers.program());
-    for clients in [1, 4] {
-        let (rate, load) = bound::single_updates(servers, clients).await?;
-        println!("  {rate:>6.0} durable updates/s of one document each, by {clients} client(s); {}", told(&load));
+    for (clients, statements) in [(1, 1), (4, 1), (1, 100), (4, 100)] {
+        let (rate, load) = bound::updates(servers, clients, statements).await?;
+        println!(
+            "  {rate:>6.0} durable updates/s of one document each, {statements} in a command, by {clients} client(s); {}",
+            told(&load)
+        );
     }
     let sandboxes = Sandboxes::start(orders, 0).await?;
     let run = ours::run(servers, &sandboxes, WITH_WORKERS).await?;
@@ -76,7 +79,12 @@ pub(crate) async fn limit(servers: &Servers, orders: u64, turns: u64) -> Result<
             runs.push(sync(servers, orders, plan).await?);
         }
         let rate = median(runs.iter().map(Turn::rate)).unwrap_or(f64::NAN);
-        println!("  {rate:>6.0} orders/s by {name}: {:.0} % of the store alone", 100.0 * rate / ceiling);
+        let applied = median(runs.iter().filter_map(Turn::applied_rate)).unwrap_or(f64::NAN);
+        println!(
+            "  {rate:>6.0} orders/s by {name}: {:.0} % of the store alone; {applied:.0} until the last outcome was stored, {:.0} %",
+            100.0 * rate / ceiling,
+            100.0 * applied / ceiling
+        );
         figures::print_load(name, &runs);
     }
     Ok(())

@@ -30,9 +30,13 @@ pub(crate) async fn with_workers(servers: &Servers) -> Result<(), Failure> {
         let plan = Plan { workers, batch_and_concurrency: Some((BATCH, CONCURRENCY)) };
         let run = ours::run(servers, &sandboxes, plan).await?;
         servers.database(&run.database).drop().await?;
-        let rate = run.turn.rate();
-        let first = *first.get_or_insert(rate);
-        println!("  {workers} worker(s): {rate:.0} orders/s, {:.2} times", rate / first);
+        let (rate, applied) = (run.turn.rate(), run.turn.applied_rate().unwrap_or(f64::NAN));
+        let (rate_of_one, applied_of_one) = *first.get_or_insert((rate, applied));
+        println!(
+            "  {workers} worker(s): {rate:.0} orders/s, {:.2} times; {applied:.0} until the last outcome was stored, {:.2} times",
+            rate / rate_of_one,
+            applied / applied_of_one
+        );
         figures::print_load("", &[run.turn]);
     }
     Ok(())

@@ -86,14 +86,16 @@ impl Setting<'_> {
         let sum = |name: &str| reports.iter().filter_map(|report| report["run"][name].as_f64()).sum::<f64>();
         let frontend = reports.first().ok_or("there is no report")?;
         self.check(frontend).await?;
+        let stored = self.stored().await?;
         Ok(Turn {
             orders: self.sandboxes.orders(),
             seconds: frontend["run"]["seconds"].as_f64().unwrap_or(f64::NAN),
+            applied_seconds: Some(stored.seconds),
             cpu_seconds: sum("cpu_seconds"),
             memory_kib: memory,
             operations,
             commands: Some(sum("store_commands")),
-            document_writes: Some(self.document_writes().await?),
+            document_writes: Some(stored.document_writes),
             b1_requests: self.sandboxes.b1_requests().await? - requests,
             load,
         })
@@ -150,19 +152,32 @@ impl Setting<'_> {
         self.sandboxes.check_documents().await
     }
 
-    /// How often the document of an entity was written: once to stage it, and per lease (which `token` counts) once for
-    /// that and once for its outcome.
-    async fn document_writes(&self) -> Result<f64, Failure> {
-        let entities = self.servers.database(self.name).collection::<Document>("entities");
-        let group = doc! { "$group": { "_id": null, "entities": { "$sum": 1 }, "leases": { "$sum": "$token" } } };
-        let mut sums = entities.aggregate([group]).await?;
+    /// What the database tells of the run.
+    async fn stored(&self) -> Result<Stored, Failure> {
+        let database = self.servers.database(self.name);
+        let group = doc! {
+            "$group": { "_id": null, "entities": { "$sum": 1 }, "leases": { "$sum": "$token" }, "last": { "$max": "$updated_at" } },
+        };
+        let mut sums = database.collection::<Document>("entities").aggregate([group]).await?;
+        let task = database.collection::<Document>("sync_tasks").find_one(doc! {}).await?;
+        let task = task.ok_or("no sync task was recorded")?;
         if !sums.advance().await? {
-            return Ok(0.0);
+            return Err("nothing was staged".into());
         }
         let sums = sums.deserialize_current()?;
         let sum = |name: &str| sums.get(name).map_or(0.0, number);
-        Ok(sum("entities") + 2.0 * sum("leases"))
+        let took = sums.get_datetime("last")?.saturating_duration_since(*task.get_datetime("started_at")?);
+        Ok(Stored { document_writes: sum("entities") + 2.0 * sum("leases"), seconds: took.as_secs_f64() })
     }
+}
+
+/// What the database tells of a run.
+struct Stored {
+    /// How often documents of entities were written: each once to stage it, and per lease (which `token` counts) once for that
+    /// and once for its outcome.
+    document_writes: f64,
+    /// From the start of the pull until the last outcome was stored.
+    seconds: f64,
 }
 
 /// Tells a worker to stop and waits until it has.

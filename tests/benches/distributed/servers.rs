@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use datawald_tests::servers::{MongoServer, RabbitNode};
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, doc};
 use mongodb::{Client, Database};
 
 use crate::Failure;
@@ -57,11 +57,11 @@ impl Servers {
         Ok(kinds.iter().filter_map(|kind| counters.get(kind)).map(number).sum())
     }
 
-    /// Whether the server counts the documents of a write one by one, as mongod does, or the commands that bring them.
+    /// Whether the server counts the documents of an insert one by one, as mongod does, or the commands that bring them.
     pub(crate) async fn counts_documents(&self) -> Result<bool, Failure> {
         let database = self.database("bench_counters");
         let before = self.operations().await?;
-        database.collection::<Document>("two").insert_many([doc! { "_id": 1 }, doc! { "_id": 2 }]).await?;
+        database.run_command(doc! { "insert": "two", "documents": [{ "_id": 1 }, { "_id": 2 }] }).await?;
         let counted = self.operations().await? - before;
         database.drop().await?;
         Ok(counted > 1.5)

@@ -79,6 +79,7 @@ impl Peer {
         Ok(Turn {
             orders: sandboxes.orders(),
             seconds: report["seconds"].as_f64().unwrap_or(f64::NAN),
+            applied_seconds: None,
             cpu_seconds,
             memory_kib: memory,
             operations: servers.operations().await? - operations,
