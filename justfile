@@ -7,13 +7,18 @@ default:
 demo *args:
     cargo run --release --example orders_sync -- {{ args }}
 
-# Everything that must pass, set-up included.
-test:
-    ./scripts/test
+# Everything that must pass, set-up included; with --compose on the servers of examples/compose.yaml.
+test *args:
+    ./scripts/test {{ args }}
 
-# The tests of one crate.
+# The tests of one crate; those that need servers, in the shell of `just servers`.
 test-crate crate:
     cargo nextest run -p {{ crate }} --all-features
+
+# A shell with a MongoDB server and a RabbitMQ node (MONGODB_URI, AMQP_URL), which end with it.
+servers:
+    ./scripts/setup-servers
+    cargo run --quiet -p datawald-tests --bin with_servers -- "${SHELL:-sh}"
 
 lint:
     cargo fmt --all --check

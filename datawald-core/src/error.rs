@@ -68,6 +68,8 @@ pub enum ErrorKind {
     Store,
     /// A lease or a pull was lost to a successor.
     Fenced,
+    /// The process is to end; see [`crate::engine::Engine::stop`].
+    Stopped,
 }
 
 /// An error with its kind, what was being done, to which entity and field, and what to do about it.

@@ -8,6 +8,9 @@ mod broker;
 use datawald_core::queue::InProcessQueue;
 use datawald_core::testing::{MemoryStore, staging_store_conformance, task_queue_conformance};
 
+#[cfg(feature = "mongodb")]
+mod servers;
+
 staging_store_conformance!(memory, || async { (MemoryStore::new(), ()) });
 
 #[cfg(feature = "sqlite")]
@@ -15,6 +18,9 @@ staging_store_conformance!(sqlite, || async {
     let folder = tempfile::tempdir().unwrap();
     (datawald_core::store::SqliteStore::open(folder.path().join("store.db")).unwrap(), folder)
 });
+
+#[cfg(feature = "mongodb")]
+staging_store_conformance!(mongodb, servers::mongo_store);
 
 task_queue_conformance!(in_process, || async { (InProcessQueue::new(64), ()) });
 

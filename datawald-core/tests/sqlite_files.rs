@@ -8,9 +8,11 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use datawald_core::store::{EntityFilter, SqliteStore, StagingStore};
+use datawald_core::store::{Claim, EntityFilter, SqliteStore, StagingStore};
 use datawald_core::{Disposition, Error, ErrorKind};
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -64,6 +66,29 @@ fn a_newer_releases_store_is_left_alone() {
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     let error = refused(&path, "newer release");
     assert!(error.to_string().contains("its format is 99"), "{error}");
+}
+
+#[tokio::test]
+async fn an_older_releases_store_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    drop(SqliteStore::open(&path).unwrap());
+    let older = Connection::open(&path).unwrap();
+    older.execute_batch("ALTER TABLE entities DROP COLUMN lost_leases; PRAGMA user_version = 1").unwrap();
+    drop(older);
+    let store = SqliteStore::open(&path).unwrap();
+    let flow = flow();
+    let claim = Claim {
+        flow: &flow,
+        keys: None,
+        limit: 1,
+        owner: "worker",
+        lease: Duration::from_secs(1),
+        settle_delay: Duration::ZERO,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    assert_eq!(store.claim(claim).await.unwrap(), []);
+    drop(store);
+    SqliteStore::open(&path).unwrap();
 }
 
 #[test]

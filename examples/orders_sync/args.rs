@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
-use datawald_core::Checkpoint;
+use clap::{Parser, ValueEnum};
 use datawald_core::engine::EngineSettings;
+use datawald_core::{Checkpoint, Error, Result};
 
 /// Orders from a Magento 2 to a SAP Business One, each exactly once.
 ///
@@ -21,9 +21,22 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", conflicts_with = "magento")]
     pub(crate) synthetic: Option<u64>,
 
-    /// Where to stage [default: a new file in the folder for temporary files]
-    #[arg(long, value_name = "sqlite:PATH")]
+    /// Where to stage: a file (sqlite:PATH) or a MongoDB (mongodb://…) [default: a new file in the folder for temporary
+    /// files]. A URI with a password is better kept in the environment variable
+    #[arg(long, value_name = "URI", env = "DATAWALD_STORE", hide_env_values = true)]
     pub(crate) store: Option<String>,
+
+    /// How tasks reach the workers: a RabbitMQ (amqp://…) [default: within this process]
+    #[arg(long, value_name = "URI", env = "DATAWALD_QUEUE", hide_env_values = true)]
+    pub(crate) queue: Option<String>,
+
+    /// What this process does: pull and wait for the outcomes (frontend), apply until it is told to stop (worker), or both
+    #[arg(long, value_enum, default_value_t = Role::All)]
+    pub(crate) role: Role,
+
+    /// The name of the shop; of every shop whose orders a worker applies [default: mage2]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) shop: Vec<String>,
 
     /// A Magento to pull from, instead of the sandbox
     #[arg(long, value_name = "URL")]
@@ -86,6 +99,29 @@ pub(crate) struct Args {
     pub(crate) crash_at: Option<CrashPoint>,
 }
 
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Pulls, dispatches, waits for the outcomes.
+    Frontend,
+    /// Applies, until it is told to stop.
+    Worker,
+    /// Both.
+    All,
+}
+
+impl Role {
+    /// Whether it pulls.
+    pub(crate) fn pulls(self) -> bool {
+        self != Role::Worker
+    }
+
+    /// Whether it applies.
+    pub(crate) fn applies(self) -> bool {
+        self != Role::Frontend
+    }
+}
+
 /// Where to crash.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CrashPoint {
@@ -95,7 +131,7 @@ pub(crate) struct CrashPoint {
     pub(crate) nth: u64,
 }
 
-fn crash_point(text: &str) -> Result<CrashPoint, String> {
+fn crash_point(text: &str) -> std::result::Result<CrashPoint, String> {
     let (name, nth) = text.split_once(':').unwrap_or((text, "1"));
     let point = Checkpoint::from_name(name).ok_or_else(|| {
         let names: Vec<_> = Checkpoint::ALL.iter().map(|point| point.name()).collect();
@@ -106,6 +142,26 @@ fn crash_point(text: &str) -> Result<CrashPoint, String> {
 }
 
 impl Args {
+    /// Checks what the arguments must have together.
+    pub(crate) fn check(&self) -> Result<()> {
+        let wrong = |field, text: &str| Err(Error::config("read command line", text.to_owned()).field(field));
+        if self.role != Role::All && self.store.is_none() {
+            return wrong("--store", "processes with a role each need one store: name it");
+        }
+        if self.role == Role::Worker && self.b1.is_none() {
+            return wrong("--b1", "workers need one SAP B1 to write to; the example `sandbox` starts one");
+        }
+        if self.role.pulls() && self.shop.len() > 1 {
+            return wrong("--shop", "one process pulls one shop; start one for each");
+        }
+        Ok(())
+    }
+
+    /// The names of the shops.
+    pub(crate) fn shops(&self) -> Vec<String> {
+        if self.shop.is_empty() { vec!["mage2".to_owned()] } else { self.shop.clone() }
+    }
+
     /// The engine's settings.
     pub(crate) fn engine(&self) -> EngineSettings {
         EngineSettings {

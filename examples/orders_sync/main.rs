@@ -6,29 +6,37 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod args;
+mod backends;
 mod crash;
 mod progress;
 mod report;
 mod run;
 mod shops;
 mod sides;
+mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
-use datawald_core::Result;
-use datawald_core::store::SqliteStore;
+use datawald_core::{Error, Result};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::Args;
+use crate::backends::Backends;
 use crate::progress::Tally;
 use crate::sides::Sides;
+use crate::signals::Signals;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+    // Of lost connections the queue tells itself, in words for people.
+    let shown = Targets::new().with_default(LevelFilter::WARN).with_target("lapin", LevelFilter::OFF);
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(shown))
         .init();
     match sync(&Args::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -40,23 +48,31 @@ async fn main() -> ExitCode {
 }
 
 async fn sync(args: &Args) -> Result<()> {
-    let path = run::store_path(args)?;
-    let store = Arc::new(SqliteStore::open(&path)?);
+    args.check()?;
+    let mut signals = Signals::listen().map_err(|error| {
+        Error::config("listen for signals", "the system does not let this process listen for SIGTERM").caused_by(error)
+    })?;
+    let backends = Backends::open(args).await?;
     let sides = Sides::open(args).await?;
     let tally = Arc::<Tally>::default();
-    let mut figures = tokio::select! {
-        figures = run::run(args, store.clone(), &sides, &tally) => figures?,
-        () = progress::show(tally.clone()) => return Ok(()),
+    let engine = run::engine(args, &backends, &sides, &tally)?;
+    let running = async {
+        let mut running = std::pin::pin!(run::run(args, &engine, &sides, &mut signals));
+        tokio::select! {
+            figures = &mut running => figures,
+            () = progress::show(tally.clone()) => running.await,
+        }
     };
-    report::write(
-        &*store,
-        &run::flows(&sides),
-        &sides,
-        &mut figures,
-        args.report.as_deref(),
-        &mut std::io::stdout().lock(),
-    )
-    .await?;
-    println!("staged in {} (any SQLite tool opens it)", path.display());
+    let figures = running.await;
+    backends.close().await;
+    let Some(mut figures) = figures? else {
+        println!("stopped as told; what is staged waits in {}", backends.place);
+        return Ok(());
+    };
+    figures.store_commands = backends.store_commands();
+    let flows = run::flows(args, &sides);
+    let mut out = std::io::stdout().lock();
+    report::write(&*backends.store, &flows, &sides, &mut figures, args.report.as_deref(), &mut out).await?;
+    println!("staged in {}", backends.place);
     Ok(())
 }

@@ -65,8 +65,12 @@ pub(crate) struct RunFigures {
     pub b1_writes: Option<u64>,
     /// Documents in the sandbox SAP B1.
     pub b1_documents: Option<u64>,
+    /// Commands that this process sent to MongoDB, if that is the store.
+    pub(crate) store_commands: Option<u64>,
     /// The most memory that this process held, in KiB, where the system tells.
     pub(crate) peak_memory_kib: Option<u64>,
+    /// The processor time that this process used, where the system tells.
+    pub(crate) cpu_seconds: Option<f64>,
 }
 
 /// The figures of one round.

@@ -31,12 +31,16 @@ pub(crate) struct Shop {
 pub(crate) struct Sides {
     /// The shops.
     pub(crate) shops: Vec<Shop>,
-    /// SAP B1.
-    pub(crate) agency: Arc<B1Agency>,
-    client: Arc<RestfulClient>,
-    sandbox: Option<B1Sandbox>,
+    /// SAP B1, where orders are applied in this process.
+    b1: Option<B1>,
     /// What a shop's orders are called in SAP B1, beside their number.
     prefixes: HashMap<String, String>,
+}
+
+struct B1 {
+    agency: Arc<B1Agency>,
+    client: Arc<RestfulClient>,
+    sandbox: Option<B1Sandbox>,
 }
 
 impl Sides {
@@ -44,43 +48,51 @@ impl Sides {
     pub(crate) async fn open(args: &Args) -> Result<Self> {
         let mut shops = Vec::new();
         match (&args.magento, &args.orders) {
+            _ if !args.role.pulls() => {}
             (Some(url), _) => shops.push(real_shop(url, args)?),
             (None, Some(folder)) => {
                 for (number, files) in shops::read(folder)?.into_iter().enumerate() {
-                    shops.push(sandbox_shop(number, OrderSet::Files(files.clone()), files).await?);
+                    shops.push(sandbox_shop(args, number, OrderSet::Files(files.clone()), files).await?);
                 }
             }
             (None, None) => {
                 let orders = args.synthetic.map_or(OrderSet::Fixtures, OrderSet::Synthetic);
-                shops.push(sandbox_shop(0, orders, Files::new()).await?);
+                shops.push(sandbox_shop(args, 0, orders, Files::new()).await?);
             }
         }
         let mut settings = b1_settings(args)?;
         settings.requests.write_batch = args.batch;
         settings.requests.concurrency = args.concurrency;
         // Two shops may give the same number to different orders; in SAP B1 they must not look the same.
-        for shop in shops.iter().skip(1) {
-            settings.reference.prefix.entry(shop.name.clone()).or_insert_with(|| format!("{}-", shop.name));
+        let names =
+            if args.role.pulls() { shops.iter().map(|shop: &Shop| shop.name.clone()).collect() } else { args.shops() };
+        for name in names.into_iter().skip(1) {
+            let prefix = format!("{name}-");
+            settings.reference.prefix.entry(name).or_insert(prefix);
         }
         let prefixes = settings.reference.prefix.clone().into_iter().collect();
-        let sandbox = match args.b1 {
-            Some(_) => None,
-            None => Some(datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map_err(sandbox_error)?),
-        };
-        let client = Arc::new(RestfulClient::new(b1_connection(args, sandbox.as_ref(), &settings)?)?);
-        let agency = Arc::new(B1Agency::new(client.clone(), settings));
-        Ok(Self { shops, agency, client, sandbox, prefixes })
+        let b1 = if args.role.applies() { Some(B1::open(args, settings).await?) } else { None };
+        Ok(Self { shops, b1, prefixes })
     }
 
-    /// Whether SAP B1 is a sandbox.
+    /// SAP B1's agency, where orders are applied in this process.
+    pub(crate) fn agency(&self) -> Option<Arc<B1Agency>> {
+        self.b1.as_ref().map(|b1| b1.agency.clone())
+    }
+
+    /// Whether SAP B1 is a sandbox of this process.
     pub(crate) fn b1_sandbox(&self) -> bool {
-        self.sandbox.is_some()
+        self.sandbox().is_some()
+    }
+
+    fn sandbox(&self) -> Option<&B1Sandbox> {
+        self.b1.as_ref()?.sandbox.as_ref()
     }
 
     /// The document that the sandbox SAP B1 made of an order.
     pub(crate) fn document(&self, entity: &Entity) -> Option<DocumentRecord> {
         let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
-        self.sandbox.as_ref()?.document(&format!("{prefix}{}", entity.key.id))
+        self.sandbox()?.document(&format!("{prefix}{}", entity.key.id))
     }
 
     /// The file that an order came from.
@@ -99,16 +111,29 @@ impl Sides {
 
     /// Requests that SAP B1 has seen.
     pub(crate) fn b1_requests(&self) -> u64 {
-        match &self.sandbox {
-            Some(sandbox) => sandbox.counters().requests,
-            None => self.client.requests_sent(),
+        match &self.b1 {
+            Some(B1 { sandbox: Some(sandbox), .. }) => sandbox.counters().requests,
+            Some(b1) => b1.client.requests_sent(),
+            None => 0,
         }
     }
 
     /// Requests that write and documents, as the sandbox SAP B1 counts them.
     pub(crate) fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
-        let counters = self.sandbox.as_ref()?.counters();
+        let counters = self.sandbox()?.counters();
         Some((counters.writes, counters.documents))
+    }
+}
+
+impl B1 {
+    async fn open(args: &Args, settings: B1Settings) -> Result<Self> {
+        let sandbox = match args.b1 {
+            Some(_) => None,
+            None => Some(datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map_err(sandbox_error)?),
+        };
+        let client = Arc::new(RestfulClient::new(b1_connection(args, sandbox.as_ref(), &settings)?)?);
+        let agency = Arc::new(B1Agency::new(client.clone(), settings));
+        Ok(Self { agency, client, sandbox })
     }
 }
 
@@ -117,15 +142,20 @@ fn real_shop(url: &str, args: &Args) -> Result<Shop> {
         Error::config("read command line", "a Magento needs a token: --magento-token or the variable MAGENTO_TOKEN")
     })?;
     let agency = Arc::new(Mage2Agency::new(Mage2Settings::bearer(url, token))?);
-    Ok(Shop { name: "mage2".into(), agency, sandbox: None, files: HashMap::new() })
+    Ok(Shop { name: first(args), agency, sandbox: None, files: HashMap::new() })
 }
 
-async fn sandbox_shop(number: usize, orders: OrderSet, files: Files) -> Result<Shop> {
+/// The name of the first shop.
+fn first(args: &Args) -> String {
+    args.shops().into_iter().next().unwrap_or_default()
+}
+
+async fn sandbox_shop(args: &Args, number: usize, orders: OrderSet, files: Files) -> Result<Shop> {
     let options = MagentoOptions { orders, ..MagentoOptions::default() };
     let token = options.token.clone();
     let sandbox = MagentoSandbox::start(options).await.map_err(sandbox_error)?;
     let agency = Arc::new(Mage2Agency::new(Mage2Settings::bearer(sandbox.url(), token))?);
-    let name = if number == 0 { "mage2".to_owned() } else { format!("mage2-{}", number + 1) };
+    let name = if number == 0 { first(args) } else { format!("{}-{}", first(args), number + 1) };
     let by_number = |(file, text): (String, String)| Some((shops::number(&text)?, file));
     Ok(Shop { name, agency, sandbox: Some(sandbox), files: files.into_iter().filter_map(by_number).collect() })
 }

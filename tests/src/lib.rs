@@ -1,4 +1,4 @@
-//! What the tests across the crates share: two plain sides in memory, and processes to start and kill.
+//! What the tests across the crates share: two plain sides in memory, and processes and servers to start and kill.
 
 #![allow(clippy::panic, reason = "only tests use this crate")]
 
@@ -6,6 +6,7 @@ mod data;
 mod plain_backoffice;
 mod plain_frontend;
 mod process;
+pub mod servers;
 
 pub use data::data_folder;
 pub use plain_backoffice::PlainBackoffice;

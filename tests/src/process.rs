@@ -26,12 +26,18 @@ pub struct Run {
     pub report: Option<Value>,
 }
 
-/// Starts `orders_sync` with the SAP B1 password of the sandbox in its environment; the caller waits for it.
+/// `orders_sync` with the SAP B1 password of the sandbox in its environment, staging in `folder` unless `args` name another
+/// store, and reporting there; the caller starts it.
 pub fn orders_sync(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(example("orders_sync"));
     let (_, password) = datawald_examples::B1_SANDBOX_LOGIN;
-    command.env("B1_PASSWORD", password).env_remove("MAGENTO_TOKEN");
-    command.arg("--store").arg(format!("sqlite:{}", folder.join("staging.db").display()));
+    command.env("B1_PASSWORD", password);
+    for name in ["MAGENTO_TOKEN", "DATAWALD_STORE", "DATAWALD_QUEUE"] {
+        command.env_remove(name);
+    }
+    if !args.contains(&"--store") {
+        command.arg("--store").arg(format!("sqlite:{}", folder.join("staging.db").display()));
+    }
     command.arg("--report").arg(folder.join("report.json"));
     command.args(args);
     command

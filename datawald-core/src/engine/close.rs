@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Engine, Workers};
 use crate::clock::later;
 use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
@@ -11,8 +13,11 @@ use crate::{Checkpoint, Error, Result};
 /// How often an open sync task is looked at.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Every so many looks the entities are counted, even if something of the flow is still open.
-const COUNT_EVERY: u32 = 50;
+/// How often its entities are counted, even if something of the flow is still open.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+
+/// How many times as long as a look took is waited before the next: looking is to be a small part of what the store does.
+const SPARE: u32 = 20;
 
 impl Engine {
     /// Waits until every entity of a sync task has an outcome, at most as long as the settings allow, and closes it.
@@ -24,19 +29,20 @@ impl Engine {
         let task = self.sync_task(id).await?;
         let cx = self.cx(&task.flow);
         let deadline = later(cx.now(), Duration::from_millis(shared.settings.close_wait_ms));
-        let mut looks = 0;
+        let mut count_at = Instant::now() + COUNT_EVERY;
         loop {
+            let started = Instant::now();
             // Asking for the flow's next due entity is one look into an index; counting reads every entity.
             let idle = shared.store.next_due(&task.flow).await?.is_none();
             let late = cx.now() >= deadline;
-            if idle || late || looks % COUNT_EVERY == COUNT_EVERY - 1 {
+            if idle || late || started >= count_at {
                 let counts = shared.store.sync_task_counts(id).await?;
                 if counts.open() == 0 || late {
                     return self.write_close(id, counts, "").await;
                 }
+                count_at = Instant::now() + COUNT_EVERY.max(started.elapsed() * SPARE);
             }
-            looks += 1;
-            tokio::time::sleep(POLL).await;
+            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
         }
     }
 
@@ -57,11 +63,15 @@ impl Engine {
     }
 
     /// Waits for what earlier runs have left open, so that a run after a crash ends what the crash cut off.
-    async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
+    pub(super) async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
         let shared = &self.shared;
         let deadline = later(shared.clock.now(), Duration::from_millis(shared.settings.close_wait_ms));
-        while shared.store.next_due(flow).await?.is_some() && shared.clock.now() < deadline {
-            tokio::time::sleep(POLL).await;
+        loop {
+            let started = Instant::now();
+            if shared.store.next_due(flow).await?.is_none() || shared.clock.now() >= deadline {
+                break;
+            }
+            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
         }
         self.close_left_over(flow).await?;
         Ok(())

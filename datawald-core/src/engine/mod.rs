@@ -3,6 +3,7 @@
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
 
+mod batch;
 mod close;
 mod flow;
 mod outcome;
@@ -13,6 +14,8 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use pull::Pulled;
 pub use settings::EngineSettings;
@@ -21,7 +24,7 @@ pub use worker::Workers;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
-use crate::{Clock, Cx, Error, Observer, Result, SystemClock};
+use crate::{Clock, Cx, Disposition, Error, ErrorKind, Observer, Result, SystemClock};
 
 /// Drives flows over a staging store and a task queue. Cheap to clone.
 ///
@@ -39,6 +42,8 @@ struct Shared {
     settings: EngineSettings,
     owner: String,
     flows: Vec<Flow>,
+    /// Set once, when pulls and closings are to end.
+    stopping: watch::Sender<bool>,
 }
 
 /// A flow and its two sides. A process that only pulls needs no target, one that only applies no source.
@@ -146,6 +151,7 @@ impl EngineBuilder {
                 settings: self.settings,
                 owner: format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()),
                 flows: self.flows,
+                stopping: watch::Sender::new(false),
             }),
         })
     }
@@ -193,14 +199,56 @@ impl Engine {
         }
     }
 
+    /// One run of a flow whose workers are in other processes: pulls, waits for the outcomes and closes the sync task.
+    ///
+    /// As [`Engine::run_once`], the pull waits for its turn, and what an earlier run left open is ended too. If no worker
+    /// is at work anywhere, the sync task is closed `Incompleted` when the time allowed for closing is over.
+    ///
+    /// # Errors
+    /// What ends a pull, and of the store.
+    pub async fn sync(&self, flow: &FlowId) -> Result<RunReport> {
+        let pulled = self.pull_in_turn(flow).await?;
+        let (sync_task, counts) = self.close(&pulled.sync_task).await?;
+        self.wait_for_left_over(flow).await?;
+        Ok(RunReport { pulled, sync_task, counts })
+    }
+
     async fn pull_in_turn(&self, flow: &FlowId) -> Result<Pulled> {
         loop {
             if let Some(pulled) = self.try_pull(flow).await? {
                 return Ok(pulled);
             }
             tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
-            tokio::time::sleep(self.shared.settings.pull_lease().min(TURN)).await;
+            self.pause("pull", self.shared.settings.pull_lease().min(TURN)).await?;
         }
+    }
+
+    /// Has pulls end after the page that they are staging, give the right to pull back and answer an error of kind
+    /// `Stopped`; so do runs that wait for their turn or for outcomes. For a process that is told to end; workers are
+    /// stopped by [`Workers::stop`], and those of [`Engine::run_once`] by this too.
+    pub fn stop(&self) {
+        self.shared.stopping.send_replace(true);
+    }
+
+    /// An error, if this engine is to stop.
+    fn check_stop(&self, operation: &'static str) -> Result<()> {
+        match *self.shared.stopping.borrow() {
+            true => Err(Error::new(
+                ErrorKind::Stopped,
+                Disposition::Retryable { after: None },
+                operation,
+                "was told to stop; what is staged is applied by other workers, or when this is started again",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Waits, but not while this engine is to stop.
+    async fn pause(&self, operation: &'static str, wait: Duration) -> Result<()> {
+        let mut stopping = self.shared.stopping.subscribe();
+        // Either of them: the sender lives as long as this.
+        let _ = tokio::time::timeout(wait, stopping.wait_for(|stopping| *stopping)).await;
+        self.check_stop(operation)
     }
 
     /// Has one entity done again, whatever became of it. Answers whether there was something to do.

@@ -126,6 +126,7 @@ impl Engine {
                     let (staged, fetched) =
                         tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query));
                     staged?;
+                    self.check_stop("pull")?;
                     page = fetched?;
                 }
             }
@@ -166,7 +167,7 @@ impl Engine {
                         return Err(error);
                     }
                     tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");
-                    tokio::time::sleep(wait).await;
+                    self.pause("pull", wait).await?;
                 }
             }
         }
@@ -223,20 +224,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Publishes tasks for entities. What cannot be published only waits for the sweep.
-    pub(super) async fn dispatch(&self, flow: &FlowId, mut keys: Vec<String>, sync_task: Option<&SyncTaskId>) {
+    /// Publishes tasks for entities. What cannot be published only waits for the sweep; `false` if that is so for some.
+    pub(super) async fn dispatch(&self, flow: &FlowId, mut keys: Vec<String>, sync_task: Option<&SyncTaskId>) -> bool {
         while !keys.is_empty() {
             let rest = keys.split_off(keys.len().min(self.shared.settings.batch));
             let message = TaskMessage { flow: flow.clone(), keys, sync_task: sync_task.cloned() };
             match self.shared.queue.publish(message).await {
                 Ok(Published::Queued) => {}
-                Ok(Published::Full) => return,
+                Ok(Published::Full) => return false,
                 Err(error) => {
-                    tracing::warn!(%error, "could not dispatch; the sweep will");
-                    return;
+                    tracing::debug!(%error, "could not dispatch; the sweep will");
+                    return false;
                 }
             }
             keys = rest;
         }
+        true
     }
 }

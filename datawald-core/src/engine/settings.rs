@@ -26,6 +26,9 @@ pub struct EngineSettings {
     pub overlap_ms: u64,
     /// How long a pull may take over one page before another may take over, in milliseconds.
     pub pull_lease_ms: u64,
+    /// How often in a row the lease of an entity may run out, because whoever applied it died or hung, before it fails
+    /// for good.
+    pub max_lost_leases: u32,
     /// How often an entity is tried before it fails for good.
     pub max_attempts: u32,
     /// The wait after the first failed attempt, in milliseconds; it doubles with each.
@@ -48,6 +51,7 @@ impl Default for EngineSettings {
             settle_delay_ms: 30_000,
             overlap_ms: 300_000,
             pull_lease_ms: 120_000,
+            max_lost_leases: 10,
             max_attempts: 8,
             backoff_ms: 1_000,
             max_backoff_ms: 300_000,
@@ -69,6 +73,7 @@ impl EngineSettings {
             ("concurrency", self.concurrency as u64),
             ("lease_ms", self.lease_ms),
             ("pull_lease_ms", self.pull_lease_ms),
+            ("max_lost_leases", u64::from(self.max_lost_leases)),
             ("max_attempts", u64::from(self.max_attempts)),
             ("sweep_ms", self.sweep_ms),
         ];

@@ -1,8 +1,8 @@
 //! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
 
-#[cfg(any(feature = "sqlite", feature = "testing"))]
+#[cfg(any(feature = "sqlite", feature = "mongodb", feature = "testing"))]
 pub(crate) mod paging;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
 mod transition;
 mod types;
 
@@ -17,6 +17,10 @@ pub use types::{
 use crate::Result;
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 
+#[cfg(feature = "mongodb")]
+mod mongodb;
+#[cfg(feature = "mongodb")]
+pub use self::mongodb::{MongoSettings, MongoStore};
 #[cfg(feature = "sqlite")]
 mod sqlite;
 #[cfg(feature = "sqlite")]
@@ -86,7 +90,8 @@ pub trait StagingStore: Send + Sync {
     /// Due is what has a `due_at` at or before `claim.now`: N that is not backing off; `?` whose settle delay is over; P
     /// whose lease ran out and whose settle delay after that is over. Each is given to one caller only, becomes P with
     /// a token greater than every earlier one of that entity, `lease_until = now + lease`,
-    /// `due_at = lease_until + settle_delay`, `attempts` + 1. With `keys`, only those are looked at, else the longest
+    /// `due_at = lease_until + settle_delay`, `attempts` + 1. `lost_leases` counts one more if it was P, and stays
+    /// otherwise; settling (but by `Release`), new content and doing it again set it to 0. With `keys`, only those are looked at, else the longest
     /// due first (of those due at the same time, the one first staged). At most `limit`; the answer may be shorter or
     /// empty. One that was `?` or P may have an intent of `Ignore` or `Reject` by now: all there is left to do is to find
     /// out what became of the write.

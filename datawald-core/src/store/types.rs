@@ -109,6 +109,8 @@ pub struct Claimed {
     pub target_id: Option<String>,
     /// The number of this attempt, from 1.
     pub attempts: u32,
+    /// How many leases of it ran out in a row before this one: whoever held it did not come back.
+    pub lost_leases: u32,
     /// Where it stood before: N, `?`, or P for a lease that ran out.
     pub was: TxStatus,
     /// When the lease ends.

@@ -64,6 +64,8 @@ macro_rules! staging_store_conformance {
                     a_doubt_is_claimed_when_its_time_comes
                     what_was_in_doubt_may_have_nothing_left_to_do
                     tokens_only_grow
+                    lost_leases_are_counted
+                    new_beginnings_forget_lost_leases
                     a_target_id_comes_with_the_claim
                     due_tells_without_leasing
                     next_due_is_the_earliest

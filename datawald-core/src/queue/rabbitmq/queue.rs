@@ -53,10 +53,19 @@ impl RabbitQueue {
     /// that is not there or not for this user, a certificate that is not trusted, something else than RabbitMQ at the address.
     /// Of kind `Unreachable` or `Timeout` (retryable) if RabbitMQ cannot be reached. They name `host:port`, never the URI.
     pub async fn connect(settings: RabbitSettings) -> Result<Self> {
+        let queue = Self::new(settings)?;
+        queue.reach().await?;
+        Ok(queue)
+    }
+
+    /// Connects when it is first used. A worker can start so while RabbitMQ is away, and work from the store meanwhile.
+    ///
+    /// # Errors
+    /// Of kind `Config` for settings that cannot be right in themselves.
+    pub fn new(settings: RabbitSettings) -> Result<Self> {
         settings.check()?;
         let address = Arc::new(Address::parse(&settings.uri)?);
         let link = Arc::new(Link::new("receiver", &settings, address.clone())?);
-        link.live().await?;
         let publisher = Publisher::new(Arc::new(Link::new("publisher", &settings, address)?), &settings);
         let shared = Shared {
             publisher,
@@ -70,6 +79,14 @@ impl RabbitQueue {
             link,
         };
         Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Connects, if it is not connected.
+    ///
+    /// # Errors
+    /// As [`RabbitQueue::connect`].
+    pub async fn reach(&self) -> Result<()> {
+        self.shared.link.live().await.map(drop)
     }
 
     /// Ends it in order: RabbitMQ has back at once what was received and not acknowledged, also by the workers that still hold

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use super::error::{at_open, not_a_store, read_only};
-use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use super::schema::{APPLICATION_ID, CREATE, FROM_1, VERSION};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -31,6 +31,8 @@ enum Found {
     Empty,
     /// A store of this version.
     Store,
+    /// A store of the version before.
+    Older,
 }
 
 /// Opens or creates the store at `path` for writing.
@@ -56,11 +58,16 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     connection.pragma_update(None, "journal_size_limit", LOG).map_err(fail)?;
     connection.pragma_update(None, "cache_size", -CACHE / 1_024).map_err(fail)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
-    if let Found::Empty = found {
+    if !matches!(found, Found::Store) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
-        if let Found::Empty = inspect(&transaction, path)? {
-            transaction.execute_batch(CREATE).map_err(fail)?;
+        let change = match inspect(&transaction, path)? {
+            Found::Empty => Some(CREATE),
+            Found::Older => Some(FROM_1),
+            Found::Store => None,
+        };
+        if let Some(change) = change {
+            transaction.execute_batch(change).map_err(fail)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         }
@@ -115,6 +122,7 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
+        (APPLICATION_ID, 1, _) => Ok(Found::Older),
         (APPLICATION_ID, newer, _) if newer > VERSION => Err(Error::config(
             OPERATION,
             format!(

@@ -4,7 +4,10 @@
 pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
 
 /// `PRAGMA user_version` of the schema below.
-pub(super) const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 2;
+
+/// From version 1: counts the leases that ran out.
+pub(super) const FROM_1: &str = "ALTER TABLE entities ADD COLUMN lost_leases INTEGER NOT NULL DEFAULT 0";
 
 /// Creates the schema in an empty file.
 ///
@@ -27,6 +30,7 @@ CREATE TABLE entities (
     rev               INTEGER NOT NULL,
     fingerprint       TEXT    NOT NULL,
     attempts          INTEGER NOT NULL,
+    lost_leases       INTEGER NOT NULL DEFAULT 0,
     token             INTEGER NOT NULL,
     in_doubt          INTEGER NOT NULL,
     lease_owner       TEXT,

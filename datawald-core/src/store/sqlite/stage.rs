@@ -186,7 +186,7 @@ impl Pass<'_> {
         self.db
             .prepare_cached(
                 "UPDATE entities SET intent = ?2, reason = ?3, source_status = ?4, source_updated_at = ?5,
-                     rev = rev + 1, fingerprint = ?6, attempts = 0, updated_at = ?7
+                     rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7
                  WHERE seq = ?1",
             )?
             .execute(params![
@@ -231,7 +231,8 @@ impl Pass<'_> {
     fn stand(&self, seq: i64, standing: &Standing) -> Work<()> {
         self.db
             .prepare_cached(
-                "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, attempts = 0, updated_at = ?5 WHERE seq = ?1",
+                "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, attempts = 0, lost_leases = 0, updated_at = ?5
+                 WHERE seq = ?1",
             )?
             .execute(params![
                 seq,

@@ -8,7 +8,7 @@ use super::writer::WorkError;
 use crate::clock::later;
 use crate::model::{EntityKey, FlowId, SyncTaskId, TxStatus};
 use crate::store::transition::{self, After, Held};
-use crate::store::{Claim, Claimed, Settled, Settlement};
+use crate::store::{Claim, Claimed, Outcome, Settled, Settlement};
 
 type Work<T> = std::result::Result<T, WorkError>;
 
@@ -41,11 +41,14 @@ impl From<Claim<'_>> for OwnedClaim {
 }
 
 /// The columns that a claim reads.
-const DUE: &str = "SELECT e.seq, e.id, e.token, e.rev, e.intent, e.reason, e.target_id, e.attempts, e.status, d.doc
+const DUE: &str =
+    "SELECT e.seq, e.id, e.token, e.rev, e.intent, e.reason, e.target_id, e.attempts, e.status, d.doc, e.lost_leases
      FROM entities AS e JOIN documents AS d ON d.entity = e.seq
      WHERE e.tbl = ?1 AND e.frontend = ?2 AND e.due_at <= ?3";
 
 fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<(i64, Claimed)> {
+    let was = status(row, 8)?;
+    let lost = u32::from(was == TxStatus::InProcess);
     let claimed = Claimed {
         key: EntityKey::new(&claim.flow, row.get::<_, String>(1)?),
         token: count(row, 2)?.saturating_add(1),
@@ -54,7 +57,8 @@ fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<(i64, Claimed)
         doc: row.get(9)?,
         target_id: row.get(6)?,
         attempts: small(row, 7)?.saturating_add(1),
-        was: status(row, 8)?,
+        lost_leases: small(row, 10)?.saturating_add(lost),
+        was,
         lease_until: claim.lease_until,
     };
     Ok((row.get(0)?, claimed))
@@ -64,7 +68,7 @@ pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
     let (table, frontend, now) = (claim.flow.table.name(), &claim.flow.frontend, micros(claim.now));
     let mut lease = db.prepare_cached(
         "UPDATE entities SET status = 'P', token = ?2, attempts = ?3, in_doubt = ?4, lease_owner = ?5,
-             lease_until = ?6, due_at = ?7, updated_at = ?8
+             lease_until = ?6, due_at = ?7, updated_at = ?8, lost_leases = ?9
          WHERE seq = ?1",
     )?;
     let mut take = |seq: i64, claimed: &Claimed| {
@@ -77,6 +81,7 @@ pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
             micros(claim.lease_until),
             micros(claim.due_at),
             now,
+            claimed.lost_leases,
         ])
     };
     let mut answer = Vec::new();
@@ -147,7 +152,8 @@ pub(super) fn settle(db: &Connection, now: Timestamp, settlements: Vec<Settlemen
     )?;
     let mut write = db.prepare_cached(
         "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, target_id = ?5, attempts = ?6, in_doubt = 0,
-             lease_owner = NULL, lease_until = NULL, updated_at = ?7
+             lease_owner = NULL, lease_until = NULL, updated_at = ?7,
+             lost_leases = iif(?8, lost_leases, 0)
          WHERE seq = ?1",
     )?;
     settlements.into_iter().map(|settlement| settle_one(&mut find, &mut write, now, settlement)).collect()
@@ -174,6 +180,7 @@ fn settle_one(
         })
         .optional()?;
     let Some((seq, held)) = found else { return Ok(Settled::Fenced) };
+    let released = matches!(outcome, Outcome::Release);
     let After { standing, target_id, attempts, settled } = transition::settle(held, outcome, now);
     write.execute(params![
         seq,
@@ -183,6 +190,7 @@ fn settle_one(
         target_id,
         attempts,
         micros(now),
+        released,
     ])?;
     Ok(settled)
 }
@@ -236,7 +244,8 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Timestamp) -> W
 /// Puts an entity that came to its end back to work.
 fn again(db: &Connection, seq: i64, now: Timestamp) -> Work<()> {
     db.prepare_cached(
-        "UPDATE entities SET status = 'N', note = '', due_at = ?2, attempts = 0, updated_at = ?2 WHERE seq = ?1",
+        "UPDATE entities SET status = 'N', note = '', due_at = ?2, attempts = 0, lost_leases = 0,
+             updated_at = ?2 WHERE seq = ?1",
     )?
     .execute(params![seq, micros(now)])?;
     Ok(())

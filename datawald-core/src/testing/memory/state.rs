@@ -27,6 +27,7 @@ pub(super) struct Row {
     seq: usize,
     token: u64,
     was_in_doubt: bool,
+    lost_leases: u32,
 }
 
 pub(super) struct Pass {
@@ -61,6 +62,7 @@ impl Row {
     pub(super) fn do_again(&mut self, now: Timestamp) {
         self.open("", now);
         self.entity.attempts = 0;
+        self.lost_leases = 0;
         self.entity.updated_at = now;
     }
 }
@@ -166,6 +168,7 @@ impl State {
         entity.rev += 1;
         entity.attempts = 0;
         entity.updated_at = now;
+        row.lost_leases = 0;
         if before != TxStatus::InProcess && before != TxStatus::InDoubt {
             row.open("", now);
         }
@@ -240,6 +243,9 @@ impl State {
             Outcome::Cancelled { target_id: Some(target_id), .. } => row.entity.target_id = Some(target_id.clone()),
             _ => {}
         }
+        if outcome != Outcome::Release {
+            row.lost_leases = 0;
+        }
         let entity = &mut row.entity;
         match outcome {
             Outcome::InDoubt { until, note } => {
@@ -306,7 +312,7 @@ fn inserted(key: EntityKey, staged: StageEntity, seq: usize, now: Timestamp) -> 
         created_at: now,
         updated_at: now,
     };
-    let mut row = Row { entity, history: Vec::new(), seq, token: 0, was_in_doubt: false };
+    let mut row = Row { entity, history: Vec::new(), seq, token: 0, was_in_doubt: false, lost_leases: 0 };
     row.open("", now);
     row
 }
@@ -329,6 +335,7 @@ fn lease(row: &mut Row, claim: &Claim<'_>) -> Claimed {
     let lease_until = later(claim.now, claim.lease);
     row.token += 1;
     row.was_in_doubt = was != TxStatus::New;
+    row.lost_leases += u32::from(was == TxStatus::InProcess);
     row.entity.status = TxStatus::InProcess;
     row.entity.attempts += 1;
     row.entity.lease_until = Some(lease_until);
@@ -342,6 +349,7 @@ fn lease(row: &mut Row, claim: &Claim<'_>) -> Claimed {
         doc: row.entity.doc.clone(),
         target_id: row.entity.target_id.clone(),
         attempts: row.entity.attempts,
+        lost_leases: row.lost_leases,
         was,
         lease_until,
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Store;
-use super::world::{LEASE, SETTLE_DELAY, World, entity, flow, in_doubt, retry, sec, success, with_intent};
+use super::world::{LEASE, SETTLE_DELAY, World, entity, failed, flow, in_doubt, retry, sec, success, with_intent};
 use crate::clock::later;
 use crate::model::{EntityKey, FlowId, Intent, Table, TxStatus};
 use crate::store::{Claim, Outcome, Settled};
@@ -133,6 +133,40 @@ pub async fn tokens_only_grow(store: Store) {
             world.stage_one(entity("1", &format!("v{n}"))).await;
         }
     }
+}
+
+pub async fn lost_leases_are_counted(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    for lost in 0..4 {
+        assert_eq!(world.claim_one("1").await.lost_leases, lost);
+        world.wait(80);
+    }
+    // Handed back is not lost, and not forgotten.
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.lost_leases, 4);
+    world.settle(&claimed, Outcome::Release).await;
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.lost_leases, 4);
+    // Whoever comes back with anything has not been lost.
+    world.settle(&claimed, in_doubt(world.now)).await;
+    assert_eq!(world.claim_one("1").await.lost_leases, 0);
+}
+
+pub async fn new_beginnings_forget_lost_leases(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    world.stage_one(entity("1", "v1")).await;
+    world.claim_one("1").await;
+    world.wait(80);
+    assert_eq!(world.claim_one("1").await.lost_leases, 1);
+    world.stage_one(entity("1", "v2")).await;
+    world.wait(80);
+    // The lease that ran out since then counts, the ones before do not.
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.lost_leases, 1);
+    world.settle(&claimed, failed("no")).await;
+    assert!(store.resync(&world.key("1"), world.now).await.unwrap());
+    assert_eq!(world.claim_one("1").await.lost_leases, 0);
 }
 
 pub async fn a_target_id_comes_with_the_claim(store: Store) {

@@ -1,0 +1,222 @@
+//! A batch of entities: lease them, apply them, settle the outcomes.
+
+use std::panic::AssertUnwindSafe;
+
+use futures::FutureExt;
+
+use super::Done;
+use super::outcome::outcome;
+use super::worker::Crew;
+use crate::clock::later;
+use crate::queue::TaskMessage;
+use crate::store::{Claim, Claimed, Outcome, Settled, Settlement};
+use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
+
+/// How often settling is tried before the outcome is left to a later look-up.
+const SETTLE_ATTEMPTS: u32 = 5;
+
+/// How many leases long a batch may be applied before it is no longer renewed.
+const MAX_RENEWALS: u32 = 20;
+
+/// After so many leases of an entity ran out in a row, it is tried alone.
+const SUSPECT_AFTER: u32 = 2;
+
+/// What became of a task.
+pub(super) enum Ended {
+    /// Everything of it that was due has an outcome.
+    Done,
+    /// The workers are to stop: what was leased has been given back.
+    HandedBack,
+}
+
+impl Crew {
+    /// Leases what is due of `keys`, applies it and settles the outcomes.
+    pub(super) async fn process(&self, keys: &[String]) -> Result<Ended> {
+        for keys in keys.chunks(self.engine.shared.settings.batch) {
+            let (cx, claimed) = self.claim(keys).await?;
+            // Whoever took these up did not come back. Each is tried alone, so that it takes nobody along.
+            let (suspects, claimed): (Vec<_>, Vec<_>) =
+                claimed.into_iter().partition(|claimed| keys.len() > 1 && claimed.lost_leases >= SUSPECT_AFTER);
+            self.hand_back(&cx, &suspects).await?;
+            if let Ended::HandedBack = self.finish(&cx, claimed).await? {
+                return Ok(Ended::HandedBack);
+            }
+            for suspect in suspects {
+                let (cx, claimed) = self.claim(&[suspect.key.id]).await?;
+                if let Ended::HandedBack = self.finish(&cx, claimed).await? {
+                    return Ok(Ended::HandedBack);
+                }
+            }
+        }
+        Ok(Ended::Done)
+    }
+
+    async fn claim(&self, keys: &[String]) -> Result<(Cx, Vec<Claimed>)> {
+        let shared = &self.engine.shared;
+        let settings = &shared.settings;
+        let cx = self.engine.cx(&self.flow);
+        cx.reached(Checkpoint::BeforeClaim);
+        let now = cx.now();
+        let claimed = shared
+            .store
+            .claim(Claim {
+                flow: &self.flow,
+                keys: Some(keys),
+                limit: settings.batch,
+                owner: &shared.owner,
+                lease: settings.lease(),
+                settle_delay: settings.settle_delay(),
+                now,
+            })
+            .await?;
+        cx.reached(Checkpoint::AfterClaim);
+        Ok((cx.with_deadline(later(now, settings.lease())), claimed))
+    }
+
+    /// Applies what was leased and settles the outcomes; hands it back if the workers are to stop first.
+    async fn finish(&self, cx: &Cx, claimed: Vec<Claimed>) -> Result<Ended> {
+        let limit = self.engine.shared.settings.max_lost_leases;
+        let (given_up, claimed): (Vec<_>, Vec<_>) =
+            claimed.into_iter().partition(|claimed| claimed.lost_leases >= limit);
+        for claimed in &given_up {
+            self.give_up(cx, claimed).await?;
+        }
+        if claimed.is_empty() {
+            return Ok(Ended::Done);
+        }
+        let Some(results) = self.apply(cx, &claimed).await else {
+            self.hand_back(cx, &claimed).await?;
+            return Ok(Ended::HandedBack);
+        };
+        self.settle(cx, &claimed, results).await?;
+        Ok(Ended::Done)
+    }
+
+    /// Gives leases back, as if they had not been taken.
+    async fn hand_back(&self, cx: &Cx, claimed: &[Claimed]) -> Result<()> {
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        let outcomes = claimed.iter().map(|claimed| settlement(claimed, Outcome::Release)).collect();
+        self.write(cx, outcomes).await.map(drop)
+    }
+
+    /// Ends an entity that no worker came back from, and sets its task aside for whoever looks into it.
+    async fn give_up(&self, cx: &Cx, claimed: &Claimed) -> Result<()> {
+        let reason = format!(
+            "given up: {} times in a row a worker died or hung while it applied this {}, and it is not known whether it \
+             was carried out; see what the workers' logs say, look for it on the other side, then sync it again",
+            claimed.lost_leases,
+            self.flow.table.singular(),
+        );
+        tracing::error!(entity = %claimed.key, "{reason}");
+        let message = TaskMessage { flow: self.flow.clone(), keys: vec![claimed.key.id.clone()], sync_task: None };
+        if let Err(error) = self.engine.shared.queue.dead(&message, &reason).await {
+            tracing::warn!(%error, entity = %claimed.key, "could not set a task aside; the entity says why it failed");
+        }
+        self.write(cx, vec![settlement(claimed, Outcome::Failed { note: reason })]).await.map(drop)
+    }
+
+    /// Applies a batch when it is its turn, renewing its leases meanwhile. `None` if the workers are to stop before.
+    async fn apply(&self, cx: &Cx, claimed: &[Claimed]) -> Option<Vec<Result<Done>>> {
+        let shared = &self.engine.shared;
+        let settings = &shared.settings;
+        let mut stop = self.stop.subscribe();
+        let applying = async {
+            let _permit = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stop| *stop) => return None,
+                // Closed never, so this fails never; without a permit it would only be less bounded.
+                permit = self.applying.acquire() => permit.ok(),
+            };
+            // An agent is somebody else's code: a panic in it must not take the worker with it, nor the batch.
+            Some(AssertUnwindSafe(self.target.apply(cx, claimed)).catch_unwind().await)
+        };
+        let mut applying = std::pin::pin!(applying);
+        let leases: Vec<_> = claimed.iter().map(|claimed| (claimed.key.clone(), claimed.token)).collect();
+        let mut renewals = 0;
+        let results = loop {
+            tokio::select! {
+                results = &mut applying => break results?,
+                () = tokio::time::sleep(settings.lease() / 3), if renewals < MAX_RENEWALS => {
+                    renewals += 1;
+                    let until = later(cx.now(), settings.lease());
+                    match shared.store.renew(&leases, until, later(until, settings.settle_delay())).await {
+                        Ok(held) if held.iter().all(|held| *held) => cx.move_deadline(until),
+                        Ok(_) => renewals = MAX_RENEWALS,
+                        Err(error) => tracing::warn!(%error, "could not renew leases"),
+                    }
+                }
+            }
+        };
+        let mut results = results.unwrap_or_else(|_| {
+            let error = uncertain(ErrorKind::Invalid, "the agent panicked; its log says where");
+            claimed.iter().map(|_| Err(error.clone())).collect()
+        });
+        // A target that answers for fewer entities than it was given has left the rest in doubt.
+        let missing = uncertain(ErrorKind::Protocol, "the target did not answer for this entity");
+        results.resize(claimed.len(), Err(missing));
+        Some(results)
+    }
+
+    async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Result<Done>>) -> Result<()> {
+        let shared = &self.engine.shared;
+        let now = cx.now();
+        let outcomes: Vec<_> = claimed
+            .iter()
+            .zip(&results)
+            .map(|(claimed, result)| settlement(claimed, outcome(&shared.settings, now, claimed, result)))
+            .collect();
+        let mut errors = results.iter().filter_map(|result| result.as_ref().err());
+        let permanent = errors.find(|error| error.disposition() == Disposition::Permanent).cloned();
+        cx.reached(Checkpoint::BeforeSettle);
+        let settled = self.write(cx, outcomes).await?;
+        cx.reached(Checkpoint::AfterSettle);
+        let mut newer = Vec::new();
+        for (claimed, settled) in claimed.iter().zip(settled) {
+            match settled {
+                Settled::Done => {}
+                Settled::Superseded => newer.push(claimed.key.id.clone()),
+                Settled::Fenced => {
+                    tracing::warn!(entity = %claimed.key, "an outcome came after its lease had passed to a successor");
+                }
+            }
+        }
+        // The task of newer content came while its entity was held, and found nothing to take up.
+        self.engine.dispatch(cx.flow(), newer, None).await;
+        if let Some(error) = permanent {
+            tracing::error!(%error, flow = %self.flow, "the flow stops");
+            self.halted.send_if_modified(|halted| {
+                let first = halted.is_none();
+                halted.get_or_insert(error);
+                first
+            });
+        }
+        Ok(())
+    }
+
+    /// Writes outcomes, with some patience: what is not written is looked up again later.
+    async fn write(&self, cx: &Cx, outcomes: Vec<Settlement>) -> Result<Vec<Settled>> {
+        let shared = &self.engine.shared;
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match shared.store.settle(cx.now(), outcomes.clone()).await {
+                Ok(settled) => return Ok(settled),
+                Err(error) if attempt >= SETTLE_ATTEMPTS => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, attempt, "settling failed; trying again");
+                    tokio::time::sleep(shared.settings.backoff(attempt)).await;
+                }
+            }
+        }
+    }
+}
+
+fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
+    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+}
+
+fn uncertain(kind: ErrorKind, message: &str) -> Error {
+    Error::new(kind, Disposition::Uncertain, "apply", message)
+}

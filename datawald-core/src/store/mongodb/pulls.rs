@@ -1,0 +1,155 @@
+//! The right to pull a flow, and its cut.
+
+use jiff::Timestamp;
+use mongodb::bson::{Bson, doc, serialize_to_bson};
+
+use super::commands::{Commands, read};
+use super::documents::{CutDoc, FLOWS, FlowDoc, count, date, number, time};
+use super::keys::flow_id;
+use super::store::mark;
+use crate::model::{Cut, FlowId};
+use crate::store::PullLease;
+use crate::{Error, Result};
+
+/// How often a right is tried for while others try for it, too.
+const TRIES: usize = 10;
+
+pub(super) async fn acquire(
+    commands: &Commands,
+    flow: &FlowId,
+    owner: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<PullLease>> {
+    const OPERATION: &str = "acquire pull";
+    let id = flow_id(flow);
+    let op = mark();
+    let new = FlowDoc {
+        id: id.clone(),
+        table: flow.table,
+        frontend: flow.frontend.clone(),
+        token: 0,
+        owner: None,
+        lease_until: None,
+        cut: None,
+        seq: 0,
+        op: None,
+    };
+    for _ in 0..TRIES {
+        let Some(found) = find(commands, OPERATION, flow).await? else {
+            commands.insert(OPERATION, FLOWS, vec![document(OPERATION, &new)?]).await?;
+            continue;
+        };
+        if found.op.as_deref() == Some(&op) {
+            return Ok(Some(PullLease { flow: flow.clone(), owner: owner.to_owned(), token: count(found.token) }));
+        }
+        let held = found.owner.as_deref().is_some_and(|holder| holder != owner)
+            && found.lease_until.is_some_and(|until| time(until) > now);
+        if held {
+            return Ok(None);
+        }
+        let token = found.token.saturating_add(1);
+        let statement = doc! {
+            "q": { "_id": &id, "token": found.token },
+            "u": { "$set": { "token": token, "owner": owner, "lease_until": date(until), "op": &op } },
+        };
+        if commands.update(OPERATION, FLOWS, vec![statement]).await?.matched > 0 {
+            return Ok(Some(PullLease { flow: flow.clone(), owner: owner.to_owned(), token: count(token) }));
+        }
+    }
+    // Somebody else was quicker each time.
+    Ok(None)
+}
+
+pub(super) async fn release(commands: &Commands, lease: &PullLease) -> Result<()> {
+    let statement = doc! {
+        "q": { "_id": flow_id(&lease.flow), "token": number(lease.token) },
+        "u": { "$set": { "owner": Bson::Null, "lease_until": Bson::Null } },
+    };
+    commands.update("release pull", FLOWS, vec![statement]).await.map(drop)
+}
+
+/// Renews the right to pull and takes `places` places in the order of staging: the first of them, and the cut.
+pub(super) async fn renew(
+    commands: &Commands,
+    operation: &'static str,
+    lease: &PullLease,
+    until: Timestamp,
+    places: usize,
+) -> Result<(i64, Option<CutDoc>)> {
+    let places = number(places as u64);
+    let filter = doc! { "_id": flow_id(&lease.flow), "token": number(lease.token), "owner": { "$ne": Bson::Null } };
+    let update = doc! { "$set": { "lease_until": date(until) }, "$inc": { "seq": places } };
+    match commands.find_and_update(operation, FLOWS, filter, update).await? {
+        Some(found) => {
+            let found: FlowDoc = read(operation, FLOWS, &found)?;
+            Ok((found.seq, found.cut))
+        }
+        None => Err(fenced(operation, lease)),
+    }
+}
+
+/// Moves the cut on, unless it stands there or further; answers where it stands.
+pub(super) async fn advance(
+    commands: &Commands,
+    operation: &'static str,
+    lease: &PullLease,
+    before: Option<CutDoc>,
+    cut: CutDoc,
+) -> Result<CutDoc> {
+    // Only the holder of the right moves the cut, so what it was a moment ago is what it is.
+    let stands = before.filter(|before| !cut.is_after(*before)).unwrap_or(cut);
+    let statement = doc! {
+        "q": { "_id": flow_id(&lease.flow), "token": number(lease.token) },
+        "u": { "$set": { "cut": bson(operation, &stands)? } },
+    };
+    match commands.update(operation, FLOWS, vec![statement]).await?.matched {
+        0 => Err(fenced(operation, lease)),
+        _ => Ok(stands),
+    }
+}
+
+pub(super) async fn cut(commands: &Commands, flow: &FlowId) -> Result<Option<Cut>> {
+    Ok(find(commands, "read cut", flow).await?.and_then(|found| found.cut).map(CutDoc::cut))
+}
+
+pub(super) async fn set_cut(commands: &Commands, flow: &FlowId, cut: Option<Cut>) -> Result<()> {
+    const OPERATION: &str = "set cut";
+    let cut = bson(OPERATION, &cut.map(CutDoc::of))?;
+    let statement = doc! {
+        "q": { "_id": flow_id(flow) },
+        "u": {
+            "$set": { "cut": cut, "owner": Bson::Null, "lease_until": Bson::Null },
+            "$inc": { "token": 1_i64 },
+            "$setOnInsert": { "table": flow.table.name(), "frontend": &flow.frontend, "seq": 0_i64, "op": Bson::Null },
+        },
+        "upsert": true,
+    };
+    // Two that insert the flow at the same time: one finds it there, and comes again.
+    for _ in 0..TRIES {
+        if commands.update(OPERATION, FLOWS, vec![statement.clone()]).await?.matched > 0 {
+            return Ok(());
+        }
+    }
+    Err(super::work::busy(OPERATION))
+}
+
+async fn find(commands: &Commands, operation: &'static str, flow: &FlowId) -> Result<Option<FlowDoc>> {
+    let found = commands.find_one(operation, FLOWS, doc! { "_id": flow_id(flow) }).await?;
+    found.map(|found| read(operation, FLOWS, &found)).transpose()
+}
+
+fn fenced(operation: &'static str, lease: &PullLease) -> Error {
+    Error::fenced(operation, format!("the right to pull {} has passed on to another process", lease.flow))
+}
+
+/// A value as BSON.
+pub(super) fn bson(operation: &'static str, value: &impl serde::Serialize) -> Result<Bson> {
+    serialize_to_bson(value).map_err(|error| Error::store(operation, "could not be written as BSON").caused_by(error))
+}
+
+/// A document as BSON.
+pub(super) fn document(operation: &'static str, value: &impl serde::Serialize) -> Result<mongodb::bson::Document> {
+    mongodb::bson::serialize_to_document(value)
+        .map_err(|error| Error::store(operation, "could not be written as BSON").caused_by(error))
+}

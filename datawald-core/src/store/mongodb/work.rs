@@ -1,0 +1,348 @@
+//! What workers do: claim, renew, settle; and having it done again.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::options::FindOptions;
+
+use super::commands::{Commands, read};
+use super::documents::{ENTITIES, EntityDoc, count, date, number, time};
+use super::keys::{entity_id, flow_id};
+use super::store::mark;
+use crate::clock::later;
+use crate::model::{EntityKey, FlowId, TxStatus};
+use crate::store::transition::{self, After, Held, Standing};
+use crate::store::{Claim, Claimed, Settled, Settlement};
+use crate::{Error, Result};
+
+/// How often entities are looked at again because others changed them at the same moment.
+const ROUNDS: usize = 100;
+
+/// How often a claim of whatever is due looks again, if others have taken all that it had found.
+const LOOKS: usize = 10;
+
+pub(super) async fn claim(commands: &Commands, claim: &Claim<'_>) -> Result<Vec<Claimed>> {
+    let Some(keys) = claim.keys else {
+        for _ in 0..LOOKS {
+            let due = due(commands, claim.flow, claim.now, claim.limit).await?;
+            let found = !due.is_empty();
+            let claimed = lease(commands, claim, &due).await?;
+            if !claimed.is_empty() || !found {
+                return Ok(claimed);
+            }
+        }
+        return Ok(Vec::new());
+    };
+    let mut once = HashSet::new();
+    let keys: Vec<String> = keys.iter().filter(|key| once.insert(key.as_str())).cloned().collect();
+    if keys.len() <= claim.limit {
+        return lease(commands, claim, &keys).await;
+    }
+    let filter = doc! { "_id": { "$in": ids(claim.flow, &keys) }, "due_at": due_by(claim.now) };
+    let due: HashSet<String> =
+        source_keys(commands, "claim", filter, FindOptions::default()).await?.into_iter().collect();
+    let keys: Vec<String> = keys.into_iter().filter(|key| due.contains(key)).take(claim.limit).collect();
+    lease(commands, claim, &keys).await
+}
+
+/// Leases those of `keys` that are due, in one statement: the server compares and sets each by itself.
+async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Result<Vec<Claimed>> {
+    const OPERATION: &str = "claim";
+    if keys.is_empty() || claim.limit == 0 {
+        return Ok(Vec::new());
+    }
+    let ids = ids(claim.flow, keys);
+    let op = mark();
+    let lease_until = date(later(claim.now, claim.lease));
+    let statement = doc! {
+        "q": { "_id": { "$in": &ids }, "due_at": due_by(claim.now) },
+        // A pipeline, since what becomes of some fields follows from others.
+        "u": [{ "$set": {
+            "was": "$status",
+            "status": TxStatus::InProcess.letter(),
+            "lost_leases": { "$cond": [
+                { "$eq": ["$status", TxStatus::InProcess.letter()] }, { "$add": ["$lost_leases", 1_i64] }, "$lost_leases",
+            ] },
+            "token": { "$add": ["$token", 1_i64] },
+            "attempts": { "$add": ["$attempts", 1_i64] },
+            "lease_owner": { "$literal": claim.owner },
+            "lease_until": lease_until,
+            "due_at": date(later(time(lease_until), claim.settle_delay)),
+            "updated_at": date(claim.now),
+            "op": &op,
+        } }],
+        "multi": true,
+    };
+    let written = commands.update(OPERATION, ENTITIES, vec![statement]).await?;
+    // Sent once and nothing found: there is nothing. Sent again, the first may have been carried out without an answer.
+    if written.matched == 0 && !written.again {
+        return Ok(Vec::new());
+    }
+    let filter = doc! { "_id": { "$in": ids }, "op": op };
+    let options = FindOptions::builder().projection(doc! { "raw": 0 }).build();
+    let mut claimed = HashMap::new();
+    for found in commands.find(OPERATION, ENTITIES, filter, options).await? {
+        match read::<EntityDoc>(OPERATION, ENTITIES, &found) {
+            Ok(found) => {
+                claimed.insert(found.id.clone(), leased(found));
+            }
+            // One that cannot be read is to hold up nobody else.
+            Err(error) => tracing::error!(%error, "an entity that is due cannot be read; it stays where it is"),
+        }
+    }
+    Ok(keys.iter().filter_map(|key| claimed.remove(key)).collect())
+}
+
+fn leased(found: EntityDoc) -> Claimed {
+    Claimed {
+        key: found.entity_key(),
+        intent: found.intent(),
+        token: count(found.token),
+        rev: count(found.rev),
+        target_id: found.target_id,
+        attempts: u32::try_from(found.attempts).unwrap_or_default(),
+        lost_leases: u32::try_from(found.lost_leases).unwrap_or_default(),
+        was: found.was,
+        lease_until: found.lease_until.map(time).unwrap_or_default(),
+        doc: found.doc,
+    }
+}
+
+pub(super) async fn due(commands: &Commands, flow: &FlowId, now: Timestamp, limit: usize) -> Result<Vec<String>> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let filter = doc! { "flow": flow_id(flow), "due_at": due_by(now) };
+    let options = FindOptions::builder()
+        .sort(doc! { "due_at": 1, "seq": 1 })
+        .limit(i64::try_from(limit).unwrap_or(i64::MAX))
+        .build();
+    source_keys(commands, "list due", filter, options).await
+}
+
+pub(super) async fn next_due(commands: &Commands, flow: &FlowId) -> Result<Option<Timestamp>> {
+    const OPERATION: &str = "read next due";
+    let filter = doc! { "flow": flow_id(flow), "due_at": { "$exists": true } };
+    let options = FindOptions::builder().sort(doc! { "due_at": 1 }).limit(1).projection(doc! { "due_at": 1 }).build();
+    let found = commands.find(OPERATION, ENTITIES, filter, options).await?;
+    Ok(found.first().and_then(|found| found.get_datetime("due_at").ok()).map(time))
+}
+
+async fn source_keys(
+    commands: &Commands,
+    operation: &'static str,
+    filter: Document,
+    mut options: FindOptions,
+) -> Result<Vec<String>> {
+    options.projection = Some(doc! { "id": 1 });
+    let found = commands.find(operation, ENTITIES, filter, options).await?;
+    Ok(found.iter().filter_map(|found| found.get_str("id").ok().map(str::to_owned)).collect())
+}
+
+pub(super) async fn renew(
+    commands: &Commands,
+    leases: &[(EntityKey, u64)],
+    until: Timestamp,
+    due_at: Timestamp,
+) -> Result<Vec<bool>> {
+    const OPERATION: &str = "renew";
+    let op = mark();
+    let ids: Vec<String> = leases.iter().map(|(key, _)| entity_id(key)).collect();
+    // Most have the same token, and go in one statement.
+    let mut by_token: HashMap<u64, Vec<&String>> = HashMap::new();
+    for ((_, token), id) in leases.iter().zip(&ids) {
+        by_token.entry(*token).or_default().push(id);
+    }
+    let statements = by_token.into_iter().map(|(token, ids)| {
+        doc! {
+            "q": { "_id": { "$in": ids }, "token": number(token), "status": TxStatus::InProcess.letter() },
+            "u": { "$set": { "lease_until": date(until), "due_at": date(due_at), "op": &op } },
+            "multi": true,
+        }
+    });
+    let written = commands.update(OPERATION, ENTITIES, statements.collect()).await?;
+    if written.matched == leases.len() as u64 {
+        return Ok(vec![true; leases.len()]);
+    }
+    let held = held_marks(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?;
+    Ok(ids.iter().map(|id| held.contains(id)).collect())
+}
+
+pub(super) async fn settle(commands: &Commands, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    const OPERATION: &str = "settle";
+    let ids: Vec<String> = settlements.iter().map(|settlement| entity_id(&settlement.key)).collect();
+    let mut answers: Vec<Option<Settled>> = vec![None; settlements.len()];
+    let op = mark();
+    for _ in 0..ROUNDS {
+        // Each entity once a round, so that two outcomes of one are taken in order.
+        let mut once = HashSet::new();
+        let turn: Vec<(usize, &Settlement, &String)> = settlements
+            .iter()
+            .zip(&ids)
+            .enumerate()
+            .filter(|(at, (_, id))| answers.get(*at).is_some_and(Option::is_none) && once.insert(id.as_str()))
+            .map(|(at, (settlement, id))| (at, settlement, id))
+            .collect();
+        if turn.is_empty() {
+            return Ok(answers.into_iter().flatten().collect());
+        }
+        let round: Vec<&String> = turn.iter().map(|(.., id)| *id).collect();
+        let known = known(commands, OPERATION, &round).await?;
+        let mut statements = Vec::new();
+        let mut settled = Vec::new();
+        for (at, settlement, id) in &turn {
+            let held = known
+                .get(*id)
+                .filter(|known| known.status == TxStatus::InProcess && known.token == number(settlement.token));
+            match held {
+                Some(held) => {
+                    let After { standing: after, target_id, attempts, settled: answer } =
+                        outcome(held, settlement, now);
+                    let mut set = doc! {
+                        "op": &op,
+                        "target_id": target_id,
+                        "attempts": i64::from(attempts),
+                        "lost_leases": if released(settlement) { held.lost_leases } else { 0 },
+                        "was": TxStatus::New.letter(),
+                        "lease_owner": Bson::Null,
+                        "lease_until": Bson::Null,
+                        "updated_at": date(now),
+                    };
+                    let mut unset = Document::new();
+                    standing(after, &mut set, &mut unset);
+                    let mut update = doc! { "$set": set };
+                    if !unset.is_empty() {
+                        update.insert("$unset", unset);
+                    }
+                    statements.push(doc! { "q": { "_id": id, "op": &held.op }, "u": update });
+                    settled.push((*at, *id, answer));
+                }
+                None => {
+                    if let Some(answer) = answers.get_mut(*at) {
+                        *answer = Some(Settled::Fenced);
+                    }
+                }
+            }
+        }
+        let all = statements.len() as u64;
+        let written = commands.update(OPERATION, ENTITIES, statements).await?;
+        if written.matched < all {
+            let ids: Vec<&String> = settled.iter().map(|(_, id, _)| *id).collect();
+            let ours = held_marks(commands, OPERATION, &ids, &op).await?;
+            settled.retain(|(_, id, _)| ours.contains(*id));
+        }
+        for (at, _, answer) in settled {
+            if let Some(place) = answers.get_mut(at) {
+                *place = Some(answer);
+            }
+        }
+    }
+    Err(busy(OPERATION))
+}
+
+fn released(settlement: &Settlement) -> bool {
+    matches!(settlement.outcome, crate::store::Outcome::Release)
+}
+
+fn outcome(held: &EntityDoc, settlement: &Settlement, now: Timestamp) -> After {
+    let held = Held {
+        note: held.note.clone(),
+        target_id: held.target_id.clone(),
+        intent: held.intent(),
+        attempts: u32::try_from(held.attempts).unwrap_or_default(),
+        was_in_doubt: held.was != TxStatus::New,
+        superseded: held.rev != number(settlement.rev),
+    };
+    transition::settle(held, settlement.outcome.clone(), now)
+}
+
+pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp) -> Result<bool> {
+    const OPERATION: &str = "resync";
+    let id = entity_id(key);
+    let op = mark();
+    for _ in 0..ROUNDS {
+        let Some(known) = known(commands, OPERATION, &[&id]).await?.remove(&id) else { return Ok(false) };
+        if known.op == op {
+            return Ok(true);
+        }
+        let update = match known.status {
+            TxStatus::InProcess | TxStatus::InDoubt => return Ok(false),
+            TxStatus::New if known.due_at.is_some_and(|at| at <= date(now)) => return Ok(false),
+            TxStatus::New => doc! { "$set": { "due_at": date(now), "updated_at": date(now), "op": &op } },
+            _ => match do_again(&known, now, &op) {
+                Some(update) => update,
+                None => return Ok(false),
+            },
+        };
+        let statement = doc! { "q": { "_id": &id, "op": &known.op }, "u": update };
+        if commands.update(OPERATION, ENTITIES, vec![statement]).await?.matched > 0 {
+            return Ok(true);
+        }
+    }
+    Err(busy(OPERATION))
+}
+
+/// What has a final entity done again; `None` if there is nothing to be done with it.
+pub(super) fn do_again(known: &EntityDoc, now: Timestamp, op: &str) -> Option<Document> {
+    let intent = known.intent();
+    if !transition::may_be_done(&intent) {
+        return None;
+    }
+    let mut set = doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(now), "op": op };
+    // Open, so there is nothing to unset.
+    standing(transition::open(&intent, String::new(), now), &mut set, &mut Document::new());
+    Some(doc! { "$set": set })
+}
+
+/// Entities without their documents.
+pub(super) async fn known(
+    commands: &Commands,
+    operation: &'static str,
+    ids: &[&String],
+) -> Result<HashMap<String, EntityDoc>> {
+    let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
+    let found = commands.find(operation, ENTITIES, doc! { "_id": { "$in": ids } }, options).await?;
+    found
+        .iter()
+        .map(|found| read::<EntityDoc>(operation, ENTITIES, found).map(|found| (found.key.clone(), found)))
+        .collect()
+}
+
+/// Those of `ids` whose last change has this mark.
+pub(super) async fn held_marks(
+    commands: &Commands,
+    operation: &'static str,
+    ids: &[&String],
+    op: &str,
+) -> Result<HashSet<String>> {
+    if ids.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let options = FindOptions::builder().projection(doc! { "_id": 1 }).build();
+    let found = commands.find(operation, ENTITIES, doc! { "_id": { "$in": ids }, "op": op }, options).await?;
+    Ok(found.iter().filter_map(|found| found.get_str("_id").ok().map(str::to_owned)).collect())
+}
+
+/// Writes where an entity stands into an update.
+pub(super) fn standing(standing: Standing, set: &mut Document, unset: &mut Document) {
+    set.insert("status", standing.status.letter());
+    set.insert("note", standing.note);
+    match standing.due_at {
+        Some(at) => set.insert("due_at", DateTime::from_millis(at.as_millisecond())),
+        None => unset.insert("due_at", ""),
+    };
+}
+
+/// At most `now`, told as less than the next millisecond: not every server finds the bound itself by a compound index.
+fn due_by(now: Timestamp) -> Document {
+    doc! { "$lt": DateTime::from_millis(now.as_millisecond().saturating_add(1)) }
+}
+
+fn ids(flow: &FlowId, keys: &[String]) -> Vec<String> {
+    keys.iter().map(|key| entity_id(&EntityKey::new(flow, key.clone()))).collect()
+}
+
+pub(super) fn busy(operation: &'static str) -> Error {
+    Error::store(operation, "entities are changed by others all the time; try again")
+}

@@ -1,0 +1,168 @@
+//! Workers that do not come back, and workers that are told to go.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use datawald_core::engine::{Done, Engine, EngineSettings, Flow, Target};
+use datawald_core::model::TxStatus;
+use datawald_core::queue::{InProcessQueue, TaskQueue};
+use datawald_core::store::{Claim, Claimed, StagingStore};
+use datawald_core::{Clock, Cx, Result, SystemClock};
+use tokio::sync::Semaphore;
+
+use crate::sides::{Bench, Rows, applied, flow, quick};
+
+/// A target that notes the sizes of its batches, and applies one for each permit.
+#[derive(Clone)]
+struct Gated {
+    gate: Arc<Semaphore>,
+    batches: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+impl Gated {
+    fn new(permits: usize) -> Self {
+        Self { gate: Arc::new(Semaphore::new(permits)), batches: Arc::default() }
+    }
+
+    fn batches(&self) -> Vec<Vec<String>> {
+        self.batches.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Target for Gated {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+        self.batches.lock().unwrap().push(batch.iter().map(|claimed| claimed.key.id.clone()).collect());
+        self.gate.acquire().await.unwrap().forget();
+        batch.iter().map(|claimed| applied(&claimed.key.id)).collect()
+    }
+}
+
+/// Leases `keys` as a worker that then dies.
+async fn die_with(bench: &Bench, keys: &[String]) {
+    let flow = flow();
+    loop {
+        let claim = Claim {
+            flow: &flow,
+            keys: Some(keys),
+            limit: 100,
+            owner: "dead",
+            lease: Duration::from_millis(1),
+            settle_delay: Duration::from_millis(1),
+            now: SystemClock.now(),
+        };
+        if bench.store.claim(claim).await.unwrap().len() == keys.len() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn an_entity_that_kills_its_workers_ends_with_its_reason_and_takes_nobody_along() {
+    let bench = Bench::new();
+    let queue = Arc::new(InProcessQueue::default());
+    let gated = Gated::new(1_000);
+    let engine = Engine::builder(bench.store.clone())
+        .settings(EngineSettings { max_lost_leases: 5, ..quick() })
+        .queue(queue.clone())
+        .flow(Flow::new(flow()).source(Rows::many(4)).target(gated.clone()))
+        .build()
+        .unwrap();
+    engine.pull(&flow()).await.unwrap();
+    let keys: Vec<String> = (0..4).map(|number| format!("{number:05}")).collect();
+    // Twice all four go down together, then the culprit alone.
+    for _ in 0..2 {
+        die_with(&bench, &keys).await;
+    }
+    for _ in 0..3 {
+        die_with(&bench, &keys[..1]).await;
+    }
+    let report = engine.run_once(&flow()).await.unwrap();
+    assert_eq!((report.sync_task.pulled, report.counts.open()), (true, 0));
+
+    let culprit = bench.entity("00000").await;
+    assert_eq!(culprit.status, TxStatus::Failed);
+    assert!(culprit.note.starts_with("given up: 5 times in a row a worker died"), "{}", culprit.note);
+    let dead = queue.dead_letters(&flow(), 10).await.unwrap();
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].message.as_ref().unwrap().keys, ["00000"]);
+    assert_eq!(dead[0].reason, culprit.note);
+    for key in &keys[1..] {
+        assert_eq!(bench.entity(key).await.status, TxStatus::Success);
+    }
+    // The suspects one by one, the culprit not at all.
+    let mut batches = gated.batches();
+    batches.sort();
+    assert_eq!(batches, keys[1..].iter().map(|key| vec![key.clone()]).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn stopping_finishes_what_is_applied_and_hands_back_what_waits_for_its_turn() {
+    let bench = Bench::new();
+    let queue = Arc::new(InProcessQueue::default());
+    let gated = Gated::new(0);
+    let settings = EngineSettings { page_size: 12, concurrency: 1, lease_ms: 60_000, ..quick() };
+    let engine = Engine::builder(bench.store.clone())
+        .settings(settings)
+        .queue(queue.clone())
+        .flow(Flow::new(flow()).source(Rows::many(12)).target(gated.clone()))
+        .build()
+        .unwrap();
+    engine.pull(&flow()).await.unwrap();
+    let workers = engine.start_workers(&flow()).unwrap();
+    // One batch is being applied, and those leased ahead wait for their turn.
+    loop {
+        let mut leased = 0;
+        for number in 0..12 {
+            leased += usize::from(bench.entity(&format!("{number:05}")).await.status == TxStatus::InProcess);
+        }
+        if leased == 12 && gated.batches().len() == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let stopping = tokio::spawn(workers.stop());
+    // Those that wait are handed back while the one is still being applied.
+    loop {
+        if bench.store.due(&flow(), SystemClock.now(), 100).await.unwrap().len() == 8 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    gated.gate.add_permits(1);
+    stopping.await.unwrap().unwrap();
+
+    let mut by_status = [0; 2];
+    for number in 0..12 {
+        let entity = bench.entity(&format!("{number:05}")).await;
+        match entity.status {
+            TxStatus::Success => by_status[0] += 1,
+            TxStatus::New => {
+                assert_eq!(entity.attempts, 0, "handing back is no attempt");
+                by_status[1] += 1;
+            }
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(by_status, [4, 8]);
+    let mut tasks = 0;
+    while queue.receive(&flow(), Duration::from_millis(50)).await.unwrap().is_some() {
+        tasks += 1;
+    }
+    assert_eq!(tasks, 2, "their tasks are there for other workers at once");
+}
+
+#[tokio::test]
+async fn a_process_without_workers_waits_for_those_of_others() {
+    let bench = Bench::new();
+    let queue = Arc::new(InProcessQueue::default());
+    let builder = || Engine::builder(bench.store.clone()).settings(quick()).queue(queue.clone());
+    let frontend = builder().flow(Flow::new(flow()).source(Rows::many(30))).build().unwrap();
+    let worker = builder().flow(Flow::new(flow()).target(Gated::new(1_000))).build().unwrap();
+    let workers = worker.start_workers(&flow()).unwrap();
+    let report = frontend.sync(&flow()).await.unwrap();
+    assert_eq!((report.pulled.inserted, report.counts.success), (30, 30));
+    workers.stop().await.unwrap();
+}

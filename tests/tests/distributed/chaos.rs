@@ -1,0 +1,85 @@
+//! Everything dies: workers every two seconds, the broker twice, the MongoDB server once, and answers of SAP B1 are lost.
+//! Every order ends S with one document, and no process of ours dies of its own.
+
+use std::time::{Duration, Instant};
+
+use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
+use rustix::process::Signal;
+use sapb1_connector::sandbox::restful::Faults;
+
+use crate::world::{Backends, Process, World, words};
+
+const ORDERS_PER_SHOP: u64 = 2_500;
+const SHOPS: usize = 2;
+const WORKERS: usize = 4;
+
+/// The whole run ends within this.
+const LIMIT: Duration = Duration::from_secs(240);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_dies_every_order_is_applied_once() {
+    let mut mongo = MongoServer::start().await.unwrap();
+    let mut broker = RabbitNode::start().await.unwrap();
+    let backends = Backends { store: in_database(mongo.uri(), "chaos"), queue: Some(broker.uri().to_owned()) };
+    let mut world = World::new(backends, SHOPS, ORDERS_PER_SHOP).await;
+    world.sizes = words(
+        "--page-size 100 --batch 10 --concurrency 2 --lease-ms 3000 --settle-delay-ms 1000 --close-wait-ms 240000",
+    );
+    // One insert in fifty is carried out and its answer lost. A prime, so that it does not fall into step with anything.
+    world.b1.set_faults(Faults { latency_ms: 250, drop_after_commit_every: 47, ..Faults::default() });
+
+    let started = Instant::now();
+    let mut workers: Vec<Process> = (0..WORKERS).map(|n| world.worker(&format!("worker-{n}"))).collect();
+    let mut frontends: Vec<Process> = (0..SHOPS).map(|n| world.frontend(n, &format!("frontend-{n}"))).collect();
+
+    let killing = async {
+        let mut kills = 0;
+        while frontends.iter_mut().any(|frontend| frontend.ended().is_none()) {
+            assert!(started.elapsed() < LIMIT, "not done within {LIMIT:?}: {}", frontends[0].log());
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            // Those that nobody killed must be alive.
+            for worker in &mut workers {
+                assert_eq!(worker.ended(), None, "{} died of its own: {}", worker.name, worker.log());
+            }
+            let name = format!("worker-{}", kills % WORKERS);
+            workers.remove(0).kill();
+            workers.push(world.worker(&name));
+            kills += 1;
+        }
+        kills
+    };
+    let servers = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        broker.kill();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        broker.restart().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        mongo.kill();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        mongo.restart().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        broker.kill();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        broker.restart().await.unwrap();
+        started.elapsed()
+    };
+    let (kills, servers_back) = tokio::join!(killing, servers);
+    let took = started.elapsed();
+    assert!(servers_back < took, "the run ended before everything had died: {servers_back:?}");
+
+    for (shop, frontend) in frontends.iter_mut().enumerate() {
+        let report = frontend.report(Duration::from_secs(10)).await;
+        world.check_all_applied(shop, &report, ORDERS_PER_SHOP);
+        assert_eq!(report["run"]["rounds"][0]["sync_status"][0], "Completed");
+    }
+    let counters = world.b1.counters();
+    assert_eq!(counters.documents, ORDERS_PER_SHOP * SHOPS as u64);
+    for worker in &mut workers {
+        worker.signal(Signal::TERM);
+        worker.succeed(Duration::from_secs(30)).await;
+    }
+    println!(
+        "{} orders in {took:?}: {kills} workers killed, {} requests to SAP B1, {} that write",
+        counters.documents, counters.requests, counters.writes
+    );
+}

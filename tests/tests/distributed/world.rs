@@ -1,0 +1,211 @@
+//! Sandboxes in the test, and processes of `orders_sync` beside it.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_tests::orders_sync;
+use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
+use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+use rustix::process::{Pid, Signal, kill_process};
+use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
+use serde_json::Value;
+
+/// A name that no other test has: of a database, of a shop (and so of its queues).
+pub(crate) fn unique(what: &str) -> String {
+    format!("{what}-{}", uuid::Uuid::now_v7().simple())
+}
+
+/// A database of its own on the shared MongoDB server.
+pub(crate) fn database() -> String {
+    in_database(&shared_mongodb_uri().unwrap(), &unique("test"))
+}
+
+/// The shared RabbitMQ node.
+pub(crate) fn broker() -> String {
+    shared_amqp_url().unwrap()
+}
+
+/// Where orders are staged and how tasks travel.
+#[derive(Debug, Clone)]
+pub(crate) struct Backends {
+    pub(crate) store: String,
+    pub(crate) queue: Option<String>,
+}
+
+impl Backends {
+    pub(crate) fn shared() -> Self {
+        Self { store: database(), queue: Some(broker()) }
+    }
+}
+
+/// A shop and its sandbox.
+pub(crate) struct Shop {
+    pub(crate) name: String,
+    pub(crate) magento: Sandbox,
+}
+
+/// Shops, SAP B1, and a folder for what processes write.
+pub(crate) struct World {
+    pub(crate) shops: Vec<Shop>,
+    pub(crate) b1: B1Sandbox,
+    pub(crate) backends: Backends,
+    pub(crate) folder: tempfile::TempDir,
+    /// Arguments of every process.
+    pub(crate) sizes: Vec<String>,
+}
+
+impl World {
+    /// Shops with `orders` made-up orders each.
+    pub(crate) async fn new(backends: Backends, shops: usize, orders: u64) -> Self {
+        let mut open = Vec::new();
+        for _ in 0..shops {
+            let options = SandboxOptions { orders: OrderSet::Synthetic(orders), ..SandboxOptions::default() };
+            open.push(Shop { name: unique("shop"), magento: Sandbox::start(options).await.unwrap() });
+        }
+        let sizes =
+            "--page-size 100 --batch 10 --concurrency 2 --lease-ms 3000 --settle-delay-ms 1000 --close-wait-ms 240000";
+        Self {
+            shops: open,
+            b1: b1_sandbox(0, 0).await.unwrap(),
+            backends,
+            folder: tempfile::tempdir().unwrap(),
+            sizes: sizes.split(' ').map(str::to_owned).collect(),
+        }
+    }
+
+    fn start(&self, name: &str, mut args: Vec<String>) -> Process {
+        args.extend(["--store".to_owned(), self.backends.store.clone()]);
+        if let Some(queue) = &self.backends.queue {
+            args.extend(["--queue".to_owned(), queue.clone()]);
+        }
+        args.extend(self.sizes.iter().cloned());
+        Process::start(self.folder.path(), name, &args)
+    }
+
+    /// A process that pulls a shop.
+    pub(crate) fn frontend(&self, shop: usize, name: &str) -> Process {
+        self.start(name, [words("--role frontend"), self.magento(shop)].concat())
+    }
+
+    /// A process that applies the orders of every shop.
+    pub(crate) fn worker(&self, name: &str) -> Process {
+        let shops = self.shops.iter().flat_map(|shop| ["--shop".to_owned(), shop.name.clone()]);
+        self.start(name, [words("--role worker"), self.sap_b1(), shops.collect()].concat())
+    }
+
+    /// A process that does both for a shop.
+    pub(crate) fn both(&self, shop: usize, name: &str) -> Process {
+        self.start(name, [self.magento(shop), self.sap_b1()].concat())
+    }
+
+    fn magento(&self, shop: usize) -> Vec<String> {
+        let shop = &self.shops[shop];
+        let token = SandboxOptions::default().token;
+        ["--shop", &shop.name, "--magento", &shop.magento.url(), "--magento-token", &token].map(String::from).into()
+    }
+
+    fn sap_b1(&self) -> Vec<String> {
+        ["--b1", &self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from).into()
+    }
+
+    /// The documents of an order of a shop; those after the first shop are told apart by its name.
+    pub(crate) fn documents(&self, shop: usize, order: &str) -> Vec<DocumentRecord> {
+        match shop {
+            0 => self.b1.documents_of(order),
+            shop => self.b1.documents_of(&format!("{}-{order}", self.shops[shop].name)),
+        }
+    }
+
+    /// Every order of a shop's report is S, and SAP B1 has one document of each.
+    pub(crate) fn check_all_applied(&self, shop: usize, report: &Value, orders: u64) {
+        let lines = report["orders"].as_array().unwrap();
+        assert_eq!(lines.len() as u64, orders, "orders of {}", self.shops[shop].name);
+        for line in lines {
+            let order = line["fe_order_id"].as_str().unwrap();
+            assert_eq!(line["tx_status"], "S", "{line}");
+            let documents = self.documents(shop, order);
+            assert_eq!(documents.len(), 1, "documents of {order}");
+            assert_eq!(line["bo_order_id"], documents[0].doc_entry.to_string(), "{order}");
+        }
+    }
+}
+
+pub(crate) fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// A process of `orders_sync`, killed when dropped. What it prints goes to a file.
+pub(crate) struct Process {
+    pub(crate) name: String,
+    child: Child,
+    folder: PathBuf,
+}
+
+impl Process {
+    /// Starts `orders_sync` with `args`, in a folder of its own within `folder`.
+    pub(crate) fn start(folder: &Path, name: &str, args: &[String]) -> Self {
+        let folder = folder.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let mut command = orders_sync(&folder, &args);
+        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        Self { name: name.to_owned(), child: command.spawn().unwrap(), folder }
+    }
+
+    /// What it printed.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// As `kill -9` does. Fails if the process had ended by itself.
+    pub(crate) fn kill(mut self) {
+        assert_eq!(self.ended(), None, "{} had died: {}", self.name, self.log());
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends.
+    pub(crate) async fn wait(&mut self, limit: Duration) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            assert!(started.elapsed() < limit, "{} has not ended within {limit:?}: {}", self.name, self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until it ends well.
+    pub(crate) async fn succeed(&mut self, limit: Duration) {
+        let status = self.wait(limit).await;
+        assert!(status.success(), "{}: {status}: {}", self.name, self.log());
+    }
+
+    /// Waits until it ends well and has written its report.
+    pub(crate) async fn report(&mut self, limit: Duration) -> Value {
+        self.succeed(limit).await;
+        let text = std::fs::read(self.folder.join("report.json")).unwrap();
+        serde_json::from_slice(&text).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
