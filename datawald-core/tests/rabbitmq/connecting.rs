@@ -82,7 +82,9 @@ async fn something_else_than_rabbitmq_is_told() {
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 8]).await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+        let _ = stream.read_to_end(&mut Vec::new()).await;
     });
     let error = mistaken(&format!("amqp://127.0.0.1:{port}")).await;
     assert!(error.contains("does not speak AMQP"), "{error}");
