@@ -34,11 +34,6 @@ impl Servers {
         self.mongodb.program()
     }
 
-    /// The MongoDB server's process.
-    pub(crate) fn mongodb_pid(&self) -> u32 {
-        self.mongodb_pid
-    }
-
     /// Where the MongoDB server is.
     pub(crate) fn mongodb_uri(&self) -> &str {
         self.mongodb.uri()
