@@ -104,6 +104,10 @@ pub mod decisions {
     pub mod adr_0004_in_doubt {}
     #[doc = include_str!("docs/adr/0005-terms-then-document.md")]
     pub mod adr_0005_terms_then_document {}
+    #[doc = include_str!("docs/adr/0006-mongodb-without-transactions.md")]
+    pub mod adr_0006_mongodb_without_transactions {}
+    #[doc = include_str!("docs/adr/0007-lost-workers-and-queues.md")]
+    pub mod adr_0007_lost_workers_and_queues {}
 }
 
 pub use clock::{Clock, ManualClock, SystemClock};

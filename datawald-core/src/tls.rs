@@ -14,6 +14,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// Of kind `Config` if the PEM text holds no certificate, or the system has no store of authorities.
+#[cfg_attr(not(feature = "http"), allow(unreachable_pub, reason = "public with the HTTP layer alone"))]
 pub fn tls_config(extra_ca_pem: Option<&str>) -> Result<ClientConfig> {
     let operation = "set up TLS";
     let provider = Arc::new(ring::default_provider());

@@ -1,5 +1,5 @@
 //! `kill -9` of `orders_sync` at every named point of the engine, then a restart: every order ends S, and SAP B1 holds one
-//! document each. Real processes; the sandboxes live in the test and survive the crash.
+//! document each. On the embedded store and on servers. Real processes; the sandboxes live in the test and survive the crash.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use datawald_core::Checkpoint;
 use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use datawald_tests::{orders_sync, run_orders_sync};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use sapb1_connector::sandbox::restful::{Faults, Sandbox as B1Sandbox};
@@ -19,6 +20,8 @@ struct Sides {
     magento: Sandbox,
     b1: B1Sandbox,
     folder: tempfile::TempDir,
+    /// Arguments that name store and queue; none for a file and within the process.
+    backends: Vec<String>,
 }
 
 impl Sides {
@@ -28,7 +31,16 @@ impl Sides {
             magento: Sandbox::start(options).await.unwrap(),
             b1: b1_sandbox(0, 0).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
+            backends: Vec::new(),
         }
+    }
+
+    /// Staged in MongoDB, with tasks by way of RabbitMQ.
+    async fn start_on_servers() -> Self {
+        let name = format!("crash-{}", uuid::Uuid::now_v7().simple());
+        let store = in_database(&shared_mongodb_uri().unwrap(), &name);
+        let backends = ["--store", &store, "--queue", &shared_amqp_url().unwrap(), "--shop", &name].map(String::from);
+        Self { backends: backends.into(), ..Self::start().await }
     }
 
     fn folder(&self) -> &Path {
@@ -43,6 +55,7 @@ impl Sides {
         let sizes = ["--page-size", "25", "--batch", "10", "--concurrency", "2", "--lease-ms", "2000"];
         args.extend(sizes.map(String::from));
         args.extend(["--settle-delay-ms", "700", "--close-wait-ms", "120000"].map(String::from));
+        args.extend(self.backends.iter().cloned());
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
         args
     }
@@ -70,10 +83,10 @@ impl Sides {
     }
 }
 
-async fn survives(point: Checkpoint, times: &[u32]) {
+async fn survives(point: Checkpoint, times: &[u32], on_servers: bool) {
     for nth in times {
         let what = format!("{}:{nth}", point.name());
-        let sides = Sides::start().await;
+        let sides = if on_servers { Sides::start_on_servers().await } else { Sides::start().await };
         sides.crash(&what).await;
         sides.recover(&what).await;
     }
@@ -83,8 +96,17 @@ macro_rules! crashes {
     ($($test:ident $point:ident $times:expr;)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
-            survives(Checkpoint::$point, &$times).await;
+            survives(Checkpoint::$point, &$times, false).await;
         })*
+
+        mod on_servers {
+            use super::*;
+
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                survives(Checkpoint::$point, &$times, true).await;
+            })*
+        }
 
         #[test]
         fn every_checkpoint_is_covered() {

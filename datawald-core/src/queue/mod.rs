@@ -61,8 +61,8 @@ pub trait TaskQueue: Send + Sync {
     /// Done with it: it is not delivered again.
     ///
     /// # Behavior
-    /// An error means that the queue may deliver it again (the connection it came over was lost, say). There is nothing
-    /// to do about it: the store knows what was applied.
+    /// A queue may deliver it again nevertheless: surely after an error, and also if the connection is lost while the
+    /// acknowledgement is on its way. There is nothing to do about it: the store knows what was applied.
     async fn ack(&self, delivery: Delivery) -> Result<()>;
 
     /// Delivers it again, no sooner than `after` from now, with `redelivered` + 1. Others are not held up by it.

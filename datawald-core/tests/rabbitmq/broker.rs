@@ -10,6 +10,20 @@ pub(crate) fn uri() -> String {
     })
 }
 
+/// The node's `host:port`.
+pub(crate) fn node() -> String {
+    let uri = url::Url::parse(&uri()).unwrap();
+    format!("{}:{}", uri.host_str().unwrap(), uri.port().unwrap_or(5672))
+}
+
+/// A channel of somebody else, with confirms.
+pub(crate) async fn channel() -> lapin::Channel {
+    let connection = lapin::Connection::connect(&uri(), lapin::ConnectionProperties::default()).await.unwrap();
+    let channel = connection.create_channel().await.unwrap();
+    channel.confirm_select(lapin::options::ConfirmSelectOptions::default()).await.unwrap();
+    channel
+}
+
 /// A queue with names of its own, holding about 64 messages per flow.
 pub(crate) async fn queue() -> (RabbitQueue, Keep) {
     queue_with(|_| ()).await

@@ -32,4 +32,4 @@ pub use error::{Result, ServerError};
 pub use guard::Guard;
 pub use mongo::MongoServer;
 pub use rabbit::RabbitNode;
-pub use shared::{AMQP_URL, MONGODB_URI, shared_amqp_url, shared_mongodb_uri};
+pub use shared::{AMQP_URL, MONGODB_URI, in_database, shared_amqp_url, shared_mongodb_uri};

@@ -32,3 +32,12 @@ fn variable(name: &str) -> Result<String> {
         ))
     })
 }
+
+/// A URI of a MongoDB server, with the name of a database in it.
+pub fn in_database(uri: &str, name: &str) -> String {
+    let (scheme, rest) = uri.split_once("://").unwrap_or(("mongodb", uri));
+    let (before, query) = rest.split_once('?').map_or((rest, None), |(before, query)| (before, Some(query)));
+    let hosts = before.split_once('/').map_or(before, |(hosts, _)| hosts);
+    let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+    format!("{scheme}://{hosts}/{name}{query}")
+}

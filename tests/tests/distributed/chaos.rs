@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use datawald_tests::servers::{MongoServer, RabbitNode};
+use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
 use rustix::process::Signal;
 use sapb1_connector::sandbox::restful::Faults;
 
-use crate::world::{Backends, Process, World, in_database, words};
+use crate::world::{Backends, Process, World, words};
 
 const ORDERS_PER_SHOP: u64 = 2_500;
 const SHOPS: usize = 2;

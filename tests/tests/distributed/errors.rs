@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use datawald_tests::servers::{MongoServer, RabbitNode};
+use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
 use mongodb::Client;
 use mongodb::bson::doc;
 
-use crate::world::{Backends, World, broker, database, in_database};
+use crate::world::{Backends, World, broker, database};
 
 const LIMIT: Duration = Duration::from_secs(60);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
 use datawald_tests::orders_sync;
-use datawald_tests::servers::{shared_amqp_url, shared_mongodb_uri};
+use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
@@ -21,14 +21,6 @@ pub(crate) fn unique(what: &str) -> String {
 /// A database of its own on the shared MongoDB server.
 pub(crate) fn database() -> String {
     in_database(&shared_mongodb_uri().unwrap(), &unique("test"))
-}
-
-/// A database of a server.
-pub(crate) fn in_database(uri: &str, name: &str) -> String {
-    let (scheme, rest) = uri.split_once("://").unwrap();
-    let (hosts, query) =
-        rest.split_once('?').map_or((rest, String::new()), |(hosts, query)| (hosts, format!("?{query}")));
-    format!("{scheme}://{}/{name}{query}", hosts.trim_end_matches('/'))
 }
 
 /// The shared RabbitMQ node.

@@ -34,19 +34,24 @@ pub struct RabbitSettings {
     #[serde(default = "defaults::prefix")]
     pub prefix: String,
     /// Messages of a flow that a process holds at once, those in the hands of its workers included. No more workers than this
-    /// have something to do, and what is held beyond them waits for them while other processes may be idle.
+    /// have something to do, and what is held beyond them waits for them while other processes may be idle: the engine's
+    /// `concurrency` and a few.
     #[serde(default = "defaults::prefetch")]
     pub prefetch: u16,
     /// Messages that wait in the queue of a flow; more are refused ([`Published::Full`](super::super::Published::Full)).
     #[serde(default = "defaults::capacity")]
     pub capacity: u32,
-    /// Messages kept in the dead-letter queue of a flow; the oldest give way.
+    /// Messages kept in the dead-letter queue of a flow; the oldest give way. To look at some is to fetch them all.
     #[serde(default = "defaults::dead_capacity")]
     pub dead_capacity: u32,
     /// How often RabbitMQ delivers a message again that was neither acknowledged nor put back (its receiver died, say) before
     /// it sets it aside as one that kills its receivers.
     #[serde(default = "defaults::delivery_limit")]
     pub delivery_limit: u32,
+    /// After how long without a receiver in this process what it holds and has not handed out is given back to RabbitMQ, for
+    /// other processes, in milliseconds. It counts as delivered for the `delivery_limit`.
+    #[serde(default = "defaults::idle_ms")]
+    pub idle_ms: u64,
     /// How long publishing waits for RabbitMQ to confirm, in milliseconds.
     #[serde(default = "defaults::timeout_ms")]
     pub publish_timeout_ms: u64,
@@ -64,7 +69,7 @@ mod defaults {
         "datawald".to_owned()
     }
     pub(super) fn prefetch() -> u16 {
-        16
+        8
     }
     pub(super) fn capacity() -> u32 {
         10_000
@@ -74,6 +79,9 @@ mod defaults {
     }
     pub(super) fn delivery_limit() -> u32 {
         20
+    }
+    pub(super) fn idle_ms() -> u64 {
+        30_000
     }
     pub(super) fn timeout_ms() -> u64 {
         5_000
@@ -96,6 +104,7 @@ impl RabbitSettings {
             capacity: defaults::capacity(),
             dead_capacity: defaults::dead_capacity(),
             delivery_limit: defaults::delivery_limit(),
+            idle_ms: defaults::idle_ms(),
             publish_timeout_ms: defaults::timeout_ms(),
             connect_timeout_ms: defaults::timeout_ms(),
             ca_file: None,
@@ -113,6 +122,7 @@ impl RabbitSettings {
             ("capacity", u64::from(self.capacity)),
             ("dead_capacity", u64::from(self.dead_capacity)),
             ("delivery_limit", u64::from(self.delivery_limit)),
+            ("idle_ms", self.idle_ms),
             ("publish_timeout_ms", self.publish_timeout_ms),
             ("connect_timeout_ms", self.connect_timeout_ms),
         ];
@@ -127,6 +137,10 @@ impl RabbitSettings {
             return wrong("prefix", "must not begin with `amq.`, which RabbitMQ keeps for itself");
         }
         Ok(())
+    }
+
+    pub(super) fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_ms)
     }
 
     pub(super) fn publish_timeout(&self) -> Duration {

@@ -3,7 +3,8 @@
 //! RabbitMQ delays nothing by itself; a message waits out a time to live in a queue without receivers, and is then moved to
 //! where it belongs. Messages expire only at the head of a queue, so that a short delay behind a long one would wait for it:
 //! there is a queue per step of a ladder. Each message carries its own exact time to live, and the queue's step is the
-//! longest that it may wait behind another.
+//! longest that it may wait behind another. If the queue of tasks is full or was deleted when the time is over, RabbitMQ keeps
+//! the message and tries again three minutes later.
 
 use std::time::Duration;
 

@@ -77,7 +77,7 @@ pub(super) fn connecting(operation: &'static str, address: &Address, error: lapi
         lapin::ErrorKind::ProtocolError(said) => match said.kind() {
             AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Error::config(
                 operation,
-                format!("RabbitMQ at {at} refuses the user name or the password: correct them in the URI"),
+                format!("RabbitMQ at {at} refused the user name or the password: correct them in the URI"),
             )
             .field("uri")
             .code("ACCESS-REFUSED"),

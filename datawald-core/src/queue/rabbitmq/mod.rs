@@ -34,6 +34,7 @@
 
 mod config;
 mod connection;
+mod consumer;
 mod dead;
 mod delay;
 mod error;

@@ -11,14 +11,15 @@ use tokio::time::timeout;
 
 use super::config::{Address, RabbitSettings};
 use super::connection::Link;
+use super::consumer::Held;
 use super::dead::DeadLetters;
 use super::delay;
 use super::error;
 use super::names::Names;
 use super::parcel::Parcel;
 use super::publish::{Publisher, Sent};
-use super::receive::{Feed, Held};
-use super::topology::Topology;
+use super::receive::Feed;
+use super::topology::{AFTERMATH, Topology};
 use crate::model::FlowId;
 use crate::queue::{DeadLetter, Delivery, Published, TaskMessage, TaskQueue};
 use crate::{Error, Result};
@@ -35,6 +36,7 @@ pub struct RabbitQueue {
 struct Shared {
     prefix: String,
     prefetch: u16,
+    idle: Duration,
     link: Arc<Link>,
     publisher: Publisher,
     topology: Arc<Topology>,
@@ -72,6 +74,7 @@ impl RabbitQueue {
             feeds: Mutex::default(),
             open: watch::Sender::new(true),
             prefetch: settings.prefetch,
+            idle: settings.idle(),
             prefix: settings.prefix,
             link,
         };
@@ -130,7 +133,7 @@ impl RabbitQueue {
         let feed = Arc::new(Feed::new(
             flow.clone(),
             self.names(flow),
-            shared.prefetch,
+            (shared.prefetch, shared.idle),
             shared.link.clone(),
             shared.topology.clone(),
             shared.open.subscribe(),
@@ -156,6 +159,7 @@ impl RabbitQueue {
             match shared.publisher.send(operation, &queue, parcel).await? {
                 Sent::NoQueue => {
                     tracing::warn!(queue, "the queue is not there, though it was declared; declaring it again");
+                    tokio::time::sleep(AFTERMATH).await;
                     shared.topology.forget(names);
                 }
                 sent => return Ok(sent),

@@ -1,61 +1,52 @@
 //! Receiving: one consumer per flow, shared by all receivers of this process.
 //!
 //! The consumer is made when somebody first receives, by a task of its own, so that a receiver that is dropped half-way
-//! breaks nothing off. It ends when the connection is lost, when RabbitMQ cancels it (its queue was deleted), or when nobody
-//! has received for a while: what is held here would wait for nobody. The next receiver makes it again.
+//! breaks nothing off. It ends when the connection is lost, when RabbitMQ cancels it (its queue was deleted), when nobody has
+//! received for a while (what is held here would wait for nobody), and when nothing has come for a while. Whoever receives
+//! next, or waits, makes it again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::{FutureExt, StreamExt};
-use lapin::options::{
-    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, BasicRejectOptions,
-};
+use lapin::options::{BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
-use lapin::{Acker, Channel, Consumer};
-use tokio::sync::{mpsc, watch};
+use lapin::{Channel, Consumer};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::connection::{Link, Live};
+use super::consumer::{End, Pump, is_stale};
+use super::error;
 use super::names::Names;
-use super::topology::Topology;
-use super::{error, parcel};
+use super::topology::{AFTERMATH, Topology};
 use crate::model::FlowId;
-use crate::queue::{Delivery, Receipt};
+use crate::queue::Delivery;
 use crate::{Error, Result};
-
-/// After this long without receivers, what was not handed out is given back to RabbitMQ, for others.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// How long a failure to make the consumer stands for the receivers that come after it.
-const FAILURE_STANDS: Duration = Duration::from_millis(250);
-
-/// A consumer that ends sooner than this has not really begun.
-const BEGUN: Duration = Duration::from_secs(1);
 
 /// A wait longer than this is as good as this.
 const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
-const OPERATION: &str = "receive task";
+pub(super) const OPERATION: &str = "receive task";
 
 /// What comes from the queue of one flow.
 pub(super) struct Feed {
-    flow: FlowId,
+    pub(super) flow: FlowId,
     pub(super) names: Names,
     prefetch: u16,
-    link: Arc<Link>,
+    pub(super) idle: Duration,
+    pub(super) link: Arc<Link>,
     topology: Arc<Topology>,
     state: watch::Sender<State>,
     presence: Arc<Mutex<Presence>>,
     /// Ends when the queue is closed or dropped.
-    open: watch::Receiver<bool>,
+    pub(super) open: watch::Receiver<bool>,
 }
 
 #[derive(Clone)]
 enum State {
     /// There is no consumer.
     None,
-    /// One is being made, which ends within the link's limit.
+    /// One is being made, or will be in a moment.
     Starting,
     /// What it has received and nobody has taken yet.
     Live(async_channel::Receiver<Delivery>),
@@ -91,7 +82,7 @@ impl Feed {
     pub(super) fn new(
         flow: FlowId,
         names: Names,
-        prefetch: u16,
+        (prefetch, idle): (u16, Duration),
         link: Arc<Link>,
         topology: Arc<Topology>,
         open: watch::Receiver<bool>,
@@ -101,6 +92,7 @@ impl Feed {
             flow,
             names,
             prefetch,
+            idle: idle.min(LONGEST),
             link,
             topology,
             state: watch::Sender::new(State::None),
@@ -112,7 +104,8 @@ impl Feed {
     /// The next delivery, waiting up to `wait` for one, and for as long as it takes to make the consumer or to fail in it.
     pub(super) async fn receive(self: &Arc<Self>, wait: Duration) -> Result<Option<Delivery>> {
         let _present = Present::enter(&self.presence);
-        let deadline = Instant::now() + wait.min(LONGEST);
+        let asked = Instant::now();
+        let deadline = asked + wait.min(LONGEST);
         let mut state = self.state.subscribe();
         loop {
             let now = state.borrow_and_update().clone();
@@ -123,7 +116,7 @@ impl Feed {
                     Ok(Ok(delivery)) if !is_stale(&delivery) => return Ok(Some(delivery)),
                     Ok(_) => {}
                 },
-                State::Failed(at, error) if at.elapsed() < FAILURE_STANDS => return Err(error),
+                State::Failed(at, error) if at >= asked => return Err(error),
                 State::Starting => {
                     // The sender lives in this feed.
                     let _ = state.changed().await;
@@ -145,41 +138,10 @@ impl Feed {
             startable
         });
         if mine {
-            // Made before the task, so that the state is right even if the runtime ends before it first runs.
-            let ended = Ended(self.clone());
-            tokio::spawn(async move { ended.0.run().await });
+            let turn = Turn { feed: self.clone(), over: false };
+            tokio::spawn(async move { turn.run().await });
         }
         Ok(())
-    }
-
-    async fn run(&self) {
-        let limit = self.link.limit;
-        let began = Instant::now();
-        // Making the connection and declaring the queues are bounded each by themselves.
-        let (channel, consumer) = match self.subscribe().await {
-            Ok(consumer) => consumer,
-            Err(error) => {
-                self.state.send_replace(State::Failed(Instant::now(), error));
-                return;
-            }
-        };
-        let (fill, inbox) = async_channel::unbounded();
-        self.state.send_replace(State::Live(inbox.clone()));
-        let mut pump = Pump { feed: self, channel, consumer, fill, back: mpsc::unbounded_channel() };
-        let end = pump.run().await;
-        self.state.send_replace(match end {
-            End::Lost if began.elapsed() < BEGUN => {
-                let message = format!(
-                    "RabbitMQ at {} ended the consumer of the queue `{}` as soon as it had begun",
-                    self.link.address.shown, self.names.tasks
-                );
-                State::Failed(Instant::now(), Error::store(OPERATION, message))
-            }
-            End::Lost | End::Idle => State::None,
-        });
-        if end == End::Idle {
-            let _ = timeout(limit, pump.give_back(&inbox)).await;
-        }
     }
 
     async fn subscribe(&self) -> Result<(Channel, Consumer)> {
@@ -203,156 +165,58 @@ impl Feed {
         Ok((channel, consumer))
     }
 
-    /// When it will have been idle for long enough; `None` while somebody receives.
-    fn idle_at(&self) -> Option<Instant> {
+    /// Since when nobody receives; `None` while somebody does.
+    pub(super) fn left(&self) -> Option<Instant> {
         let presence = self.presence.lock().unwrap_or_else(PoisonError::into_inner);
-        (presence.receivers == 0).then(|| presence.left + IDLE)
+        (presence.receivers == 0).then_some(presence.left)
     }
 }
 
-/// Leaves no state behind that nobody will change, should the task end in the middle (with its runtime).
-struct Ended(Arc<Feed>);
+/// The life of one consumer, from being made to its end: one at a time.
+struct Turn {
+    feed: Arc<Feed>,
+    over: bool,
+}
 
-impl Drop for Ended {
+impl Turn {
+    async fn run(mut self) {
+        let feed = self.feed.clone();
+        // Making the connection and declaring the queues are bounded each by themselves.
+        let (channel, consumer) = match feed.subscribe().await {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                self.end(State::Failed(Instant::now(), error));
+                return;
+            }
+        };
+        let (mut pump, inbox) = Pump::new(&feed, channel, consumer);
+        feed.state.send_replace(State::Live(inbox.clone()));
+        match pump.run().await {
+            End::Lost => {
+                feed.state.send_replace(State::Starting);
+                drop(pump);
+                tokio::time::sleep(AFTERMATH).await;
+                self.end(State::None);
+            }
+            End::Idle => {
+                self.end(State::None);
+                let _ = timeout(feed.link.limit, pump.give_back(&inbox)).await;
+            }
+        }
+    }
+
+    /// Leaves the state to the next.
+    fn end(&mut self, state: State) {
+        self.over = true;
+        self.feed.state.send_replace(state);
+    }
+}
+
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.state.send_if_modified(|state| {
-            let unfinished = matches!(state, State::Starting | State::Live(_));
-            if unfinished {
-                *state = State::None;
-            }
-            unfinished
-        });
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum End {
-    /// The consumer is gone.
-    Lost,
-    /// Nobody receives, or the queue was closed.
-    Idle,
-}
-
-/// Carries messages from the consumer to the receivers, and back what they dropped.
-struct Pump<'a> {
-    feed: &'a Feed,
-    channel: Channel,
-    consumer: Consumer,
-    fill: async_channel::Sender<Delivery>,
-    back: (mpsc::UnboundedSender<Acker>, mpsc::UnboundedReceiver<Acker>),
-}
-
-impl Pump<'_> {
-    async fn run(&mut self) -> End {
-        let mut open = self.feed.open.clone();
-        let mut check = Instant::now() + IDLE;
-        loop {
-            tokio::select! {
-                received = self.consumer.next() => match received {
-                    Some(Ok(delivery)) => self.take(delivery).await,
-                    Some(Err(error)) => {
-                        let error = error::exchange(OPERATION, &self.feed.link.address, error);
-                        tracing::warn!(error = %error.report(), flow = %self.feed.flow, "a consumer ended");
-                        return End::Lost;
-                    }
-                    None => {
-                        tracing::warn!(queue = self.feed.names.tasks, "RabbitMQ cancelled a consumer: was its queue deleted?");
-                        return End::Lost;
-                    }
-                },
-                Some(acker) = self.back.1.recv() => requeue(&acker).await,
-                () = tokio::time::sleep_until(check) => match self.feed.idle_at() {
-                    Some(at) if at <= Instant::now() => return End::Idle,
-                    at => check = at.unwrap_or_else(|| Instant::now() + IDLE),
-                },
-                // Closed or dropped.
-                () = async { open.wait_for(|open| !open).await.map_or((), |_| ()) } => return End::Idle,
-            }
+        // Its task was ended in the middle, with its runtime.
+        if !self.over {
+            self.feed.state.send_replace(State::None);
         }
-    }
-
-    /// Hands a message over, or sets it aside if it is no task.
-    async fn take(&self, delivery: lapin::message::Delivery) {
-        let lapin::message::Delivery { properties, data, acker, redelivered, .. } = delivery;
-        match parcel::read(&self.feed.flow, &data, &properties) {
-            Ok(message) => {
-                let held = Held { acker, channel: self.channel.clone(), back: Some(self.back.0.clone()) };
-                let delivery = Delivery {
-                    message,
-                    redelivered: parcel::delivered_before(&properties, redelivered),
-                    receipt: Receipt::new(held),
-                };
-                // The receiving end is in the state, and with that as old as this.
-                let _ = self.fill.send(delivery).await;
-            }
-            Err(wrong) => {
-                tracing::warn!(
-                    queue = self.feed.names.tasks,
-                    "a message {wrong}; it is moved to the queue of dead letters"
-                );
-                // RabbitMQ moves it itself, body and all, even while it blocks publishers. What is wrong with it is told
-                // again by whoever reads it there.
-                if let Err(error) = acker.reject(BasicRejectOptions { requeue: false }).await {
-                    tracing::debug!(%error, "it could not be moved; it comes again");
-                }
-            }
-        }
-    }
-
-    /// Ends the consumer and gives back what nobody has taken. What is in hand can still be acknowledged.
-    async fn give_back(&mut self, inbox: &async_channel::Receiver<Delivery>) {
-        if let Err(error) = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await {
-            tracing::debug!(%error, "the consumer was gone already");
-            return;
-        }
-        // What was on its way.
-        while let Some(Some(Ok(delivery))) = self.consumer.next().now_or_never() {
-            requeue(&delivery.acker).await;
-        }
-        self.fill.close();
-        while let Ok(delivery) = inbox.try_recv() {
-            drop(delivery);
-        }
-        while let Ok(acker) = self.back.1.try_recv() {
-            requeue(&acker).await;
-        }
-    }
-}
-
-/// What a receipt of this queue holds. Dropping it gives the message back.
-pub(super) struct Held {
-    acker: Acker,
-    /// Keeps the channel open, over which alone it can be acknowledged.
-    channel: Channel,
-    back: Option<mpsc::UnboundedSender<Acker>>,
-}
-
-impl Held {
-    /// Done with it. False if the connection is not there any more over which it came.
-    pub(super) async fn ack(mut self) -> lapin::Result<bool> {
-        self.back = None;
-        self.acker.ack(BasicAckOptions::default()).await
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        if let Some(back) = self.back.take() {
-            // Without the pump, RabbitMQ has it back when the last of its channel's deliveries is done with.
-            let _ = back.send(self.acker.clone());
-        }
-        tracing::trace!(channel = self.channel.id(), "a delivery is let go");
-    }
-}
-
-/// Whether the connection was lost over which a delivery came: RabbitMQ delivers it again.
-fn is_stale(delivery: &Delivery) -> bool {
-    delivery.receipt.peek::<Held>().is_some_and(|held| !held.acker.usable())
-}
-
-async fn requeue(acker: &Acker) {
-    if let Err(error) = acker.nack(BasicNackOptions { requeue: true, ..BasicNackOptions::default() }).await {
-        // Its connection is gone, and with that it is back.
-        tracing::debug!(%error, "a message was given back by losing its connection");
     }
 }

@@ -15,6 +15,10 @@ use super::error;
 use super::names::Names;
 use crate::Result;
 
+/// How long a queue that was deleted is left alone before it is declared again. RabbitMQ tells the consumers of a quorum queue
+/// of its end a little later than it is gone, and no more if there is another of its name by then.
+pub(super) const AFTERMATH: Duration = Duration::from_millis(250);
+
 /// Declares queues, and remembers which it has.
 ///
 /// It works over the receivers' connection, which RabbitMQ never blocks.
