@@ -17,7 +17,8 @@ use tokio::task::JoinSet;
 use crate::Failure;
 use crate::figures::count;
 use crate::ours::Run;
-use crate::servers::{Load, Servers};
+use crate::proc::Activity;
+use crate::servers::Servers;
 
 /// Orders per page and per claim, as `orders_sync` has them.
 const BATCH: usize = 100;
@@ -28,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(120);
 
 /// Durable updates of one document each, `statements` of them in a command, by so many clients at once: how many per second,
 /// and what the server did.
-pub(crate) async fn updates(servers: &Servers, clients: usize, statements: usize) -> Result<(f64, Load), Failure> {
+pub(crate) async fn updates(servers: &Servers, clients: usize, statements: usize) -> Result<(f64, Activity), Failure> {
     let database = servers.database("bench_updates");
     let (documents, text) = (database.collection::<Document>("documents"), "d".repeat(1_500));
     documents.insert_many((0..DOCUMENTS).map(|id| doc! { "_id": id, "doc": &text, "rev": 0 })).await?;
@@ -60,9 +61,9 @@ pub(crate) async fn updates(servers: &Servers, clients: usize, statements: usize
         updates += done??;
     }
     let rate = count(updates) / begun.elapsed().as_secs_f64();
-    let load = watch.end()?;
+    let activity = watch.end()?.1.activity().ok_or("the server was not looked at")?;
     database.drop().await?;
-    Ok((rate, load))
+    Ok((rate, activity))
 }
 
 /// The orders of a run as they were staged.
@@ -95,7 +96,7 @@ pub(crate) async fn store_alone(
     servers: &Servers,
     orders: &[StageEntity],
     workers: usize,
-) -> Result<(f64, Load), Failure> {
+) -> Result<(f64, Activity), Failure> {
     let name = format!("bench_store_alone_{workers}");
     let store = Arc::new(MongoStore::connect(settings(servers, &name)).await?);
     let flow = FlowId::new(Table::Orders, name.clone());
@@ -135,11 +136,11 @@ pub(crate) async fn store_alone(
         done??;
     }
     let rate = count(orders.len() as u64) / begun.elapsed().as_secs_f64();
-    let load = watch.end()?;
+    let activity = watch.end()?.1.activity().ok_or("the server was not looked at")?;
     let left = store.next_due(&flow).await?;
     servers.database(&name).drop().await?;
     match left {
-        None => Ok((rate, load)),
+        None => Ok((rate, activity)),
         Some(_) => Err("the store alone has left orders open".into()),
     }
 }

@@ -5,8 +5,9 @@ use crate::bound;
 use crate::figures::{self, Turn, median};
 use crate::ours::{self, Plan};
 use crate::peer::{PROCESSES, Peer};
+use crate::proc::Activity;
 use crate::sandboxes::Sandboxes;
-use crate::servers::{Load, Servers};
+use crate::servers::Servers;
 
 const WITH_WORKERS: Plan = Plan { workers: 2, batch_and_concurrency: None };
 const ALONE: Plan = Plan { workers: 0, batch_and_concurrency: None };
@@ -53,10 +54,10 @@ pub(crate) async fn beside_the_peer(servers: &Servers, orders: u64, turns: u64) 
 pub(crate) async fn limit(servers: &Servers, orders: u64, turns: u64) -> Result<(), Failure> {
     println!("what {} can do", servers.program());
     for (clients, statements) in [(1, 1), (4, 1), (1, 100), (4, 100)] {
-        let (rate, load) = bound::updates(servers, clients, statements).await?;
+        let (rate, activity) = bound::updates(servers, clients, statements).await?;
         println!(
             "  {rate:>6.0} durable updates/s of one document each, {statements} in a command, by {clients} client(s); {}",
-            told(&load)
+            told(activity)
         );
     }
     let sandboxes = Sandboxes::start(orders, 0).await?;
@@ -66,11 +67,11 @@ pub(crate) async fn limit(servers: &Servers, orders: u64, turns: u64) -> Result<
     servers.database(&run.database).drop().await?;
     let mut ceiling = 0.0_f64;
     for workers in [0, 1, 4] {
-        let (rate, load) = bound::store_alone(servers, &staged, workers).await?;
+        let (rate, activity) = bound::store_alone(servers, &staged, workers).await?;
         ceiling = ceiling.max(rate);
         println!(
             "  {rate:>6.0} orders/s through the store alone, staged by one client, {workers} beside it; {}",
-            told(&load)
+            told(activity)
         );
     }
     for (name, plan) in [("frontend + 2 workers", WITH_WORKERS), ("one process", ALONE)] {
@@ -97,11 +98,6 @@ async fn sync(servers: &Servers, orders: u64, plan: Plan) -> Result<Turn, Failur
     Ok(run.turn)
 }
 
-fn told(load: &Load) -> String {
-    format!(
-        "MongoDB uses {:.2} of {:.0} cores, a thread of it busy {:.0} % of the time",
-        load.mongodb / load.seconds,
-        load.capacity / load.seconds,
-        100.0 * load.busy
-    )
+fn told(activity: Activity) -> String {
+    format!("MongoDB uses {:.2} cores and is busy {:.0} % of the time", activity.cores, 100.0 * activity.busy)
 }

@@ -1,5 +1,6 @@
 //! What one run costs, and how several are told.
 
+use crate::proc::Activity;
 use crate::servers::Load;
 
 /// The figures of one run.
@@ -25,6 +26,8 @@ pub(crate) struct Turn {
     pub(crate) b1_requests: f64,
     /// What the servers did meanwhile.
     pub(crate) load: Load,
+    /// What the MongoDB server did until the last outcome was stored, where that is told.
+    pub(crate) applying: Option<Activity>,
 }
 
 impl Turn {
@@ -130,15 +133,22 @@ pub(crate) fn print_load(name: &str, turns: &[Turn]) {
         median(turns.iter().map(|turn| figure(&turn.load) / turn.load.seconds)).unwrap_or(f64::NAN)
     };
     let own = median(turns.iter().map(|turn| turn.cpu_seconds / turn.load.seconds)).unwrap_or(f64::NAN);
+    let applying = |figure: fn(Activity) -> f64| {
+        median(turns.iter().filter_map(|turn| Some(figure(turn.applying?)))).unwrap_or(f64::NAN)
+    };
     println!(
-        "  {name:<24} {:.2} of {:.0} cores: itself {own:.2}, MongoDB {:.2}, RabbitMQ {:.2}, sandboxes {:.2}; a thread of \
-         MongoDB busy {:.0} % of the time",
+        "  {name:<22} {:.2} of {:.0} cores: itself {own:.2}, MongoDB {:.2}, RabbitMQ {:.2}, sandboxes {:.2}",
         part(|load| load.machine),
         part(|load| load.capacity),
         part(|load| load.mongodb),
         part(|load| load.rabbitmq),
         part(|load| load.sandboxes),
-        100.0 * median(turns.iter().map(|turn| turn.load.busy)).unwrap_or(f64::NAN),
+    );
+    println!(
+        "  {:<22} until the last outcome was stored, MongoDB used {:.2} cores and was busy {:.0} % of the time",
+        "",
+        applying(|activity| activity.cores),
+        100.0 * applying(|activity| activity.busy),
     );
 }
 

@@ -4,6 +4,8 @@
 //! one MongoDB server and one RabbitMQ node for everything, and prints figures. They hold for the machine that it runs on;
 //! the ratios are of runs that took turns. A run that does not end with every order applied once is a failure. The variables
 //! ORDERS (2,000) and TURNS (3) set how much is done.
+//!
+//! A server counts as busy while a thread of it runs, waits for a processor or waits for the disk.
 
 #![allow(clippy::print_stdout, clippy::float_arithmetic, reason = "a program that prints figures")]
 

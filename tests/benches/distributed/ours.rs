@@ -71,7 +71,7 @@ impl Setting<'_> {
         let pids = workers.iter().chain([&frontend]).filter_map(Child::id).collect();
         let memory = proc::watch_memory(pids);
         let ended = frontend.wait().await?;
-        let load = watch.end()?;
+        let (load, looks) = watch.end()?;
         let memory = memory.end()?;
         if !ended.success() {
             return Err(format!("orders_sync --role {role} failed ({ended})").into());
@@ -90,7 +90,7 @@ impl Setting<'_> {
         Ok(Turn {
             orders: self.sandboxes.orders(),
             seconds: frontend["run"]["seconds"].as_f64().unwrap_or(f64::NAN),
-            applied_seconds: Some(stored.seconds),
+            applied_seconds: Some(stored.seconds()),
             cpu_seconds: sum("cpu_seconds"),
             memory_kib: memory,
             operations,
@@ -98,6 +98,7 @@ impl Setting<'_> {
             document_writes: Some(stored.document_writes),
             b1_requests: self.sandboxes.b1_requests().await? - requests,
             load,
+            applying: looks.within(stored.from, stored.to),
         })
     }
 
@@ -166,8 +167,11 @@ impl Setting<'_> {
         }
         let sums = sums.deserialize_current()?;
         let sum = |name: &str| sums.get(name).map_or(0.0, number);
-        let took = sums.get_datetime("last")?.saturating_duration_since(*task.get_datetime("started_at")?);
-        Ok(Stored { document_writes: sum("entities") + 2.0 * sum("leases"), seconds: took.as_secs_f64() })
+        Ok(Stored {
+            document_writes: sum("entities") + 2.0 * sum("leases"),
+            from: task.get_datetime("started_at")?.timestamp_millis(),
+            to: sums.get_datetime("last")?.timestamp_millis(),
+        })
     }
 }
 
@@ -176,8 +180,15 @@ struct Stored {
     /// How often documents of entities were written: each once to stage it, and per lease (which `token` counts) once for that
     /// and once for its outcome.
     document_writes: f64,
-    /// From the start of the pull until the last outcome was stored.
-    seconds: f64,
+    /// When the pull started, and when the last outcome was stored; in milliseconds since 1970.
+    from: i64,
+    to: i64,
+}
+
+impl Stored {
+    fn seconds(&self) -> f64 {
+        f64::from(u32::try_from(self.to - self.from).unwrap_or_default()) / 1_000.0
+    }
 }
 
 /// Tells a worker to stop and waits until it has.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::fs;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::Failure;
+use crate::figures::count;
 
 /// What Linux counts processor time in, whatever the kernel's own ticks are.
 const TICKS: f64 = 100.0;
@@ -122,10 +123,52 @@ pub(crate) fn watch_memory(roots: Vec<u32>) -> Sampler<u64> {
     Sampler::start(Duration::from_millis(100), 0, move |most| *most = memory_kib(&roots).max(*most))
 }
 
-/// How often a process was seen busy, of how many looks.
-pub(crate) fn watch_busy(pid: u32) -> Sampler<(u32, u32)> {
-    Sampler::start(Duration::from_millis(20), (0, 0), move |(busy, looks)| {
-        *busy += u32::from(is_busy(pid));
-        *looks += 1;
+/// A process at one moment.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    /// In milliseconds since 1970.
+    at: i64,
+    busy: bool,
+    cpu_seconds: f64,
+}
+
+/// A process through a span of time.
+#[derive(Debug, Default)]
+pub(crate) struct Looks(Vec<Look>);
+
+/// How hard a process worked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activity {
+    /// Processors that it used.
+    pub(crate) cores: f64,
+    /// The share of the time in which a thread of it ran, waited for a processor or for the disk.
+    pub(crate) busy: f64,
+}
+
+/// Looks at a process 50 times a second.
+pub(crate) fn watch(pid: u32) -> Sampler<Looks> {
+    Sampler::start(Duration::from_millis(20), Looks::default(), move |looks| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        looks.0.push(Look { at, busy: is_busy(pid), cpu_seconds: cpu_seconds(pid) });
     })
+}
+
+impl Looks {
+    /// How hard it worked in the whole span.
+    pub(crate) fn activity(&self) -> Option<Activity> {
+        self.within(i64::MIN, i64::MAX)
+    }
+
+    /// How hard it worked between two moments, in milliseconds since 1970; `None` if it was not looked at twice.
+    pub(crate) fn within(&self, from: i64, to: i64) -> Option<Activity> {
+        let looks: Vec<Look> = self.0.iter().filter(|look| (from..=to).contains(&look.at)).copied().collect();
+        let (first, last) = (looks.first()?, looks.last()?);
+        let millis = u32::try_from(last.at - first.at).ok().filter(|millis| *millis > 0)?;
+        let busy = looks.iter().filter(|look| look.busy).count();
+        Some(Activity {
+            cores: (last.cpu_seconds - first.cpu_seconds) / (f64::from(millis) / 1_000.0),
+            busy: count(busy as u64) / count(looks.len() as u64),
+        })
+    }
 }

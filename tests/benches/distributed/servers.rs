@@ -8,7 +8,7 @@ use mongodb::bson::{Bson, doc};
 use mongodb::{Client, Database};
 
 use crate::Failure;
-use crate::proc::{self, Sampler};
+use crate::proc::{self, Looks, Sampler};
 use crate::sandboxes::Sandboxes;
 
 /// The servers. They end when this is dropped.
@@ -69,8 +69,8 @@ impl Servers {
 
     /// Begins to measure what the servers do; the sandboxes too, where there are some.
     pub(crate) fn watch<'a>(&'a self, sandboxes: Option<&'a Sandboxes>) -> Watch<'a> {
-        let busy = proc::watch_busy(self.mongodb_pid);
-        Watch { servers: self, sandboxes, begun: Instant::now(), before: self.so_far(sandboxes), busy }
+        let looks = proc::watch(self.mongodb_pid);
+        Watch { servers: self, sandboxes, begun: Instant::now(), before: self.so_far(sandboxes), looks }
     }
 
     fn so_far(&self, sandboxes: Option<&Sandboxes>) -> Times {
@@ -101,7 +101,7 @@ pub(crate) struct Watch<'a> {
     sandboxes: Option<&'a Sandboxes>,
     begun: Instant,
     before: Times,
-    busy: Sampler<(u32, u32)>,
+    looks: Sampler<Looks>,
 }
 
 /// What the servers and the machine did in a span of time.
@@ -119,25 +119,22 @@ pub(crate) struct Load {
     pub(crate) machine: f64,
     /// Processor seconds that the machine had to give.
     pub(crate) capacity: f64,
-    /// The share of the time in which a thread of the MongoDB server ran, waited for a processor or for the disk.
-    pub(crate) busy: f64,
 }
 
 impl Watch<'_> {
-    /// Ends it.
-    pub(crate) fn end(self) -> Result<Load, Failure> {
+    /// Ends it: what everything did, and the MongoDB server from moment to moment.
+    pub(crate) fn end(self) -> Result<(Load, Looks), Failure> {
         let (now, before) = (self.servers.so_far(self.sandboxes), self.before);
         let seconds = self.begun.elapsed().as_secs_f64();
-        let (busy, looks) = self.busy.end()?;
-        Ok(Load {
+        let load = Load {
             seconds,
             mongodb: now.mongodb - before.mongodb,
             rabbitmq: now.rabbitmq - before.rabbitmq,
             sandboxes: now.sandboxes - before.sandboxes,
             machine: now.machine - before.machine,
             capacity: now.capacity - before.capacity,
-            busy: f64::from(busy) / f64::from(looks.max(1)),
-        })
+        };
+        Ok((load, self.looks.end()?))
     }
 }
 

@@ -65,7 +65,7 @@ impl Peer {
         let memory = proc::watch_memory(vec![pid]);
         let output = child.wait_with_output().await?;
         let cpu_seconds = proc::cpu_seconds_of_ended() - cpu_seconds;
-        let (load, memory) = (watch.end()?, memory.end()?);
+        let ((load, _), memory) = (watch.end()?, memory.end()?);
         guard.disarm();
         let text = String::from_utf8_lossy(&output.stdout);
         let report = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).next_back();
@@ -87,6 +87,7 @@ impl Peer {
             document_writes: None,
             b1_requests: sandboxes.b1_requests().await? - requests,
             load,
+            applying: None,
         })
     }
 
