@@ -33,3 +33,4 @@ docs:
 bench:
     cargo bench -p datawald-examples --bench orders
     cargo bench -p datawald-core --bench store
+    cargo bench -p datawald-tests --bench distributed
