@@ -27,7 +27,7 @@ impl Backends {
         let (store, place, mongodb) = store(args.store.as_deref()).await?;
         let rabbitmq = match args.queue.as_deref() {
             None => None,
-            Some(uri) if uri.starts_with("amqp://") || uri.starts_with("amqps://") => Some(rabbitmq(uri).await?),
+            Some(uri) if uri.starts_with("amqp://") || uri.starts_with("amqps://") => Some(rabbitmq(uri, args).await?),
             Some(_) => return Err(wrong("--queue", "a queue is written as amqp://host or amqps://host")),
         };
         let queue: Arc<dyn TaskQueue> = match &rabbitmq {
@@ -42,17 +42,22 @@ impl Backends {
         self.mongodb.as_ref().map(MongoStore::commands_sent)
     }
 
-    /// Gives back what the queue still holds of deliveries.
+    /// Gives back what the queue still holds of deliveries, and ends the connections.
     pub(crate) async fn close(&self) {
         if let Some(queue) = &self.rabbitmq {
             queue.close().await;
+        }
+        if let Some(store) = &self.mongodb {
+            store.close().await;
         }
     }
 }
 
 /// A queue at a broker, which may be away: orders are applied all the same, by way of the store.
-async fn rabbitmq(uri: &str) -> Result<RabbitQueue> {
-    let queue = RabbitQueue::new(RabbitSettings::new(uri))?;
+async fn rabbitmq(uri: &str, args: &Args) -> Result<RabbitQueue> {
+    // A task for each worker that the engine has, and one to spare.
+    let prefetch = u16::try_from(args.engine().concurrency + 3).unwrap_or(u16::MAX);
+    let queue = RabbitQueue::new(RabbitSettings { prefetch, ..RabbitSettings::new(uri) })?;
     match queue.reach().await {
         Err(error) if matches!(error.disposition(), Disposition::Retryable { .. }) => {
             tracing::warn!(%error, "tasks wait in the store until RabbitMQ is there");

@@ -53,18 +53,22 @@ async fn sync(args: &Args) -> Result<()> {
         Error::config("listen for signals", "the system does not let this process listen for SIGTERM").caused_by(error)
     })?;
     let backends = Backends::open(args).await?;
+    let done = sync_over(args, &backends, &mut signals).await;
+    backends.close().await;
+    done
+}
+
+async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> Result<()> {
     let sides = Sides::open(args).await?;
     let tally = Arc::<Tally>::default();
-    let engine = run::engine(args, &backends, &sides, &tally)?;
-    let running = async {
-        let mut running = std::pin::pin!(run::run(args, &engine, &sides, &mut signals));
+    let engine = run::engine(args, backends, &sides, &tally)?;
+    let figures = {
+        let mut running = std::pin::pin!(run::run(args, &engine, &sides, signals));
         tokio::select! {
             figures = &mut running => figures,
             () = progress::show(tally.clone()) => running.await,
         }
     };
-    let figures = running.await;
-    backends.close().await;
     let Some(mut figures) = figures? else {
         println!("stopped as told; what is staged waits in {}", backends.place);
         return Ok(());

@@ -19,6 +19,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// How many times as long as a look took is waited before the next: looking is to be a small part of what the store does.
 const SPARE: u32 = 20;
 
+/// The longest wait between two looks: an end is not to be noticed much later than it comes.
+const LONGEST_POLL: Duration = Duration::from_millis(200);
+
 impl Engine {
     /// Waits until every entity of a sync task has an outcome, at most as long as the settings allow, and closes it.
     ///
@@ -31,30 +34,39 @@ impl Engine {
         let deadline = later(cx.now(), Duration::from_millis(shared.settings.close_wait_ms));
         let mut count_at = Instant::now() + COUNT_EVERY;
         loop {
-            let started = Instant::now();
-            // Asking for the flow's next due entity is one look into an index; counting reads every entity.
-            let idle = shared.store.next_due(&task.flow).await?.is_none();
+            let (idle, pause) = self.look(&task.flow).await?;
             let late = cx.now() >= deadline;
-            if idle || late || started >= count_at {
+            let counting = Instant::now();
+            if idle || late || counting >= count_at {
                 let counts = shared.store.sync_task_counts(id).await?;
                 if counts.open() == 0 || late {
                     return self.write_close(id, counts, "").await;
                 }
-                count_at = Instant::now() + COUNT_EVERY.max(started.elapsed() * SPARE);
+                count_at = Instant::now() + COUNT_EVERY.max(counting.elapsed() * SPARE);
             }
-            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
+            self.pause("close sync task", pause).await?;
         }
     }
 
-    /// As [`Engine::close`], but gives up when something stops the flow.
+    /// Whether nothing of a flow is open, and how long to wait before looking again. It is one look into an index, where
+    /// counting reads every entity.
+    async fn look(&self, flow: &FlowId) -> Result<(bool, Duration)> {
+        let started = Instant::now();
+        let idle = self.shared.store.next_due(flow).await?.is_none();
+        Ok((idle, POLL.max(started.elapsed() * SPARE).min(LONGEST_POLL)))
+    }
+
+    /// Closes a sync task when its entities have ended, then what earlier runs have left open.
+    pub(super) async fn close_all(&self, id: &SyncTaskId) -> Result<(SyncTask, Counts)> {
+        let closed = self.close(id).await?;
+        self.wait_for_left_over(&closed.0.flow).await?;
+        Ok(closed)
+    }
+
+    /// As [`Engine::close_all`], but gives up when something stops the flow.
     pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<(SyncTask, Counts)> {
-        let close = async {
-            let closed = self.close(id).await?;
-            self.wait_for_left_over(&closed.0.flow).await?;
-            Ok(closed)
-        };
         tokio::select! {
-            closed = close => closed,
+            closed = self.close_all(id) => closed,
             error = workers.halted() => {
                 let counts = self.shared.store.sync_task_counts(id).await?;
                 self.write_close(id, counts, &format!("the flow was stopped: {error}")).await
@@ -63,15 +75,15 @@ impl Engine {
     }
 
     /// Waits for what earlier runs have left open, so that a run after a crash ends what the crash cut off.
-    pub(super) async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
+    async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
         let shared = &self.shared;
         let deadline = later(shared.clock.now(), Duration::from_millis(shared.settings.close_wait_ms));
         loop {
-            let started = Instant::now();
-            if shared.store.next_due(flow).await?.is_none() || shared.clock.now() >= deadline {
+            let (idle, pause) = self.look(flow).await?;
+            if idle || shared.clock.now() >= deadline {
                 break;
             }
-            self.pause("close sync task", POLL.max(started.elapsed() * SPARE)).await?;
+            self.pause("close sync task", pause).await?;
         }
         self.close_left_over(flow).await?;
         Ok(())

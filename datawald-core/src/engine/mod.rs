@@ -12,6 +12,7 @@ mod settings;
 mod worker;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -44,6 +45,8 @@ struct Shared {
     flows: Vec<Flow>,
     /// Set once, when pulls and closings are to end.
     stopping: watch::Sender<bool>,
+    /// Whether the queue failed when it was last used.
+    queue_away: AtomicBool,
 }
 
 /// A flow and its two sides. A process that only pulls needs no target, one that only applies no source.
@@ -152,6 +155,7 @@ impl EngineBuilder {
                 owner: format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()),
                 flows: self.flows,
                 stopping: watch::Sender::new(false),
+                queue_away: AtomicBool::new(false),
             }),
         })
     }
@@ -208,8 +212,7 @@ impl Engine {
     /// What ends a pull, and of the store.
     pub async fn sync(&self, flow: &FlowId) -> Result<RunReport> {
         let pulled = self.pull_in_turn(flow).await?;
-        let (sync_task, counts) = self.close(&pulled.sync_task).await?;
-        self.wait_for_left_over(flow).await?;
+        let (sync_task, counts) = self.close_all(&pulled.sync_task).await?;
         Ok(RunReport { pulled, sync_task, counts })
     }
 
@@ -240,6 +243,20 @@ impl Engine {
                 "was told to stop; what is staged is applied by other workers, or when this is started again",
             )),
             false => Ok(()),
+        }
+    }
+
+    /// The queue is out of reach. That is told once; it delays nothing that a sweep finds.
+    fn queue_failed(&self, error: &Error) {
+        if !self.shared.queue_away.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%error, "the task queue is out of reach; workers find what is due in the store meanwhile");
+        }
+    }
+
+    /// The queue works; told if it did not before.
+    fn queue_works(&self) {
+        if self.shared.queue_away.swap(false, Ordering::Relaxed) {
+            tracing::info!("the task queue is there again");
         }
     }
 

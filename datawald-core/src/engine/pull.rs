@@ -230,10 +230,10 @@ impl Engine {
             let rest = keys.split_off(keys.len().min(self.shared.settings.batch));
             let message = TaskMessage { flow: flow.clone(), keys, sync_task: sync_task.cloned() };
             match self.shared.queue.publish(message).await {
-                Ok(Published::Queued) => {}
+                Ok(Published::Queued) => self.queue_works(),
                 Ok(Published::Full) => return false,
                 Err(error) => {
-                    tracing::debug!(%error, "could not dispatch; the sweep will");
+                    self.queue_failed(&error);
                     return false;
                 }
             }

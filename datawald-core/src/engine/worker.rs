@@ -1,6 +1,5 @@
 //! Workers: take a task and process its entities. And when idle, sweep.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -39,7 +38,6 @@ pub(super) struct Crew {
     pub(super) stop: watch::Sender<bool>,
     pub(super) halted: watch::Sender<Option<Error>>,
     next_sweep: Mutex<Timestamp>,
-    queue_away: AtomicBool,
 }
 
 impl Engine {
@@ -60,7 +58,6 @@ impl Engine {
             stop: watch::Sender::new(false),
             halted: watch::Sender::new(None),
             next_sweep: Mutex::new(self.shared.clock.now()),
-            queue_away: AtomicBool::new(false),
         });
         let mut tasks = JoinSet::new();
         for _ in 0..self.shared.settings.concurrency + LEASED_AHEAD {
@@ -114,9 +111,6 @@ impl Crew {
                 _ = halted.changed() => return,
                 received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
             };
-            if received.is_ok() && self.queue_away.swap(false, Ordering::Relaxed) {
-                tracing::info!(flow = %self.flow, "the queue is there again");
-            }
             let done = match received {
                 Ok(Some(delivery)) => match self.process(&delivery.message.keys).await {
                     Ok(Ended::HandedBack) => self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await,
@@ -135,8 +129,14 @@ impl Crew {
                         Err(error)
                     }
                 },
-                Ok(None) => self.sweep().await.map(drop),
-                Err(error) => self.without_queue(error, &mut stop).await,
+                Ok(None) => {
+                    self.engine.queue_works();
+                    self.sweep().await.map(drop)
+                }
+                Err(error) => {
+                    self.engine.queue_failed(&error);
+                    self.without_queue(&mut stop).await
+                }
             };
             match done {
                 Ok(()) => failures = 0,
@@ -153,11 +153,8 @@ impl Crew {
         }
     }
 
-    /// A queue that is out of reach is told once, and delays nothing that a sweep finds.
-    async fn without_queue(&self, error: Error, stop: &mut watch::Receiver<bool>) -> Result<()> {
-        if !self.queue_away.swap(true, Ordering::Relaxed) {
-            tracing::warn!(%error, flow = %self.flow, "no tasks come from the queue; working from the store meanwhile");
-        }
+    /// Takes up what a sweep finds, or waits a little.
+    async fn without_queue(&self, stop: &mut watch::Receiver<bool>) -> Result<()> {
         if !self.sweep().await? {
             // Whichever it was, look again.
             let _ = tokio::time::timeout(self.engine.shared.settings.sweep(), stop.changed()).await;

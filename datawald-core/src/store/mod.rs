@@ -33,7 +33,8 @@ pub const HISTORY_LIMIT: u32 = 20;
 ///
 /// Every method that changes something is one atomic, durable step: once it has returned, neither a crash of the
 /// process nor of the machine takes it back; if it fails, nothing of it has happened or all of it has (a lost
-/// connection), and calling it again with the same arguments is safe. Times are given by the caller (`now`), never
+/// connection), and calling it again with the same arguments is safe. An implementation whose database cannot promise as
+/// much for a page says in its docs what it promises instead. Times are given by the caller (`now`), never
 /// taken from a clock of the store's own; what is finer than a millisecond may be cut off.
 ///
 /// A note goes with the status that it explains: it is emptied when an entity is put back to N by staging or by doing

@@ -71,6 +71,16 @@ async fn another_programs_collection_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_is_closed_answers_with_an_error() {
+    let database = Database::new();
+    let store = database.store().await;
+    store.close().await;
+    let error = store.cut(&flow()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Store, "{error}");
+    database.store().await.cut(&flow()).await.unwrap();
+}
+
+#[tokio::test]
 async fn many_may_open_it_at_once() {
     let database = Database::new();
     let opening: Vec<_> = (0..8).map(|_| tokio::spawn(MongoStore::connect(database.settings()))).collect();

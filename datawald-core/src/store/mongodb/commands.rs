@@ -13,7 +13,7 @@ use mongodb::{Collection, Database};
 use tokio::time::Instant;
 
 use super::error::{DUPLICATE_KEY, WRITE_CONFLICT, at_open, at_work, by_code, is_away, is_away_code};
-use crate::{Error, Result};
+use crate::Result;
 
 /// Bytes of documents in one command; the server takes 48 MB.
 const COMMAND_BYTES: usize = 16 * 1_024 * 1_024;
@@ -287,23 +287,4 @@ fn away_in_parts(answer: &Document) -> Option<i32> {
         return Some(i32::try_from(code).unwrap_or_default());
     }
     failures(answer).into_iter().map(|(_, code)| code).find(|code| is_away_code(*code))
-}
-
-/// Reads a document; an error names the one that is none of this store's.
-pub(super) fn read<T: serde::de::DeserializeOwned>(
-    operation: &'static str,
-    collection: &str,
-    document: &RawDocumentBuf,
-) -> Result<T> {
-    mongodb::bson::deserialize_from_slice(document.as_bytes()).map_err(|error| {
-        let id = document.get_str("_id").unwrap_or("of another kind than this store's");
-        Error::store(
-            operation,
-            format!(
-                "the document with the _id {id} in the collection `{collection}` is none that this store can read; mend \
-                 it or move it to another collection"
-            ),
-        )
-        .caused_by(error)
-    })
 }

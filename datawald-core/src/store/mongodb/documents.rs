@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 
+use super::bson::{count, date, number, time};
 use super::keys::{entity_id, flow_id};
 use crate::model::{
     Cut, Entity, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTask, SyncTaskId, Table, TxStatus, Version,
@@ -290,26 +291,4 @@ pub(super) struct SightingDoc {
     pub(super) task: String,
     pub(super) entity: String,
     pub(super) status: TxStatus,
-}
-
-/// A time as it is stored: to the millisecond.
-pub(super) fn date(at: Timestamp) -> DateTime {
-    DateTime::from_millis(at.as_millisecond())
-}
-
-/// A stored time. What no clock of ours can show is as early or late as it can.
-pub(super) fn time(at: DateTime) -> Timestamp {
-    let millis = at.timestamp_millis();
-    let edge = if millis < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    Timestamp::from_millisecond(millis).unwrap_or(edge)
-}
-
-/// A count as it is stored.
-pub(super) fn number(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
-}
-
-/// A stored count.
-pub(super) fn count(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or_default()
 }

@@ -5,7 +5,8 @@ use std::cmp::Ordering;
 use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 
-use super::commands::{Commands, read};
+use super::bson::read;
+use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc, FLOWS, FlowDoc, HISTORY, VersionDoc};
 use super::keys::{entity_id, entity_range, version_id};
 use super::{members, tasks};

@@ -9,10 +9,10 @@ use std::collections::HashSet;
 use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 
-use super::commands::{Commands, read};
+use super::bson::{document, read};
+use super::commands::Commands;
 use super::documents::{ENTITIES, PassDoc, SIGHTINGS, SightingDoc};
 use super::keys::sighting_id;
-use super::pulls::document;
 use crate::model::{Counts, SyncTaskId, TxStatus};
 use crate::{Error, Result};
 

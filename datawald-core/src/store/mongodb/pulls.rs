@@ -1,12 +1,13 @@
 //! The right to pull a flow, and its cut.
 
 use jiff::Timestamp;
-use mongodb::bson::{Bson, doc, serialize_to_bson};
+use mongodb::bson::{Bson, doc};
 
-use super::commands::{Commands, read};
-use super::documents::{CutDoc, FLOWS, FlowDoc, count, date, number, time};
+use super::bson::{bson, count, date, document, number, read, time};
+use super::change::{busy, mark};
+use super::commands::Commands;
+use super::documents::{CutDoc, FLOWS, FlowDoc};
 use super::keys::flow_id;
-use super::store::mark;
 use crate::model::{Cut, FlowId};
 use crate::store::PullLease;
 use crate::{Error, Result};
@@ -131,7 +132,7 @@ pub(super) async fn set_cut(commands: &Commands, flow: &FlowId, cut: Option<Cut>
             return Ok(());
         }
     }
-    Err(super::work::busy(OPERATION))
+    Err(busy(OPERATION))
 }
 
 async fn find(commands: &Commands, operation: &'static str, flow: &FlowId) -> Result<Option<FlowDoc>> {
@@ -141,15 +142,4 @@ async fn find(commands: &Commands, operation: &'static str, flow: &FlowId) -> Re
 
 fn fenced(operation: &'static str, lease: &PullLease) -> Error {
     Error::fenced(operation, format!("the right to pull {} has passed on to another process", lease.flow))
-}
-
-/// A value as BSON.
-pub(super) fn bson(operation: &'static str, value: &impl serde::Serialize) -> Result<Bson> {
-    serialize_to_bson(value).map_err(|error| Error::store(operation, "could not be written as BSON").caused_by(error))
-}
-
-/// A document as BSON.
-pub(super) fn document(operation: &'static str, value: &impl serde::Serialize) -> Result<mongodb::bson::Document> {
-    mongodb::bson::serialize_to_document(value)
-        .map_err(|error| Error::store(operation, "could not be written as BSON").caused_by(error))
 }

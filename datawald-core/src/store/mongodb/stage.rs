@@ -5,24 +5,21 @@ use std::collections::{HashMap, HashSet};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
-use super::commands::{Commands, read};
+use super::bson::{bson, date, document, number, read};
+use super::change::{ROUNDS, carried_out, mark, standing};
+use super::commands::Commands;
 use super::documents::{
-    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, SYNC_TASKS, SightingDoc, SyncTaskDoc, VersionDoc, date, number,
+    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, SYNC_TASKS, SightingDoc, SyncTaskDoc, VersionDoc,
 };
 use super::keys::{entity_id, flow_id, version_id};
 use super::members::{self, freeze, join, spill};
-use super::pulls::{self, bson, document};
-use super::store::mark;
-use super::work::{held_marks, standing};
+use super::pulls;
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
 use crate::store::transition::{may_be_done, open};
 use crate::store::{HISTORY_LIMIT, PullLease, StageBatch, StageEntity, Staging};
 use crate::{Disposition, Error, ErrorKind, Result};
 
 const OPERATION: &str = "stage";
-
-/// How often a page is looked at again because others changed entities of it at the same moment.
-const ROUNDS: usize = 100;
 
 /// Bytes of texts that a document can hold, with room for the rest; MongoDB's limit is 16 MB.
 const LARGEST: usize = 15 * 1_024 * 1_024;
@@ -145,7 +142,7 @@ impl Page<'_> {
             let doubtful: Vec<&String> =
                 inserted.iter().enumerate().filter(|(n, _)| there.contains(n)).map(|(_, (_, id))| *id).collect();
             // The first try may have been carried out without an answer.
-            let ours = held_marks(commands, OPERATION, &doubtful, &self.op).await?;
+            let ours = carried_out(commands, OPERATION, &doubtful, &self.op).await?;
             staged.extend(
                 inserted
                     .iter()
@@ -159,7 +156,7 @@ impl Page<'_> {
             let written = commands.update(OPERATION, ENTITIES, changes).await?;
             if written.matched < all {
                 let ids: Vec<&String> = changed.iter().map(|(_, id, _)| *id).collect();
-                let ours = held_marks(commands, OPERATION, &ids, &self.op).await?;
+                let ours = carried_out(commands, OPERATION, &ids, &self.op).await?;
                 changed.retain(|(_, id, _)| ours.contains(*id));
             }
             staged.extend(changed.iter().map(|(at, _, staging)| (*at, *staging)));

@@ -8,7 +8,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use mongodb::Client;
-use mongodb::bson::doc;
 use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::ClientOptions;
@@ -119,23 +118,17 @@ impl MongoStore {
         self.commands.sent()
     }
 
-    /// Whether the server answers.
+    /// Ends the connections. What is asked of the store afterwards, of its clones too, is an error.
     ///
-    /// # Errors
-    /// What keeps it from answering.
-    pub async fn ping(&self) -> Result<()> {
-        self.commands.run("ping", doc! { "ping": 1 }).await.map(drop)
+    /// A process that ends need not call it; one that does ends without the driver's tasks being broken off.
+    pub async fn close(&self) {
+        self.commands.database.client().clone().shutdown().immediate(true).await;
     }
 
     #[cfg(test)]
     pub(super) fn commands(&self) -> &Commands {
         &self.commands
     }
-}
-
-/// A mark that no other change has.
-pub(super) fn mark() -> String {
-    uuid::Uuid::now_v7().simple().to_string()
 }
 
 #[async_trait]

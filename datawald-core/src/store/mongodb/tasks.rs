@@ -6,19 +6,16 @@ use jiff::Timestamp;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
-use super::commands::{Commands, read};
-use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SIGHTINGS, SYNC_TASKS, SyncTaskDoc, date, time};
+use super::bson::{bson, date, document, read, time};
+use super::change::{ROUNDS, busy, carried_out, known, mark};
+use super::commands::Commands;
+use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SIGHTINGS, SYNC_TASKS, SyncTaskDoc};
 use super::keys::flow_id;
 use super::members;
-use super::pulls::{bson, document};
-use super::store::mark;
-use super::work::{busy, do_again, held_marks, known};
+use super::work::do_again;
 use crate::model::{Counts, SyncStatus, SyncTask, SyncTaskId, TxStatus};
 use crate::store::{Listing, NewSyncTask, SyncTaskFilter, paging};
 use crate::{Error, Result};
-
-/// How often failures are looked at again because others changed them at the same moment.
-const ROUNDS: usize = 100;
 
 pub(super) async fn create(commands: &Commands, new: NewSyncTask) -> Result<()> {
     const OPERATION: &str = "record sync task";
@@ -157,7 +154,7 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Timestamp)
         again += match written.matched {
             matched if matched == all => all,
             // Those that were changed without an answer are no longer failures, and would not be counted.
-            _ => held_marks(commands, OPERATION, &ids, &op).await?.len() as u64,
+            _ => carried_out(commands, OPERATION, &ids, &op).await?.len() as u64,
         };
     }
     if again > 0 {

@@ -6,18 +6,16 @@ use jiff::Timestamp;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::FindOptions;
 
-use super::commands::{Commands, read};
-use super::documents::{ENTITIES, EntityDoc, count, date, number, time};
+use super::bson::{count, date, number, read, time};
+use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
+use super::commands::Commands;
+use super::documents::{ENTITIES, EntityDoc};
 use super::keys::{entity_id, flow_id};
-use super::store::mark;
+use crate::Result;
 use crate::clock::later;
 use crate::model::{EntityKey, FlowId, TxStatus};
-use crate::store::transition::{self, After, Held, Standing};
+use crate::store::transition::{self, After, Held};
 use crate::store::{Claim, Claimed, Settled, Settlement};
-use crate::{Error, Result};
-
-/// How often entities are looked at again because others changed them at the same moment.
-const ROUNDS: usize = 100;
 
 /// How often a claim of whatever is due looks again, if others have taken all that it had found.
 const LOOKS: usize = 10;
@@ -165,7 +163,7 @@ pub(super) async fn renew(
     if written.matched == leases.len() as u64 {
         return Ok(vec![true; leases.len()]);
     }
-    let held = held_marks(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?;
+    let held = carried_out(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?;
     Ok(ids.iter().map(|id| held.contains(id)).collect())
 }
 
@@ -229,7 +227,7 @@ pub(super) async fn settle(commands: &Commands, now: Timestamp, settlements: Vec
         let written = commands.update(OPERATION, ENTITIES, statements).await?;
         if written.matched < all {
             let ids: Vec<&String> = settled.iter().map(|(_, id, _)| *id).collect();
-            let ours = held_marks(commands, OPERATION, &ids, &op).await?;
+            let ours = carried_out(commands, OPERATION, &ids, &op).await?;
             settled.retain(|(_, id, _)| ours.contains(*id));
         }
         for (at, _, answer) in settled {
@@ -295,45 +293,6 @@ pub(super) fn do_again(known: &EntityDoc, now: Timestamp, op: &str) -> Option<Do
     Some(doc! { "$set": set })
 }
 
-/// Entities without their documents.
-pub(super) async fn known(
-    commands: &Commands,
-    operation: &'static str,
-    ids: &[&String],
-) -> Result<HashMap<String, EntityDoc>> {
-    let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
-    let found = commands.find(operation, ENTITIES, doc! { "_id": { "$in": ids } }, options).await?;
-    found
-        .iter()
-        .map(|found| read::<EntityDoc>(operation, ENTITIES, found).map(|found| (found.key.clone(), found)))
-        .collect()
-}
-
-/// Those of `ids` whose last change has this mark.
-pub(super) async fn held_marks(
-    commands: &Commands,
-    operation: &'static str,
-    ids: &[&String],
-    op: &str,
-) -> Result<HashSet<String>> {
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let options = FindOptions::builder().projection(doc! { "_id": 1 }).build();
-    let found = commands.find(operation, ENTITIES, doc! { "_id": { "$in": ids }, "op": op }, options).await?;
-    Ok(found.iter().filter_map(|found| found.get_str("_id").ok().map(str::to_owned)).collect())
-}
-
-/// Writes where an entity stands into an update.
-pub(super) fn standing(standing: Standing, set: &mut Document, unset: &mut Document) {
-    set.insert("status", standing.status.letter());
-    set.insert("note", standing.note);
-    match standing.due_at {
-        Some(at) => set.insert("due_at", DateTime::from_millis(at.as_millisecond())),
-        None => unset.insert("due_at", ""),
-    };
-}
-
 /// At most `now`, told as less than the next millisecond: not every server finds the bound itself by a compound index.
 fn due_by(now: Timestamp) -> Document {
     doc! { "$lt": DateTime::from_millis(now.as_millisecond().saturating_add(1)) }
@@ -341,8 +300,4 @@ fn due_by(now: Timestamp) -> Document {
 
 fn ids(flow: &FlowId, keys: &[String]) -> Vec<String> {
     keys.iter().map(|key| entity_id(&EntityKey::new(flow, key.clone()))).collect()
-}
-
-pub(super) fn busy(operation: &'static str) -> Error {
-    Error::store(operation, "entities are changed by others all the time; try again")
 }
