@@ -25,7 +25,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::Args;
+use crate::args::{Args, Role};
 use crate::backends::Backends;
 use crate::progress::Tally;
 use crate::sides::Sides;
@@ -73,6 +73,11 @@ async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> R
         println!("stopped as told; what is staged waits in {}", backends.place);
         return Ok(());
     };
+    // The orders are told by whoever pulled them; a worker's report is for whoever asks for its figures.
+    if args.role == Role::Worker && args.report.is_none() {
+        println!("stopped as told: {} taken up, {} requests to SAP B1", tally.applied(), sides.b1_requests());
+        return Ok(());
+    }
     figures.store_commands = backends.store_commands();
     let flows = run::flows(args, &sides);
     let mut out = std::io::stdout().lock();

@@ -17,6 +17,13 @@ pub(crate) struct Tally {
     applied: AtomicU64,
 }
 
+impl Tally {
+    /// Orders that were taken up, each as often as it was.
+    pub(crate) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Relaxed)
+    }
+}
+
 /// A side that counts what passes through it.
 pub(crate) struct Counted<T> {
     side: T,
@@ -57,7 +64,7 @@ pub(crate) async fn show(tally: Arc<Tally>) {
     let clear = ClearOnDrop(bar);
     loop {
         clear.0.set_length(tally.pulled.load(Ordering::Relaxed));
-        clear.0.set_position(tally.applied.load(Ordering::Relaxed));
+        clear.0.set_position(tally.applied());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }
