@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, Outcome, PullLease, Settled, Settlement, StageBatch,
-    StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Settled, Settlement,
+    StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::Result;
@@ -81,6 +81,23 @@ pub trait StagingStore: Send + Sync {
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came.
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
+
+    /// Stages entities outside a pull: what a source hands over by itself.
+    ///
+    /// # Behavior
+    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut. Of a
+    /// push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
+    /// asks for: it is left alone.
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>>;
+
+    /// Records a sync task of entities that were pushed, its pull come to its end, and moves the cut on, as one step.
+    ///
+    /// # Behavior
+    /// An entity counts in it as what it is, from now on; as I if it is said to be unchanged and stands at its end. The
+    /// cut and the sync task's `cut_after` are as after [`StagingStore::stage`]. If an entity is not staged, the error is
+    /// of kind `NotFound` and names it, and neither task nor cut are touched; if the task is another flow's, it is of kind
+    /// `Invalid`. Recording again joins what has not joined, and changes nothing else.
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()>;
 
     /// Reads one entity.
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>>;

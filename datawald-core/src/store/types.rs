@@ -210,6 +210,35 @@ pub struct NewSyncTask {
     pub now: Timestamp,
 }
 
+/// An entity as it is pushed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Push {
+    /// The entity.
+    pub entity: StageEntity,
+    /// Only if this is its version (`rev`) now; 0 if it is not to be there.
+    pub if_rev: Option<u64>,
+}
+
+/// A sync task of entities that were pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushedSync {
+    /// The sync task.
+    pub task: NewSyncTask,
+    /// Its entities.
+    pub members: Vec<Member>,
+    /// The cut that they complete, if any.
+    pub cut: Option<Cut>,
+}
+
+/// An entity that joins a sync task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The source key.
+    pub id: String,
+    /// Whether pushing it found nothing new.
+    pub unchanged: bool,
+}
+
 /// Which entities to list.
 #[derive(Debug, Clone, Default)]
 pub struct EntityFilter {

@@ -54,6 +54,18 @@ macro_rules! staging_store_conformance {
                     keys_are_text_and_nothing_else
                     flows_do_not_mix
                 }
+                pushes {
+                    a_push_needs_no_right_to_pull
+                    a_push_and_a_pull_do_not_hinder_each_other
+                    a_push_treats_an_entity_as_a_pull_does
+                    a_push_may_ask_for_a_version
+                    what_was_pushed_is_recorded
+                    recording_moves_the_cut_forwards_only
+                    recording_what_is_not_staged_changes_nothing
+                    recording_twice_changes_nothing
+                    recording_under_the_id_of_another_flow_is_refused
+                    many_pushes_at_once_lose_nothing
+                }
                 claims {
                     a_claim_leases_what_is_due
                     the_longest_due_comes_first

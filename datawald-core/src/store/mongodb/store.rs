@@ -16,11 +16,11 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{layout, lists, pulls, stage, tasks, work};
+use super::{layout, lists, pulls, pushed, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Settled, Settlement, StageBatch,
+    Staging, StagingStore, SyncTaskFilter,
 };
 use crate::{Error, Result};
 
@@ -149,6 +149,14 @@ impl StagingStore for MongoStore {
 
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
         stage::stage(&self.commands, batch).await
+    }
+
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        stage::push(&self.commands, flow, entities, now).await
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        pushed::record(&self.commands, pushed).await
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {

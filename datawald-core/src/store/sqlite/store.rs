@@ -16,8 +16,8 @@ use super::{lists, open, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Settled, Settlement, StageBatch,
+    Staging, StagingStore, SyncTaskFilter,
 };
 use crate::{Error, Result};
 
@@ -131,6 +131,15 @@ impl StagingStore for SqliteStore {
 
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
         self.0.writer.write("stage", move |db| stage::stage(db, batch)).await
+    }
+
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        let flow = flow.clone();
+        self.0.writer.write("push", move |db| stage::push(db, &flow, &entities, now)).await
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        self.0.writer.write("record sync task", move |db| stage::record_pushed(db, &pushed)).await
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {

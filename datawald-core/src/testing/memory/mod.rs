@@ -14,8 +14,8 @@ use crate::Result;
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Settled, Settlement, StageBatch,
+    Staging, StagingStore, SyncTaskFilter,
 };
 
 /// A store in memory, for tests: everything in it is gone with the last clone. It follows the contract word by word
@@ -59,6 +59,14 @@ impl StagingStore for MemoryStore {
 
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
         self.state().stage(batch)
+    }
+
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        Ok(self.state().push(flow, entities, now))
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        self.state().record_pushed(pushed)
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {

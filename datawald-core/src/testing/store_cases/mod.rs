@@ -5,6 +5,7 @@ pub mod claims;
 pub mod cuts;
 pub mod lists;
 pub mod pulls;
+pub mod pushes;
 pub mod settling;
 pub mod staging;
 pub mod tasks;
