@@ -16,6 +16,7 @@ mod layout;
 mod lists;
 mod members;
 mod pulls;
+mod settle;
 mod stage;
 mod store;
 mod tasks;
