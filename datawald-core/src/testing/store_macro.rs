@@ -102,6 +102,7 @@ macro_rules! staging_store_conformance {
                     newer_content_with_nothing_to_do_ends_it
                     a_retry_with_nothing_left_to_do_ends_it
                     a_released_attempt_of_old_content_is_not_counted_twice
+                    many_outcomes_are_kept_exactly
                 }
                 tasks {
                     a_sync_task_is_recorded

@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{layout, lists, pulls, pushed, stage, tasks, work};
+use super::{layout, lists, pulls, pushed, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
     Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Settled, Settlement, StageBatch,
@@ -180,7 +180,7 @@ impl StagingStore for MongoStore {
     }
 
     async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-        work::settle(&self.commands, now, settlements).await
+        settle::settle(&self.commands, now, settlements).await
     }
 
     async fn cut(&self, flow: &FlowId) -> Result<Option<Cut>> {
