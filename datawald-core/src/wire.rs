@@ -59,6 +59,11 @@ bodies! {
         now: Timestamp,
         limit: usize,
     }
+    /// When the first entity of a flow is due; null if nothing is open.
+    NextDue {
+        #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+        due_at: Option<Timestamp>,
+    }
     /// A flow.
     OfFlow { flow: FlowId, }
     /// Leases to prolong, each with its token.

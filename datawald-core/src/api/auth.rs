@@ -52,8 +52,7 @@ impl Gate {
     }
 
     /// Whose token it is, if it is one.
-    async fn caller(&self, request: &Request) -> Result<(Caller, StoredToken), Problem> {
-        let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    async fn caller(&self, given: Option<&str>) -> Result<(Caller, StoredToken), Problem> {
         let Some(token) = given.and_then(bearer) else {
             return Err(refused("give a token: `Authorization: Bearer dw_…`"));
         };
@@ -118,7 +117,9 @@ pub(super) async fn authorize(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let (caller, stored) = match shared.gate.caller(&request).await {
+    let given = request.headers().get(header::AUTHORIZATION).cloned();
+    let given = given.as_ref().and_then(|value| value.to_str().ok());
+    let (caller, stored) = match shared.gate.caller(given).await {
         Ok(found) => found,
         Err(problem) => return problem.into_response(),
     };

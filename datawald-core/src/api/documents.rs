@@ -14,6 +14,9 @@ pub(super) fn entity(table: Table, id: &str, body: EntityBody, prefix: &str) -> 
     check_name(&at(table.source_key()), id)?;
     check_name(&at("frontend"), &body.frontend)?;
     let intent = intent(&body, &at("reason"))?;
+    if !body.data.get().starts_with('{') {
+        return Err(Problem::field(OPERATION, at("data"), "is to be a JSON object"));
+    }
     let raw = body.raw.as_ref().map(|raw| raw.get().to_owned()).unwrap_or_default();
     match table {
         Table::Orders => {
@@ -27,9 +30,6 @@ pub(super) fn entity(table: Table, id: &str, body: EntityBody, prefix: &str) -> 
         }
         _ => {
             let doc = body.data.get().to_owned();
-            if !doc.starts_with('{') {
-                return Err(Problem::field(OPERATION, at("data"), "is to be a JSON object"));
-            }
             Ok(StageEntity {
                 id: id.to_owned(),
                 intent,

@@ -141,7 +141,8 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Shared>> for Query<T> {
             let text = error.body_text();
             let words = text.rsplit(": ").next().unwrap_or_default();
             let known = ["missing field", "unknown field", "unknown variant", "duplicate field"];
-            let words = if known.iter().any(|known| words.starts_with(known)) { words } else { "a value is not of its type" };
+            let words =
+                if known.iter().any(|known| words.starts_with(known)) { words } else { "a value is not of its type" };
             Problem::new(StatusCode::BAD_REQUEST, crate::Error::invalid(OPERATION, words).field("query"))
         })
     }
@@ -154,12 +155,13 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<Shared>> for Path<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Problem> {
-        axum::extract::Path::<T>::from_request_parts(parts, shared).await.map(|axum::extract::Path(path)| Self(path)).map_err(
-            |_| {
+        axum::extract::Path::<T>::from_request_parts(parts, shared)
+            .await
+            .map(|axum::extract::Path(path)| Self(path))
+            .map_err(|_| {
                 let error = crate::Error::invalid(OPERATION, "is not text in UTF-8, percent-encoded").field("path");
                 Problem::new(StatusCode::BAD_REQUEST, error)
-            },
-        )
+            })
     }
 }
 
@@ -181,7 +183,9 @@ mod tests {
 
     #[test]
     fn depth_counts_brackets_outside_strings() {
-        for (json, expected) in [("1", 0), ("[]", 1), (r#"{"a":[{"b":"[[[["}]}"#, 3), (r#"["\"[[", [[]]]"#, 3), ("]]][", 1)] {
+        for (json, expected) in
+            [("1", 0), ("[]", 1), (r#"{"a":[{"b":"[[[["}]}"#, 3), (r#"["\"[[", [[]]]"#, 3), ("]]][", 1)]
+        {
             assert_eq!(depth(json.as_bytes()), expected, "{json}");
         }
     }

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, HttpMethod, InfoBuilder, Ref, RefOr, Response, SecurityRequirement, ToArray};
+use utoipa::openapi::{Content, InfoBuilder, Ref, RefOr, Response, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{control, engine, entities, lists, outcomes, paths, service};
@@ -61,7 +61,8 @@ impl Modify for Tables {
 fn renamed(mut item: PathItem, table: Table) -> PathItem {
     for operation in operations(&mut item) {
         operation.tags = Some(vec![table.name().to_owned()]);
-        operation.operation_id = operation.operation_id.take().map(|id| format!("{id}_{}", table.name().replace('-', "_")));
+        operation.operation_id =
+            operation.operation_id.take().map(|id| format!("{id}_{}", table.name().replace('-', "_")));
         for text in [&mut operation.summary, &mut operation.description] {
             *text = text.take().map(|text| {
                 text.replace("several orders", &format!("several of {}", table.name()))
@@ -71,7 +72,10 @@ fn renamed(mut item: PathItem, table: Table) -> PathItem {
             });
         }
         for parameter in operation.parameters.iter_mut().flatten() {
-            parameter.description = parameter.description.take().map(|text| text.replace("fe_order_id", table.source_key()));
+            if let RefOr::T(parameter) = parameter {
+                let told = parameter.description.take();
+                parameter.description = told.map(|text| text.replace("fe_order_id", table.source_key()));
+            }
         }
     }
     item
@@ -104,7 +108,7 @@ impl Modify for Common {
                         && status.starts_with(['4', '5'])
                         && response.content.is_empty()
                     {
-                        response.content.insert("application/problem+json".to_owned(), problem_content());
+                        response.content.insert("application/problem+json".to_owned(), RefOr::T(problem_content()));
                     }
                 }
             }
@@ -130,5 +134,7 @@ fn problem_content() -> Content {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete].into_iter().filter_map(|operation| operation.as_mut())
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete]
+        .into_iter()
+        .filter_map(|operation| operation.as_mut())
 }

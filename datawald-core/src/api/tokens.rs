@@ -46,9 +46,10 @@ impl FromStr for Scope {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        [Scope::Read, Scope::Stage, Scope::Operate].into_iter().find(|scope| scope.name() == text).ok_or_else(|| {
-            Error::config("read scope", format!("`{text}` is no scope; one of read, stage, operate"))
-        })
+        [Scope::Read, Scope::Stage, Scope::Operate]
+            .into_iter()
+            .find(|scope| scope.name() == text)
+            .ok_or_else(|| Error::config("read scope", format!("`{text}` is no scope; one of read, stage, operate")))
     }
 }
 

@@ -19,7 +19,9 @@ pub(super) fn error(response: &HttpResponse) -> Error {
         _ => Disposition::Uncertain,
     };
     // What is wrong with this caller's credentials is told in his own words.
-    let operation = if response.status.as_u16() == 401 { response.operation.to_owned() } else {
+    let operation = if response.status.as_u16() == 401 {
+        response.operation.to_owned()
+    } else {
         problem.operation.unwrap_or_else(|| response.operation.to_owned())
     };
     let message = match &problem.entity {

@@ -21,9 +21,9 @@ use crate::store::{
     StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks, OfEntity,
-    OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody, SetCut,
-    SettleBody, WriteRecord,
+    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks, NextDue,
+    OfEntity, OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody,
+    SetCut, SettleBody, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Result};
 
@@ -55,8 +55,10 @@ impl RemoteCore {
         http.timeout = Duration::from_millis(settings.timeout_ms);
         http.max_body = settings.max_body;
         http.extra_ca_pem = settings.extra_ca_pem;
-        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret()))
-            .map_err(|_| Error::config("read token", "holds a line break or another character that no token has").field("token"))?;
+        let mut authorization =
+            HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret())).map_err(|_| {
+                Error::config("read token", "holds a line break or another character that no token has").field("token")
+            })?;
         authorization.set_sensitive(true);
         Ok(Self { http: Http::new(http)?, authorization, patience: Duration::from_millis(settings.patience_ms) })
     }
@@ -92,7 +94,9 @@ impl RemoteCore {
                 HttpRequest::new(operation, Effect::IdempotentWrite, Method::POST, url.clone()).json(body.clone());
             request.headers.insert(AUTHORIZATION, self.authorization.clone());
             let answer = match self.http.send(request).await {
-                Ok(response) if response.status.is_success() => response.json::<Answer<A>>().map(|answer| answer.answer),
+                Ok(response) if response.status.is_success() => {
+                    response.json::<Answer<A>>().map(|answer| answer.answer)
+                }
                 Ok(response) => Err(error(&response)),
                 Err(error) => Err(error),
             };
@@ -139,7 +143,7 @@ impl StagingStore for RemoteCore {
     }
 
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
-        self.call("release pull", "release_pull", OfPull { lease: lease.clone() }).await
+        self.call::<bool>("release pull", "release_pull", OfPull { lease: lease.clone() }).await.map(drop)
     }
 
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
@@ -151,7 +155,7 @@ impl StagingStore for RemoteCore {
     }
 
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
-        self.call("record sync task", "record_pushed", pushed).await
+        self.call::<bool>("record sync task", "record_pushed", pushed).await.map(drop)
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
@@ -167,7 +171,8 @@ impl StagingStore for RemoteCore {
     }
 
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>> {
-        self.call("find next due", "next_due", OfFlow { flow: flow.clone() }).await
+        let next: NextDue = self.call("find next due", "next_due", OfFlow { flow: flow.clone() }).await?;
+        Ok(next.due_at)
     }
 
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {
@@ -184,15 +189,15 @@ impl StagingStore for RemoteCore {
     }
 
     async fn set_cut(&self, flow: &FlowId, cut: Option<Cut>) -> Result<()> {
-        self.call("set cut", "set_cut", SetCut { flow: flow.clone(), cut }).await
+        self.call::<bool>("set cut", "set_cut", SetCut { flow: flow.clone(), cut }).await.map(drop)
     }
 
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()> {
-        self.call("record sync task", "create_sync_task", task).await
+        self.call::<bool>("record sync task", "create_sync_task", task).await.map(drop)
     }
 
     async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
-        self.call("finish pull", "finish_pull", OfSyncTask { id: id.clone() }).await
+        self.call::<bool>("finish pull", "finish_pull", OfSyncTask { id: id.clone() }).await.map(drop)
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {
@@ -241,7 +246,8 @@ impl StagingStore for RemoteCore {
     }
 
     async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool> {
-        self.call("write record", "write_record", WriteRecord { name: name.to_owned(), rev, value: value.to_owned() }).await
+        self.call("write record", "write_record", WriteRecord { name: name.to_owned(), rev, value: value.to_owned() })
+            .await
     }
 
     async fn delete_record(&self, name: &str, rev: u64) -> Result<bool> {

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Settled, Settlement,
-    StageBatch, StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::Result;
@@ -28,6 +28,25 @@ pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// How many earlier versions of an entity a store keeps.
 pub const HISTORY_LIMIT: u32 = 20;
+
+/// The longest name of a record, in bytes.
+pub const RECORD_NAME_LIMIT: usize = 200;
+
+/// The longest text of a record, in bytes.
+pub const RECORD_LIMIT: usize = 64 * 1_024;
+
+/// Refuses a record whose name or text no store would take.
+#[cfg(any(feature = "sqlite", feature = "mongodb", feature = "testing"))]
+pub(crate) fn check_record(name: &str, value: &str) -> Result<()> {
+    let wrong = |field: &str, message: String| Err(crate::Error::invalid("write record", message).field(field));
+    if name.is_empty() || name.len() > RECORD_NAME_LIMIT {
+        return wrong("name", format!("is to be 1 to {RECORD_NAME_LIMIT} bytes"));
+    }
+    if value.len() > RECORD_LIMIT {
+        return wrong("value", format!("is longer than {RECORD_LIMIT} bytes"));
+    }
+    Ok(())
+}
 
 /// A durable store of staged entities, cuts and sync tasks.
 ///
@@ -186,4 +205,21 @@ pub trait StagingStore: Send + Sync {
     /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64>;
+
+    /// Reads a record.
+    async fn record(&self, name: &str) -> Result<Option<Record>>;
+
+    /// The records whose names begin with `prefix`, in the order of their names' bytes.
+    async fn records(&self, prefix: &str) -> Result<Vec<Record>>;
+
+    /// Writes a record if its revision is `rev` (0: if there is none).
+    ///
+    /// # Behavior
+    /// `true` if it stands as `rev` + 1 with this text, also because an earlier call with the same arguments has written it;
+    /// `false` if another stands there. A name that is empty or longer than [`RECORD_NAME_LIMIT`], or a text longer than
+    /// [`RECORD_LIMIT`], is an error of kind `Invalid`.
+    async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool>;
+
+    /// Removes a record if its revision is `rev`. `true` if there is none of that name then.
+    async fn delete_record(&self, name: &str, rev: u64) -> Result<bool>;
 }

@@ -98,7 +98,6 @@ pub struct Claim<'a> {
     /// How long after a lost lease the other side may still be carrying out a write.
     pub settle_delay: Duration,
     /// The time.
-    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub now: Timestamp,
 }
 
@@ -262,6 +261,25 @@ pub struct Member {
     pub id: String,
     /// Whether pushing it found nothing new.
     pub unchanged: bool,
+}
+
+/// A small named text with a revision: what hosts agree on (who leads, what is scheduled, which tokens there are).
+/// `Debug` leaves the text out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Record {
+    /// Its name.
+    pub name: String,
+    /// Counts its changes, from 1.
+    pub rev: u64,
+    /// The text.
+    pub value: String,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("name", &self.name).field("rev", &self.rev).finish_non_exhaustive()
+    }
 }
 
 /// Which entities to list.

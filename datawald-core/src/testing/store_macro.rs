@@ -122,6 +122,13 @@ macro_rules! staging_store_conformance {
                     sync_tasks_are_filtered
                     a_wrong_cursor_is_refused
                 }
+                records {
+                    a_record_counts_its_changes
+                    of_many_that_write_one_does
+                    records_are_found_by_the_beginning_of_their_names
+                    a_record_is_removed_at_its_revision
+                    a_record_has_bounds
+                }
                 lists {
                     entities_are_listed_by_key
                     pages_neither_miss_nor_repeat

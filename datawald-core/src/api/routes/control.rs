@@ -12,9 +12,7 @@ use super::flow_of;
 use crate::api::Shared;
 use crate::api::input::{Body, Path, Query, check_name};
 use crate::api::problem::Problem;
-use crate::api::views::{
-    Again, CutView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys,
-};
+use crate::api::views::{Again, CutView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys};
 use crate::model::{Cut, Entity, EntityKey, SyncTaskId, Table, TxStatus};
 use crate::store::{Member, NewSyncTask, PushedSync};
 

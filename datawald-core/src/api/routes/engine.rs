@@ -16,9 +16,9 @@ use crate::clock::millis_between;
 use crate::model::{Counts, Cut, Entity, SyncTask, Version};
 use crate::store::{Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
 use crate::wire::{
-    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, OfEntity, OfFlow,
-    OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody, SetCut, SettleBody,
-    WriteRecord,
+    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, OfEntity,
+    OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody, SetCut,
+    SettleBody, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -55,8 +55,9 @@ operations! {
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
     };
     /// Gives the right to pull back.
-    Stage release_pull "/engine/release_pull" (OfPull) -> () = |shared, body| {
-        shared.engine.store().release_pull(&body.lease).await?
+    Stage release_pull "/engine/release_pull" (OfPull) -> bool = |shared, body| {
+        shared.engine.store().release_pull(&body.lease).await?;
+        true
     };
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
@@ -71,10 +72,11 @@ operations! {
         shared.engine.push_at(&body.flow, body.entities, body.now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
-    Stage record_pushed "/engine/record_pushed" (PushedSync) -> () = |shared, body| {
+    Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
         shared.on_time(body.task.now)?;
         shared.bounded("members", body.members.len())?;
-        shared.engine.record_pushed(body).await?
+        shared.engine.record_pushed(body).await?;
+        true
     };
     /// Reads an entity.
     Read get_entity "/engine/get" (OfEntity) -> Option<Entity> = |shared, body| {
@@ -92,8 +94,8 @@ operations! {
         shared.engine.store().due(&body.flow, body.now, body.limit.min(LONGEST_DUE)).await?
     };
     /// When the first of a flow is due.
-    Read next_due "/engine/next_due" (OfFlow) -> Option<Timestamp> = |shared, body| {
-        shared.engine.store().next_due(&body.flow).await?
+    Read next_due "/engine/next_due" (OfFlow) -> NextDue = |shared, body| {
+        NextDue { due_at: shared.engine.store().next_due(&body.flow).await? }
     };
     /// Prolongs leases.
     Operate renew "/engine/renew" (RenewBody) -> Vec<bool> = |shared, body| {
@@ -112,17 +114,20 @@ operations! {
         shared.engine.store().cut(&body.flow).await?
     };
     /// Sets the cut of a flow.
-    Operate set_cut "/engine/set_cut" (SetCut) -> () = |shared, body| {
-        shared.engine.store().set_cut(&body.flow, body.cut).await?
+    Operate set_cut "/engine/set_cut" (SetCut) -> bool = |shared, body| {
+        shared.engine.store().set_cut(&body.flow, body.cut).await?;
+        true
     };
     /// Records a sync task.
-    Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> () = |shared, body| {
+    Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
         shared.on_time(body.now)?;
-        shared.engine.store().create_sync_task(body).await?
+        shared.engine.store().create_sync_task(body).await?;
+        true
     };
     /// Marks the pull of a sync task as come to its end.
-    Stage finish_pull "/engine/finish_pull" (OfSyncTask) -> () = |shared, body| {
-        shared.engine.store().finish_pull(&body.id).await?
+    Stage finish_pull "/engine/finish_pull" (OfSyncTask) -> bool = |shared, body| {
+        shared.engine.store().finish_pull(&body.id).await?;
+        true
     };
     /// Reads a sync task.
     Read sync_task "/engine/sync_task" (OfSyncTask) -> Option<SyncTask> = |shared, body| {
@@ -213,9 +218,7 @@ impl Shared {
     fn bounded(&self, field: &str, many: usize) -> Result<(), Problem> {
         match many <= self.settings.max_batch {
             true => Ok(()),
-            false => {
-                Err(Problem::field(OPERATION, field, format!("more than {} at once", self.settings.max_batch)))
-            }
+            false => Err(Problem::field(OPERATION, field, format!("more than {} at once", self.settings.max_batch))),
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::control;
+use crate::Error;
 use crate::api::Shared;
 use crate::api::documents;
 use crate::api::input::{Body, Path, Query, check_name};
@@ -17,7 +18,6 @@ use crate::api::problem::Problem;
 use crate::api::views::{BatchBody, EntityBody, EntityView, Staged, StagedBatch};
 use crate::model::{EntityKey, FlowId, Table, TxStatus};
 use crate::store::{Push, StageEntity, Staging};
-use crate::Error;
 
 /// Whose entity.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -176,4 +176,3 @@ fn told(entity: &StageEntity, staging: Staging) -> Staged {
 fn refused(id: String, error: &Error) -> Staged {
     Staged { id, staging: "refused", tx_status: TxStatus::Failed, problem: Some(error.note()) }
 }
-

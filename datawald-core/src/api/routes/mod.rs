@@ -63,9 +63,9 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
             .route(&many, stage(put(move |s, b| entities::put_entities(table, s, b))))
             .route(&outcome, operate(put(move |s, c, b| outcomes::put_outcome(table, s, c, b))));
     }
-    router = engine::routes().into_iter().fold(router, |router, (path, scope, routes)| {
-        router.route(path, guard(Some(scope), routes))
-    });
+    router = engine::routes()
+        .into_iter()
+        .fold(router, |router, (path, scope, routes)| router.route(path, guard(Some(scope), routes)));
     router
         .fallback(nothing_here)
         .method_not_allowed_fallback(another_method)
@@ -118,7 +118,9 @@ pub(super) fn flow_of(app: &str, task: &str, table: Option<Table>) -> Result<Flo
             Err(Problem::not_found(OPERATION, format!("there is no such task; one of {}", tasks.join(", "))))
         }
         (_, Some(table)) if tables.contains(&table) => Ok(FlowId::new(table, app)),
-        (_, Some(_)) => Err(Problem::field(OPERATION, "table", format!("is not pulled by this task; one of {}", names()))),
+        (_, Some(_)) => {
+            Err(Problem::field(OPERATION, "table", format!("is not pulled by this task; one of {}", names())))
+        }
         ([table], None) => Ok(FlowId::new(*table, app)),
         (_, None) => Err(Problem::field(OPERATION, "table", format!("name the table: one of {}", names()))),
     }

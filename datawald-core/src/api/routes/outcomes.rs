@@ -9,6 +9,7 @@ use axum::{Extension, Json};
 use serde_json::Value;
 
 use super::control;
+use crate::Error;
 use crate::api::Shared;
 use crate::api::auth::Caller;
 use crate::api::input::{Body, check_name};
@@ -16,7 +17,6 @@ use crate::api::problem::Problem;
 use crate::api::views::{EntityView, NO_TARGET, OutcomeBody};
 use crate::model::{Entity, EntityKey, Table, TxStatus};
 use crate::store::{Claim, Outcome, Settled, Settlement};
-use crate::Error;
 
 const OPERATION: &str = "write outcome";
 
@@ -60,7 +60,11 @@ fn names(table: Table, keys: &BTreeMap<String, Value>) -> Result<(String, Option
     let (source, target) = (table.source_key(), table.target_key());
     if let Some(other) = keys.keys().find(|name| *name != source && *name != target) {
         let name: String = other.chars().filter(|char| !char.is_control()).take(100).collect();
-        return Err(Problem::field(OPERATION, name, format!("is not a field of an outcome; its keys are {source} and {target}")));
+        return Err(Problem::field(
+            OPERATION,
+            name,
+            format!("is not a field of an outcome; its keys are {source} and {target}"),
+        ));
     }
     let text = |name: &str| match keys.get(name) {
         None | Some(Value::Null) => Ok(None),
@@ -78,7 +82,11 @@ fn outcome(table: Table, body: &OutcomeBody, target: Option<String>) -> Result<O
     match body.tx_status {
         TxStatus::Success => match target {
             Some(target_id) => Ok(Outcome::Success { target_id, note }),
-            None => Err(Problem::field(OPERATION, table.target_key(), "is missing: a success has its key on the other side")),
+            None => Err(Problem::field(
+                OPERATION,
+                table.target_key(),
+                "is missing: a success has its key on the other side",
+            )),
         },
         TxStatus::Failed if note.trim().is_empty() => {
             Err(Problem::field(OPERATION, "tx_note", "is missing: a failure has its reason"))
@@ -122,7 +130,9 @@ async fn without_lease(
     };
     let Some(claimed) = shared.engine.store().claim(claim).await?.into_iter().next() else {
         let message = match found.due_at {
-            _ if found.status.is_final() => "it has nothing to be done, or a worker has taken it up; read it".to_owned(),
+            _ if found.status.is_final() => {
+                "it has nothing to be done, or a worker has taken it up; read it".to_owned()
+            }
             Some(at) => format!("a worker holds it, or it waits: not before {at}"),
             None => "a worker has taken it up; read it".to_owned(),
         };

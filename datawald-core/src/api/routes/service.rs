@@ -45,7 +45,8 @@ async fn store(shared: &Shared) -> Part {
     responses((status = 200, content_type = "text/plain", body = String), (status = 404, description = "The host keeps no metrics")),
 )]
 pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
-    let render = shared.metrics.as_ref().ok_or_else(|| Problem::not_found("read metrics", "this host keeps no metrics"))?;
+    let render =
+        shared.metrics.as_ref().ok_or_else(|| Problem::not_found("read metrics", "this host keeps no metrics"))?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], render()).into_response())
 }
 

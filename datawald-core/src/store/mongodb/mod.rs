@@ -17,6 +17,7 @@ mod lists;
 mod members;
 mod pulls;
 mod pushed;
+mod records;
 mod settle;
 mod stage;
 mod store;

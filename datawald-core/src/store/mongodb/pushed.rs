@@ -20,10 +20,8 @@ const OPERATION: &str = "record sync task";
 pub(super) async fn record(commands: &Commands, pushed: PushedSync) -> Result<()> {
     let PushedSync { task, members, cut } = pushed;
     let (flow, id) = (task.flow.clone(), task.id.clone());
-    let members: HashMap<String, bool> = members
-        .into_iter()
-        .map(|member| (entity_id(&EntityKey::new(&flow, member.id)), member.unchanged))
-        .collect();
+    let members: HashMap<String, bool> =
+        members.into_iter().map(|member| (entity_id(&EntityKey::new(&flow, member.id)), member.unchanged)).collect();
     check_staged(commands, &members).await?;
     tasks::create(commands, task).await?;
     join_all(commands, &id, members).await?;

@@ -69,8 +69,7 @@ pub(super) async fn push(
     now: jiff::Timestamp,
 ) -> Result<Vec<Option<Staging>>> {
     let (first_place, token) = pulls::places(commands, OPERATION, flow, entities.len()).await?;
-    let entities: Vec<_> =
-        entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
+    let entities: Vec<_> = entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
     Page { flow, token, task: None, now, first_place, op: mark() }.stage(commands, &entities).await
 }
 

@@ -75,12 +75,7 @@ pub(super) async fn close(
 }
 
 /// Notes the cut that a pass has reached.
-pub(super) async fn reached(
-    commands: &Commands,
-    operation: &'static str,
-    id: &SyncTaskId,
-    cut: CutDoc,
-) -> Result<()> {
+pub(super) async fn reached(commands: &Commands, operation: &'static str, id: &SyncTaskId, cut: CutDoc) -> Result<()> {
     set(commands, operation, id, doc! { "cut_after": bson(operation, &cut)? }).await.map(drop)
 }
 

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::clock::later;
 use crate::model::{Cut, Entity, EntityKey, FlowId, Intent, SyncTask, SyncTaskId, TxStatus, Version};
 use crate::store::{
-    Claim, Claimed, HISTORY_LIMIT, Outcome, PullLease, Push, PushedSync, Settled, Settlement, StageBatch, StageEntity, Staging,
+    Claim, Claimed, HISTORY_LIMIT, Outcome, PullLease, Push, PushedSync, Record, Settled, Settlement, StageBatch,
+    StageEntity, Staging,
 };
 use crate::{Disposition, Error, ErrorKind, Result};
 
@@ -16,6 +17,7 @@ pub(super) struct State {
     pub(super) rows: BTreeMap<EntityKey, Row>,
     pub(super) passes: BTreeMap<SyncTaskId, Pass>,
     pub(super) cuts: HashMap<FlowId, Cut>,
+    pub(super) records: BTreeMap<String, Record>,
     pulls: HashMap<FlowId, Pull>,
 }
 
@@ -115,7 +117,8 @@ impl State {
             }
             Some(_) => *until = lease_until,
         }
-        let staged = entities.into_iter().map(|entity| self.stage_one(&lease.flow, Some(&sync_task), entity, now)).collect();
+        let staged =
+            entities.into_iter().map(|entity| self.stage_one(&lease.flow, Some(&sync_task), entity, now)).collect();
         if let Some(cut) = cut {
             self.advance(&lease.flow, &sync_task, cut);
         }
@@ -138,7 +141,12 @@ impl State {
             let key = EntityKey::new(&flow, member.id);
             let Some(row) = self.rows.get(&key) else {
                 let refused = Disposition::Rejected;
-                return Err(Error::new(ErrorKind::NotFound, refused, "record sync task", format!("{key} is not staged")));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    refused,
+                    "record sync task",
+                    format!("{key} is not staged"),
+                ));
             };
             let ignored = member.unchanged && row.entity.status.is_final();
             joining.push((key, ignored.then_some(TxStatus::Ignored)));
@@ -190,7 +198,8 @@ impl State {
                 self.join(pass, key, None);
                 return Staging::Retried;
             }
-            let brought = pass.and_then(|pass| self.passes.get(pass)).is_some_and(|pass| pass.members.contains_key(&key));
+            let brought =
+                pass.and_then(|pass| self.passes.get(pass)).is_some_and(|pass| pass.members.contains_key(&key));
             if !brought {
                 self.join(pass, key, before.is_final().then_some(TxStatus::Ignored));
             }
