@@ -90,10 +90,10 @@ impl World {
         Self { engine, http, token: format!("Bearer {}", token.expose_secret()), _folder: folder }
     }
 
-    async fn put(&self, path: &str, body: serde_json::Value) {
+    async fn put(&self, path: &str, body: String) {
         let url = self.http.url(path).unwrap();
         let request = HttpRequest::new("stage", Effect::IdempotentWrite, Method::PUT, url);
-        let request = request.secret_header(AUTHORIZATION, &self.token).unwrap().json(body.to_string());
+        let request = request.secret_header(AUTHORIZATION, &self.token).unwrap().json(body);
         let answer = self.http.send(request).await.unwrap();
         assert!(answer.status.is_success(), "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
     }
@@ -108,20 +108,30 @@ enum Way {
     BatchOverHttp,
 }
 
-async fn stage(world: &World, way: Way, ids: &[String]) {
-    let flow = FlowId::new(Table::Orders, "mage2");
-    match way {
-        Way::One | Way::Batch => {
-            world.engine.push(&flow, ids.iter().map(|id| staged(id)).collect()).await.unwrap();
-        }
-        Way::OneOverHttp => {
-            for id in ids {
-                world.put(&format!("backoffice/order/{id}"), body(id)).await;
+/// A call, made before the clock runs.
+enum Call {
+    Here(Vec<Push>),
+    OverHttp(String, String),
+}
+
+impl Call {
+    fn new(way: Way, ids: &[String]) -> Self {
+        match way {
+            Way::One | Way::Batch => Call::Here(ids.iter().map(|id| staged(id)).collect()),
+            Way::OneOverHttp => Call::OverHttp(format!("backoffice/order/{}", ids[0]), body(&ids[0]).to_string()),
+            Way::BatchOverHttp => {
+                let entities: Vec<_> = ids.iter().map(|id| serde_json::json!({"id": id, "entity": body(id)})).collect();
+                Call::OverHttp("backoffice/order".to_owned(), serde_json::json!({"entities": entities}).to_string())
             }
         }
-        Way::BatchOverHttp => {
-            let entities: Vec<_> = ids.iter().map(|id| serde_json::json!({"id": id, "entity": body(id)})).collect();
-            world.put("backoffice/order", serde_json::json!({"entities": entities})).await;
+    }
+
+    async fn carry_out(self, world: &World) {
+        match self {
+            Call::Here(pushes) => {
+                world.engine.push(&FlowId::new(Table::Orders, "mage2"), pushes).await.unwrap();
+            }
+            Call::OverHttp(path, body) => world.put(&path, body).await,
         }
     }
 }
@@ -130,15 +140,20 @@ async fn stage(world: &World, way: Way, ids: &[String]) {
 async fn turn(way: Way, orders: usize) -> (f64, Vec<Duration>) {
     let world = Arc::new(World::new().await);
     let size = if matches!(way, Way::One | Way::OneOverHttp) { 1 } else { BATCH };
+    let calls: Vec<Vec<Call>> = (0..CALLERS)
+        .map(|caller| {
+            let ids: Vec<String> = (0..orders / CALLERS).map(|n| format!("{caller}-{n}")).collect();
+            ids.chunks(size).map(|ids| Call::new(way, ids)).collect()
+        })
+        .collect();
     let started = Instant::now();
-    let callers = (0..CALLERS).map(|caller| {
+    let callers = calls.into_iter().map(|calls| {
         let world = world.clone();
         tokio::spawn(async move {
             let mut took = Vec::new();
-            let ids: Vec<String> = (0..orders / CALLERS).map(|n| format!("{caller}-{n}")).collect();
-            for ids in ids.chunks(size) {
+            for call in calls {
                 let began = Instant::now();
-                stage(&world, way, ids).await;
+                call.carry_out(&world).await;
                 took.push(began.elapsed());
             }
             took
