@@ -6,6 +6,7 @@
 mod batch;
 mod close;
 mod flow;
+mod meter;
 mod outcome;
 mod pull;
 mod settings;
@@ -17,11 +18,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+pub use meter::describe_metrics;
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;
 
+use self::meter::Part;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
@@ -247,7 +250,8 @@ impl Engine {
     }
 
     /// The queue is out of reach. That is told once; it delays nothing that a sweep finds.
-    fn queue_failed(&self, error: &Error) {
+    fn queue_failed(&self, flow: &FlowId, error: &Error) {
+        meter::failed(flow, Part::Queue);
         if !self.shared.queue_away.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "the task queue is out of reach; workers find what is due in the store meanwhile");
         }

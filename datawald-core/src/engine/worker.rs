@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::batch::Ended;
+use super::meter::{self, Part};
 use super::{Engine, Target};
 use crate::clock::later;
 use crate::model::FlowId;
@@ -112,16 +113,20 @@ impl Crew {
                 received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
             };
             let done = match received {
-                Ok(Some(delivery)) => match self.process(&delivery.message.keys).await {
-                    Ok(Ended::HandedBack) => self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await,
+                Ok(Some(delivery)) => match self.process(&delivery.message.keys, delivery.message.sync_task.as_ref()).await {
+                    Ok(Ended::HandedBack) => {
+                        let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
+                        put_back.inspect_err(|_| self.failed(Part::Queue))
+                    }
                     Ok(Ended::Done) => {
                         let cx = self.engine.cx(&self.flow);
                         cx.reached(Checkpoint::BeforeAck);
                         let acked = self.engine.shared.queue.ack(delivery).await;
                         cx.reached(Checkpoint::AfterAck);
-                        acked
+                        acked.inspect_err(|_| self.failed(Part::Queue))
                     }
                     Err(error) => {
+                        self.failed(Part::Store);
                         let wait = self.engine.shared.settings.backoff(1);
                         if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
                             tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
@@ -131,11 +136,11 @@ impl Crew {
                 },
                 Ok(None) => {
                     self.engine.queue_works();
-                    self.sweep().await.map(drop)
+                    self.sweep().await.map(drop).inspect_err(|_| self.failed(Part::Store))
                 }
                 Err(error) => {
-                    self.engine.queue_failed(&error);
-                    self.without_queue(&mut stop).await
+                    self.engine.queue_failed(&self.flow, &error);
+                    self.without_queue(&mut stop).await.inspect_err(|_| self.failed(Part::Store))
                 }
             };
             match done {
@@ -151,6 +156,10 @@ impl Crew {
                 }
             }
         }
+    }
+
+    fn failed(&self, part: Part) {
+        meter::failed(&self.flow, part);
     }
 
     /// Takes up what a sweep finds, or waits a little.
@@ -190,7 +199,7 @@ impl Crew {
             if !self.engine.dispatch(&self.flow, rest, None).await {
                 *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
-            return self.process(&due).await.map(|_| true);
+            return self.process(&due, None).await.map(|_| true);
         }
         // Nothing is due now: wake when the first is, if that is before the next sweep.
         if let Some(at) = shared.store.next_due(&self.flow).await? {
