@@ -18,8 +18,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-pub use meter::describe_metrics;
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
+pub use meter::describe_metrics;
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;

@@ -113,27 +113,29 @@ impl Crew {
                 received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
             };
             let done = match received {
-                Ok(Some(delivery)) => match self.process(&delivery.message.keys, delivery.message.sync_task.as_ref()).await {
-                    Ok(Ended::HandedBack) => {
-                        let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
-                        put_back.inspect_err(|_| self.failed(Part::Queue))
-                    }
-                    Ok(Ended::Done) => {
-                        let cx = self.engine.cx(&self.flow);
-                        cx.reached(Checkpoint::BeforeAck);
-                        let acked = self.engine.shared.queue.ack(delivery).await;
-                        cx.reached(Checkpoint::AfterAck);
-                        acked.inspect_err(|_| self.failed(Part::Queue))
-                    }
-                    Err(error) => {
-                        self.failed(Part::Store);
-                        let wait = self.engine.shared.settings.backoff(1);
-                        if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
-                            tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
+                Ok(Some(delivery)) => {
+                    match self.process(&delivery.message.keys, delivery.message.sync_task.as_ref()).await {
+                        Ok(Ended::HandedBack) => {
+                            let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
+                            put_back.inspect_err(|_| self.failed(Part::Queue))
                         }
-                        Err(error)
+                        Ok(Ended::Done) => {
+                            let cx = self.engine.cx(&self.flow);
+                            cx.reached(Checkpoint::BeforeAck);
+                            let acked = self.engine.shared.queue.ack(delivery).await;
+                            cx.reached(Checkpoint::AfterAck);
+                            acked.inspect_err(|_| self.failed(Part::Queue))
+                        }
+                        Err(error) => {
+                            self.failed(Part::Store);
+                            let wait = self.engine.shared.settings.backoff(1);
+                            if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
+                                tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
+                            }
+                            Err(error)
+                        }
                     }
-                },
+                }
                 Ok(None) => {
                     self.engine.queue_works();
                     self.sweep().await.map(drop).inspect_err(|_| self.failed(Part::Store))

@@ -1,0 +1,132 @@
+//! `[connections.NAME]`: one side each.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use datawald_core::{Error, Result};
+use mage2_connector::Mage2Settings;
+use sapb1_connector::{B1Settings, RestfulSettings};
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::read::{below, section};
+use super::{Mistakes, OPERATION, Secrets, kind, typed, unknown_kind};
+use crate::args::Roles;
+
+const KINDS: &str = "magento2, sapb1-restful";
+
+/// One side.
+#[derive(Debug, Clone)]
+pub(crate) enum Connection {
+    /// A Magento 2.
+    Magento2(Box<Mage2Settings>),
+    /// A SAP Business One behind SAP B1 RESTful.
+    SapB1Restful {
+        /// How to reach it.
+        service: Box<RestfulSettings>,
+        /// The rules by which orders become its own.
+        rules: Box<B1Settings>,
+    },
+}
+
+/// Puts secrets in their places, where this process needs them: a worker needs none of a shop.
+pub(super) fn resolve(sections: &mut Table, roles: Roles, secrets: &mut Secrets<'_>, mistakes: &mut Mistakes) {
+    for (name, value) in sections.iter_mut() {
+        match value.as_table_mut() {
+            Some(connections) if name == "connections" => {
+                for (name, connection) in connections.iter_mut() {
+                    let Some(table) = connection.as_table_mut() else { continue };
+                    let needed = match table.get("kind").and_then(Value::as_str) {
+                        Some("magento2") => roles.frontend,
+                        Some("sapb1-restful") => roles.worker,
+                        _ => true,
+                    };
+                    secrets.resolve(mistakes, &below("connections", name), table, needed);
+                }
+            }
+            Some(table) => secrets.resolve(mistakes, name, table, true),
+            None => {}
+        }
+    }
+}
+
+/// Reads every connection; `None` in the place of one with a mistake.
+pub(super) fn all(tables: Table, mistakes: &mut Mistakes) -> BTreeMap<String, Option<Connection>> {
+    let mut connections = BTreeMap::new();
+    for (name, value) in tables {
+        let path = below("connections", &name);
+        if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_') {
+            mistakes.add(&path, "is no name: letters, digits, `-` and `_`; orders carry it as their frontend");
+        }
+        let connection = match value {
+            Value::Table(table) => section(mistakes, &path, table, one),
+            _ => {
+                mistakes.add(&path, format!("should be a table: [{path}]"));
+                None
+            }
+        };
+        connections.insert(name, connection);
+    }
+    connections
+}
+
+fn one(mut table: Table) -> Result<Connection> {
+    match kind(&mut table, KINDS)?.as_str() {
+        "magento2" => Ok(Connection::Magento2(Box::new(Mage2Settings::from_table(table)?))),
+        "sapb1-restful" => sap_b1(table),
+        _ => Err(unknown_kind(KINDS)),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SapB1 {
+    url: String,
+    user: String,
+    password: SecretString,
+    auth_path: Option<String>,
+    ca_file: Option<PathBuf>,
+    settings: Option<Table>,
+    settings_file: Option<PathBuf>,
+}
+
+fn sap_b1(table: Table) -> Result<Connection> {
+    let table: SapB1 = typed(table)?;
+    let wrong = |field: &'static str, text: String| Error::config(OPERATION, text).field(field);
+    let (text, field) = match (table.settings, &table.settings_file) {
+        (Some(_), Some(_)) => {
+            return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
+        }
+        (Some(settings), None) => {
+            let text = toml::to_string(&settings).map_err(|_| wrong("settings", "cannot be written as TOML".into()))?;
+            (text, "settings")
+        }
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                wrong("settings_file", format!("{} cannot be read: {}", path.display(), error.kind()))
+            })?;
+            (text, "settings_file")
+        }
+        (None, None) => {
+            return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
+        }
+    };
+    let rules = B1Settings::from_toml(&text).map_err(|error| match (field, error.field_path()) {
+        ("settings", Some(key)) => Error::config(OPERATION, error.message()).field(below(field, key)),
+        (_, Some(key)) => Error::config(OPERATION, format!("{key} in it: {}", error.message())).field(field),
+        (_, None) => Error::config(OPERATION, error.message()).field(field),
+    })?;
+    // Which of the two is wrong is told by the error, whose field is the service's own name of it.
+    let mut service = RestfulSettings::new(&table.url, table.user, table.password, &rules)
+        .map_err(|error| if error.field_path().is_some() { error } else { error.field("url") })?;
+    if let Some(path) = table.auth_path {
+        service.auth_path = path;
+    }
+    if let Some(path) = table.ca_file {
+        let pem = std::fs::read_to_string(&path)
+            .map_err(|error| wrong("ca_file", format!("{} cannot be read: {}", path.display(), error.kind())))?;
+        service.http.extra_ca_pem = Some(pem);
+    }
+    Ok(Connection::SapB1Restful { service: Box::new(service), rules: Box::new(rules) })
+}

@@ -1,0 +1,110 @@
+//! Whether the host can do its work, and what is missing if not.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use datawald_core::Result;
+use datawald_core::model::FlowId;
+use datawald_examples::Backends;
+use serde::Serialize;
+
+use crate::sides::Sides;
+
+/// How long one part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How a part is: why not, if it does not work.
+pub(crate) type Answer = std::result::Result<(), String>;
+
+/// What is known of the parts. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Health(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    parts: Mutex<BTreeMap<String, Part>>,
+    stopping: AtomicBool,
+}
+
+/// One part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Part {
+    /// Whether it works.
+    pub(crate) ok: bool,
+    /// Why not.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) why: String,
+}
+
+/// Everything that is known.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    /// Whether all parts work and the host is not about to end.
+    pub(crate) ready: bool,
+    /// Whether the host is about to end.
+    pub(crate) stopping: bool,
+    /// Every part.
+    pub(crate) parts: BTreeMap<String, Part>,
+}
+
+impl Health {
+    /// Notes how a part is; the log tells when that changes.
+    pub(crate) fn set(&self, name: &str, state: Answer) {
+        let part = Part { ok: state.is_ok(), why: state.err().unwrap_or_default() };
+        let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = parts.insert(name.to_owned(), part.clone());
+        match (before.is_none_or(|before| before.ok), part.ok) {
+            (true, false) => tracing::warn!(part = name, why = part.why, "is not ready"),
+            (false, true) => tracing::info!(part = name, "is ready"),
+            _ => {}
+        }
+    }
+
+    /// Notes what is to be tried first.
+    pub(crate) fn expect(&self, name: &str) {
+        let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.entry(name.to_owned()).or_insert_with(|| Part { ok: false, why: "was not tried yet".to_owned() });
+    }
+
+    /// Forgets the parts that `gone` names: a reload has others.
+    pub(crate) fn forget(&self, gone: impl Fn(&str) -> bool) {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !gone(name));
+    }
+
+    /// Nothing is ready any more: the host is about to end.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+    }
+
+    /// What is known.
+    pub(crate) fn report(&self) -> Report {
+        let parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stopping = self.0.stopping.load(Ordering::SeqCst);
+        Report { ready: !stopping && parts.values().all(|part| part.ok), stopping, parts }
+    }
+}
+
+/// Tries store, queue and sides once; reading only. Answers how each part is.
+pub(crate) async fn try_all(backends: &Backends, sides: &Sides, flows: &[FlowId]) -> Vec<(String, Answer)> {
+    let store = async {
+        for flow in flows {
+            backends.store().next_due(flow).await?;
+        }
+        Ok(())
+    };
+    let (store, queue, sides) = tokio::join!(within(store), within(backends.reach_queue()), sides.try_all());
+    let mut parts = vec![("store".to_owned(), store), ("queue".to_owned(), queue)];
+    parts.extend(sides);
+    parts
+}
+
+/// Waits for an answer, but not for ever.
+pub(crate) async fn within(asked: impl Future<Output = Result<()>>) -> Answer {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}
