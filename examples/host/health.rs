@@ -15,6 +15,9 @@ use crate::sides::Sides;
 /// How long one part may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Why a part is not ready that nobody has tried.
+const UNTRIED: &str = "was not tried yet";
+
 /// How a part is: why not, if it does not work.
 pub(crate) type Answer = std::result::Result<(), String>;
 
@@ -55,9 +58,11 @@ impl Health {
         let part = Part { ok: state.is_ok(), why: state.err().unwrap_or_default() };
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let before = parts.insert(name.to_owned(), part.clone());
-        match (before.is_none_or(|before| before.ok), part.ok) {
-            (true, false) => tracing::warn!(part = name, why = part.why, "is not ready"),
-            (false, true) => tracing::info!(part = name, "is ready"),
+        let was_well = before.as_ref().is_none_or(|before| before.ok || before.why == UNTRIED);
+        let was_ready = before.as_ref().is_none_or(|before| before.ok);
+        match part.ok {
+            false if was_well => tracing::warn!(part = name, why = part.why, "is not ready"),
+            true if !was_ready => tracing::info!(part = name, "is ready"),
             _ => {}
         }
     }
@@ -65,7 +70,7 @@ impl Health {
     /// Notes what is to be tried first.
     pub(crate) fn expect(&self, name: &str) {
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.entry(name.to_owned()).or_insert_with(|| Part { ok: false, why: "was not tried yet".to_owned() });
+        parts.entry(name.to_owned()).or_insert_with(|| Part { ok: false, why: UNTRIED.to_owned() });
     }
 
     /// Forgets the parts that `gone` names: a reload has others.

@@ -241,9 +241,11 @@ impl OrdersTarget {
 
 /// Tells of each order that it is in a write, to whoever follows one.
 fn written<'a>(span: &Span, orders: impl Iterator<Item = &'a str>) {
-    for entity in orders {
-        tracing::debug!(parent: span, entity, "is sent to the backoffice");
-    }
+    span.in_scope(|| {
+        for entity in orders {
+            tracing::debug!(entity, "is sent to the backoffice");
+        }
+    });
 }
 
 /// The results of a batch, by place.

@@ -11,7 +11,8 @@ use super::batch::Ended;
 use super::meter::{self, Part};
 use super::{Engine, Target};
 use crate::clock::later;
-use crate::model::FlowId;
+use crate::model::{FlowId, SyncStatus, SyncTaskId};
+use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Error, Result};
 
 /// Batches leased ahead of those being applied, so that the other side never waits for the store.
@@ -198,10 +199,11 @@ impl Crew {
         let mut due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
             let rest = due.split_off(due.len().min(shared.settings.batch));
-            if !self.engine.dispatch(&self.flow, rest, None).await {
+            let run = self.run_of_due().await;
+            if !self.engine.dispatch(&self.flow, rest, run.as_ref()).await {
                 *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
-            return self.process(&due, None).await.map(|_| true);
+            return self.process(&due, run.as_ref()).await.map(|_| true);
         }
         // Nothing is due now: wake when the first is, if that is before the next sweep.
         if let Some(at) = shared.store.next_due(&self.flow).await? {
@@ -209,5 +211,18 @@ impl Crew {
             *next = (*next).min(at.max(now));
         }
         Ok(false)
+    }
+
+    /// The run that brought what a sweep has found, where that is plain: the only one of the flow that is open. It is for
+    /// traces alone, so nothing is asked unless they are wanted.
+    async fn run_of_due(&self) -> Option<SyncTaskId> {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return None;
+        }
+        let (flow, status) = (Some(self.flow.clone()), Some(SyncStatus::Processing));
+        let filter = SyncTaskFilter { flow, status, after: None, limit: 2 };
+        let mut open = self.engine.shared.store.list_sync_tasks(&filter).await.ok()?.items;
+        let only = open.pop()?;
+        open.is_empty().then_some(only.id)
     }
 }

@@ -8,6 +8,7 @@ use datawald_core::{Error, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::connection::KINDS;
 use super::read::{section, typed};
 use super::{Connection, FlowSetup, Mistakes, OPERATION, ScheduleSetup};
 use crate::args::Roles;
@@ -84,7 +85,25 @@ pub(super) fn schedules(tables: Vec<Table>, mistakes: &mut Mistakes) -> Vec<Opti
     schedules
 }
 
-/// Checks what sections say about each other.
+/// Checks the connections that the flows name, whatever else is wrong with either.
+pub(super) fn names(flows: &[Table], kinds: &BTreeMap<String, String>, mistakes: &mut Mistakes) {
+    let known: Vec<_> = kinds.keys().map(String::as_str).collect();
+    for (at, flow) in flows.iter().enumerate() {
+        for (side, wanted, what) in [("frontend", "magento2", "a shop"), ("backoffice", "sapb1-restful", "an ERP")] {
+            let Some(name) = flow.get(side).and_then(Value::as_str) else { continue };
+            let path = format!("flows[{at}].{side}");
+            match kinds.get(name) {
+                None => mistakes.add(path, format!("`{name}` is no connection; there are: {}", known.join(", "))),
+                Some(kind) if kind != wanted && KINDS.contains(&kind.as_str()) => {
+                    mistakes.add(path, format!("`{name}` is not {what}; it must be of kind {wanted}"));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+/// Checks what sections without mistakes say about each other.
 pub(super) fn together(
     connections: &BTreeMap<String, Option<Connection>>,
     flows: &[Option<FlowSetup>],
@@ -92,48 +111,19 @@ pub(super) fn together(
     mistakes: &mut Mistakes,
 ) {
     let mut prefixes: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for (at, flow) in flows.iter().enumerate() {
-        let Some(flow) = flow else { continue };
-        let wrong = |side: &str, name: &str, what: &str| {
-            let known: Vec<_> = connections.keys().map(String::as_str).collect();
-            (format!("flows[{at}].{side}"), format!("`{name}` {what}; there are: {}", known.join(", ")))
-        };
-        match connections.get(&flow.id.frontend) {
-            None => {
-                let (path, message) = wrong("frontend", &flow.id.frontend, "is no connection");
-                mistakes.add(path, message);
-            }
-            Some(Some(Connection::SapB1Restful { .. })) => {
-                let (path, message) = wrong("frontend", &flow.id.frontend, "is an ERP; it needs a shop (magento2)");
-                mistakes.add(path, message);
-            }
-            Some(_) => {}
-        }
-        match connections.get(&flow.backoffice) {
-            None => {
-                let (path, message) = wrong("backoffice", &flow.backoffice, "is no connection");
-                mistakes.add(path, message);
-            }
-            Some(Some(Connection::Magento2(_))) => {
-                let (path, message) =
-                    wrong("backoffice", &flow.backoffice, "is a shop; it needs an ERP (sapb1-restful)");
-                mistakes.add(path, message);
-            }
-            Some(Some(Connection::SapB1Restful { rules, .. })) => {
-                let prefix = rules.reference.prefix.get(&flow.id.frontend).map(String::as_str).unwrap_or_default();
-                let other = prefixes.insert((flow.backoffice.as_str(), prefix), &flow.id.frontend);
-                if let Some(other) = other.filter(|other| *other != flow.id.frontend) {
-                    mistakes.add(
-                        format!("connections.{}.settings.reference.prefix", flow.backoffice),
-                        format!(
-                            "tells orders of {other} and {} not apart, which may have the same numbers: give one of them a \
-                             prefix of its own",
-                            flow.id.frontend
-                        ),
-                    );
-                }
-            }
-            Some(None) => {}
+    for flow in flows.iter().flatten() {
+        let Some(Some(Connection::SapB1Restful { rules, .. })) = connections.get(&flow.backoffice) else { continue };
+        let prefix = rules.reference.prefix.get(&flow.id.frontend).map(String::as_str).unwrap_or_default();
+        let other = prefixes.insert((flow.backoffice.as_str(), prefix), &flow.id.frontend);
+        if let Some(other) = other.filter(|other| *other != flow.id.frontend) {
+            mistakes.add(
+                format!("connections.{}.settings.reference.prefix", flow.backoffice),
+                format!(
+                    "does not tell orders of {other} and {} apart, which may have the same numbers: give one of them a \
+                     prefix of its own",
+                    flow.id.frontend
+                ),
+            );
         }
     }
     let known: BTreeSet<_> = flows.iter().flatten().map(|flow| &flow.id).collect();

@@ -10,11 +10,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::read::{below, section};
+use super::read::{self, below, section};
 use super::{Mistakes, OPERATION, Secrets, kind, typed, unknown_kind};
 use crate::args::Roles;
 
-const KINDS: &str = "magento2, sapb1-restful";
+/// The kinds of connections.
+pub(super) const KINDS: [&str; 2] = ["magento2", "sapb1-restful"];
 
 /// One side.
 #[derive(Debug, Clone)]
@@ -71,11 +72,17 @@ pub(super) fn all(tables: Table, mistakes: &mut Mistakes) -> BTreeMap<String, Op
     connections
 }
 
+/// The kind that each connection says to be, whatever else is wrong with it.
+pub(super) fn kinds(tables: &Table) -> BTreeMap<String, String> {
+    let kind = |value: &Value| value.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    tables.iter().map(|(name, value)| (name.clone(), kind(value))).collect()
+}
+
 fn one(mut table: Table) -> Result<Connection> {
-    match kind(&mut table, KINDS)?.as_str() {
+    match kind(&mut table, &KINDS)?.as_str() {
         "magento2" => Ok(Connection::Magento2(Box::new(Mage2Settings::from_table(table)?))),
         "sapb1-restful" => sap_b1(table),
-        _ => Err(unknown_kind(KINDS)),
+        _ => Err(unknown_kind(&KINDS)),
     }
 }
 
@@ -94,6 +101,9 @@ struct SapB1 {
 fn sap_b1(table: Table) -> Result<Connection> {
     let table: SapB1 = typed(table)?;
     let wrong = |field: &'static str, text: String| Error::config(OPERATION, text).field(field);
+    // Before the rules, so that it is told together with what is wrong with those.
+    let mut service = RestfulSettings::new(&table.url, table.user, table.password, &B1Settings::default())
+        .map_err(|error| if error.field_path().is_some() { error } else { error.field("url") })?;
     let (text, field) = match (table.settings, &table.settings_file) {
         (Some(_), Some(_)) => {
             return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
@@ -112,14 +122,18 @@ fn sap_b1(table: Table) -> Result<Connection> {
             return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
         }
     };
-    let rules = B1Settings::from_toml(&text).map_err(|error| match (field, error.field_path()) {
-        ("settings", Some(key)) => Error::config(OPERATION, error.message()).field(below(field, key)),
-        (_, Some(key)) => Error::config(OPERATION, format!("{key} in it: {}", error.message())).field(field),
-        (_, None) => Error::config(OPERATION, error.message()).field(field),
+    let rules = B1Settings::from_toml(&text).map_err(|error| {
+        // As the file has it: with the section's own path, or within the other file.
+        let error = read::wrong(error.field_path().unwrap_or_default(), error.message());
+        let key = error.field_path().unwrap_or_default();
+        match field {
+            "settings" => wrong(field, error.message().to_owned()).field(below(field, key)),
+            _ if key.is_empty() => wrong(field, error.message().to_owned()),
+            _ => wrong(field, format!("{key} in it: {}", error.message())),
+        }
     })?;
-    // Which of the two is wrong is told by the error, whose field is the service's own name of it.
-    let mut service = RestfulSettings::new(&table.url, table.user, table.password, &rules)
-        .map_err(|error| if error.field_path().is_some() { error } else { error.field("url") })?;
+    service.main_currency.clone_from(&rules.company_currency);
+    service.requests = rules.requests;
     if let Some(path) = table.auth_path {
         service.auth_path = path;
     }

@@ -207,16 +207,19 @@ impl Config {
         let redaction = Redaction::new(secrets.found);
         let kept = sections.clone();
 
-        let store = part(mistakes, &mut sections, "store").map(|table| section(mistakes, "store", table, store));
-        if store.is_none() {
+        if !sections.contains_key("store") {
             mistakes.add("store", "is missing: where entities are staged");
         }
+        let store = part(mistakes, &mut sections, "store").map(|table| section(mistakes, "store", table, store));
         let queue = match part(mistakes, &mut sections, "queue") {
             Some(table) => section(mistakes, "queue", table, queue),
             None => Some(QueueAt::InProcess),
         };
-        let connections = connection::all(part(mistakes, &mut sections, "connections").unwrap_or_default(), mistakes);
-        let flows = check::flows(list(mistakes, &mut sections, "flows"), mistakes);
+        let connections = part(mistakes, &mut sections, "connections").unwrap_or_default();
+        let flows = list(mistakes, &mut sections, "flows");
+        check::names(&flows, &connection::kinds(&connections), mistakes);
+        let connections = connection::all(connections, mistakes);
+        let flows = check::flows(flows, mistakes);
         let schedules = check::schedules(list(mistakes, &mut sections, "schedules"), mistakes);
         let api = part(mistakes, &mut sections, "api").map(|table| section(mistakes, "api", table, typed));
         let log = part(mistakes, &mut sections, "log").unwrap_or_default();
@@ -296,16 +299,16 @@ fn list(mistakes: &mut Mistakes, sections: &mut Table, name: &str) -> Vec<Table>
 const OPERATION: &str = "read configuration";
 
 /// Takes the kind of a section out.
-fn kind(table: &mut Table, kinds: &str) -> Result<String> {
+fn kind(table: &mut Table, kinds: &[&str]) -> Result<String> {
     match table.remove("kind") {
         Some(Value::String(kind)) => Ok(kind),
-        Some(_) => Err(Error::config(OPERATION, format!("should be one of {kinds}")).field("kind")),
-        None => Err(Error::config(OPERATION, format!("is missing: one of {kinds}")).field("kind")),
+        Some(_) => Err(Error::config(OPERATION, format!("should be one of {}", kinds.join(", "))).field("kind")),
+        None => Err(Error::config(OPERATION, format!("is missing: one of {}", kinds.join(", "))).field("kind")),
     }
 }
 
-fn unknown_kind(kinds: &str) -> Error {
-    Error::config(OPERATION, format!("is none of {kinds}")).field("kind")
+fn unknown_kind(kinds: &[&str]) -> Error {
+    Error::config(OPERATION, format!("is none of {}", kinds.join(", "))).field("kind")
 }
 
 fn store(mut table: Table) -> Result<StoreAt> {
@@ -314,7 +317,7 @@ fn store(mut table: Table) -> Result<StoreAt> {
     struct Sqlite {
         path: std::path::PathBuf,
     }
-    const KINDS: &str = "sqlite, mongodb";
+    const KINDS: &[&str] = &["sqlite", "mongodb"];
     match kind(&mut table, KINDS)?.as_str() {
         "sqlite" => Ok(StoreAt::Sqlite(typed::<Sqlite>(table)?.path)),
         "mongodb" => {
@@ -334,7 +337,7 @@ fn store(mut table: Table) -> Result<StoreAt> {
 }
 
 fn queue(mut table: Table) -> Result<QueueAt> {
-    const KINDS: &str = "in-process, rabbitmq";
+    const KINDS: &[&str] = &["in-process", "rabbitmq"];
     match kind(&mut table, KINDS)?.as_str() {
         "in-process" => match table.keys().next() {
             None => Ok(QueueAt::InProcess),

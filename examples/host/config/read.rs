@@ -1,6 +1,6 @@
 //! Reading a section with all of its mistakes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use datawald_core::{Error, Result};
@@ -45,30 +45,37 @@ pub(super) fn below(path: &str, field: &str) -> String {
     }
 }
 
-/// Reads the section at `path`, with all of its mistakes: whoever reads stops at the first, so what that is about is taken out
-/// and the rest read again, until nothing is wrong or nothing can be taken out.
+/// What most settings take, to go on in the place of one that is wrong.
+const STAND_INS: [fn() -> Value; 3] = [|| "http://localhost".into(), || 1.into(), || "orders".into()];
+
+/// Reads the section at `path`, with all of its mistakes: whoever reads stops at the first, so what that is about is taken out,
+/// or a stand-in put in its place if it must be there, and the section read again, until no more can be found that way.
 pub(super) fn section<T>(
     mistakes: &mut Mistakes,
     path: &str,
     mut table: Table,
     read: impl Fn(Table) -> Result<T>,
 ) -> Option<T> {
-    let mut taken_out: Vec<String> = Vec::new();
+    // Each with how many stand-ins it has had.
+    let mut wrong: BTreeMap<String, usize> = BTreeMap::new();
     loop {
         let error = match read(table.clone()) {
-            Ok(section) => return taken_out.is_empty().then_some(section),
+            Ok(section) => return wrong.is_empty().then_some(section),
             Err(error) => error,
         };
         let field = error.field_path().unwrap_or_default().to_owned();
-        // What was taken out is missing now, which is no mistake of its own.
-        if taken_out.iter().any(|out| *out == field || out.starts_with(&format!("{field}."))) {
-            return None;
+        match wrong.get_mut(&field) {
+            None => {
+                mistakes.add(below(path, &field), error.message());
+                take_out(&mut table, &field);
+                wrong.insert(field, 0);
+            }
+            Some(stood_in) => {
+                let stand_in = STAND_INS.get(*stood_in)?;
+                *stood_in += 1;
+                put(&mut table, &field, stand_in())?;
+            }
         }
-        mistakes.add(below(path, &field), error.message());
-        if field.is_empty() || !take_out(&mut table, &field) {
-            return None;
-        }
-        taken_out.push(field);
     }
 }
 
@@ -76,62 +83,73 @@ pub(super) fn section<T>(
 pub(crate) fn typed<T: DeserializeOwned>(table: Table) -> Result<T> {
     serde_path_to_error::deserialize(Value::Table(table)).map_err(|error| {
         let path = error.path().to_string();
-        let path = if path == "." { String::new() } else { path };
-        let message = error.inner().message();
-        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-        match missing {
-            Some(key) => Error::config(OPERATION, "is missing").field(below(&path, key)),
-            None if path.is_empty() => Error::config(OPERATION, without_value(message)),
-            None => Error::config(OPERATION, without_value(message)).field(path),
-        }
+        wrong(if path == "." { "" } else { &path }, error.inner().message())
     })
+}
+
+/// The error of what serde says about `path`.
+pub(super) fn wrong(path: &str, message: &str) -> Error {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    match missing {
+        Some(key) => Error::config(OPERATION, "is missing").field(below(path, key)),
+        None if path.is_empty() => Error::config(OPERATION, without_value(message)),
+        None => Error::config(OPERATION, without_value(message)).field(path),
+    }
 }
 
 const OPERATION: &str = "read configuration";
 
-/// `invalid type: string "s3cret", expected u64` without what stands there; other messages name keys only.
+/// What serde says about a wrong value, without the value: `invalid type: string "s3cret", expected u64`.
 fn without_value(message: &str) -> String {
+    if let Some((_, known)) = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected ")) {
+        return format!("is not known here; known: {}", known.replacen("one of ", "", 1));
+    }
+    if let Some((_, known)) = message.strip_prefix("unknown variant `").and_then(|rest| rest.split_once("`, expected "))
+    {
+        return format!("is none of {}", known.replacen("one of ", "", 1));
+    }
     let Some(rest) = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))
     else {
-        let key = message.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
-        return match key {
-            Some((_, rest)) => format!("is not known here{}", rest.replace("expected", "only")),
-            None => message.to_owned(),
-        };
+        return message.to_owned();
     };
     let kind = rest.split(['"', '`', ',']).next().unwrap_or_default().trim();
-    match rest.rsplit_once(", expected ") {
-        Some((_, expected)) => format!("is a {kind}, should be {expected}"),
-        None => format!("is a {kind}"),
+    match rest.rsplit_once(", expected ").map(|(_, expected)| expected) {
+        Some("u16" | "u32" | "u64" | "usize") => format!("is a wrong {kind}, should be a whole number from 0"),
+        Some(expected) => format!("is a wrong {kind}, should be {expected}"),
+        None => format!("is a wrong {kind}"),
     }
 }
 
-/// Takes what lies at `path` out of a table; `false` if nothing lies there.
-fn take_out(table: &mut Table, path: &str) -> bool {
-    let (parent, last) = path.rsplit_once('.').map_or((None, path), |(parent, last)| (Some(parent), last));
-    let table = match parent {
-        None => Some(table),
-        Some(parent) => parent.split('.').try_fold(table, |table, key| {
-            let (key, index) = indexed(key);
-            let value = table.get_mut(key)?;
-            match index {
-                None => value.as_table_mut(),
-                Some(index) => value.as_array_mut()?.get_mut(index)?.as_table_mut(),
-            }
-        }),
-    };
-    let (key, index) = indexed(last);
-    match (table, index) {
-        (None, _) => false,
-        (Some(table), None) => table.remove(key).is_some(),
-        (Some(table), Some(index)) => match table.get_mut(key).and_then(Value::as_array_mut) {
-            Some(list) if index < list.len() => {
-                list.remove(index);
-                true
-            }
-            _ => false,
-        },
+/// The table that what lies at `path` is in, and its key there.
+fn place<'a>(table: &'a mut Table, path: &'a str) -> Option<(&'a mut Table, &'a str)> {
+    let Some((parents, last)) = path.rsplit_once('.') else { return Some((table, path)) };
+    let table = parents.split('.').try_fold(table, |table, key| {
+        let (key, index) = indexed(key);
+        let value = table.get_mut(key)?;
+        match index {
+            None => value.as_table_mut(),
+            Some(index) => value.as_array_mut()?.get_mut(index)?.as_table_mut(),
+        }
+    })?;
+    Some((table, last))
+}
+
+/// Takes what lies at `path` out of a table. Of a list, all: its other items would not be called as they are any more.
+fn take_out(table: &mut Table, path: &str) {
+    if let Some((table, key)) = place(table, path) {
+        table.remove(indexed(key).0);
     }
+}
+
+/// Puts a value to `path`, if there is such a place.
+fn put(table: &mut Table, path: &str, value: Value) -> Option<()> {
+    let (table, key) = place(table, path)?;
+    let (key, index) = indexed(key);
+    if index.is_some() || key.is_empty() {
+        return None;
+    }
+    table.insert(key.to_owned(), value);
+    Some(())
 }
 
 /// `tax[1]` as its key and index.

@@ -1,0 +1,75 @@
+//! Readiness and metrics.
+
+use mage2_connector::sandbox::OrderSet;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::{LIMIT, World, get, get_until};
+
+const ORDERS: u64 = 25;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_tell_what_was_done() {
+    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    world.write();
+    let mut host = world.start("host", &[]);
+    world.documents(ORDERS, &mut host).await;
+    let done = format!("datawald_outcomes_total{{table=\"orders\",frontend=\"mage2\",status=\"success\"}} {ORDERS}");
+    let text = get_until(&mut host, "/metrics", |_, text| text.contains(&done)).await;
+    let labels = "table=\"orders\",frontend=\"mage2\"";
+    for line in [
+        format!("datawald_staged_total{{{labels},kind=\"inserted\"}} {ORDERS}"),
+        format!("datawald_claimed_total{{{labels}}} {ORDERS}"),
+        format!("datawald_due_entities{{{labels}}} 0"),
+        format!("datawald_oldest_due_seconds{{{labels}}} 0"),
+        "# TYPE datawald_apply_seconds histogram".to_owned(),
+        "# HELP datawald_staged_total ".to_owned(),
+    ] {
+        assert!(text.contains(&line), "no `{line}` in: {text}");
+    }
+    // Neither orders nor texts are labels: as many lines after more orders as before.
+    assert!(!text.contains("00000"), "{text}");
+    let pages: u64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("datawald_pages_total{{{labels}}} ")))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(pages >= ORDERS.div_ceil(10), "{pages}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_tells_what_is_missing_and_why() {
+    let mut world = World::new(OrderSet::Empty).await;
+    world.write();
+    let mut host = world.start("host", &[]);
+    let text = get_until(&mut host, "/ready", |status, _| status == 200).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["ready"], true);
+    for part in ["store", "queue", "connection mage2", "connection b1", "flow orders of mage2", "schedule orders"] {
+        assert_eq!(report["parts"][part]["ok"], true, "{part}: {report}");
+    }
+
+    // SAP B1 goes away and comes back at the same address.
+    let port = world.b1.url().rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
+    let gone = std::mem::replace(&mut world.b1, datawald_examples::b1_sandbox(0, 0).await.unwrap());
+    drop(gone);
+    let text = get_until(&mut host, "/ready", |status, _| status == 503).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["ready"], false);
+    assert_eq!(report["parts"]["connection b1"]["ok"], false);
+    assert!(
+        report["parts"]["connection b1"]["why"].as_str().unwrap().contains("cannot connect to 127.0.0.1"),
+        "{text}"
+    );
+    assert_eq!(report["parts"]["connection mage2"]["ok"], true);
+    assert_eq!(get(&mut host, "/health").await.0, 200, "it is alive all the same");
+    world.b1 = datawald_examples::b1_sandbox(port, 0).await.unwrap();
+    get_until(&mut host, "/ready", |status, _| status == 200).await;
+    let log = host.log();
+    assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
