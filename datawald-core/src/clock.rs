@@ -66,3 +66,9 @@ pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
 pub fn earlier(at: Timestamp, by: std::time::Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
+
+/// How far two times are apart, in milliseconds, whichever comes first.
+#[cfg(feature = "api")]
+pub(crate) fn millis_between(one: Timestamp, other: Timestamp) -> u64 {
+    u64::try_from(one.duration_since(other).as_millis().unsigned_abs()).unwrap_or(u64::MAX)
+}

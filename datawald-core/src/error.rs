@@ -230,6 +230,11 @@ impl Error {
         &self.0.operation
     }
 
+    /// The entity, if one is concerned.
+    pub fn entity_text(&self) -> Option<&str> {
+        self.0.entity.as_deref()
+    }
+
     /// The field, if one is to blame.
     pub fn field_path(&self) -> Option<&str> {
         self.0.field.as_deref()

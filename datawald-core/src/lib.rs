@@ -78,6 +78,10 @@
 //! Nothing is lost, nothing is doubled, everything ends, one bad entity stops nobody else, and money is decimal. How that is
 //! kept is told in the [decisions].
 
+#[cfg(feature = "api")]
+pub mod api;
+#[cfg(feature = "client")]
+pub mod client;
 pub mod clock;
 mod cx;
 pub mod engine;
@@ -91,6 +95,8 @@ pub mod store;
 pub mod testing;
 #[cfg(any(feature = "http", feature = "rabbitmq"))]
 mod tls;
+#[cfg(any(feature = "api", feature = "client"))]
+mod wire;
 
 /// The decisions that shaped this library, and why they were made.
 pub mod decisions {

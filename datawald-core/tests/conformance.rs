@@ -37,6 +37,8 @@ fn every_case_is_in_a_suite() {
         ("claims", include_str!("../src/testing/store_cases/claims.rs")),
         ("settling", include_str!("../src/testing/store_cases/settling.rs")),
         ("tasks", include_str!("../src/testing/store_cases/tasks.rs")),
+        ("pushes", include_str!("../src/testing/store_cases/pushes.rs")),
+        ("records", include_str!("../src/testing/store_cases/records.rs")),
         ("lists", include_str!("../src/testing/store_cases/lists.rs")),
     ];
     let listed = include_str!("../src/testing/store_macro.rs");

@@ -73,7 +73,9 @@ async fn an_older_releases_store_is_brought_up_to_date() {
     let (_folder, path) = folder();
     drop(SqliteStore::open(&path).unwrap());
     let older = Connection::open(&path).unwrap();
-    older.execute_batch("ALTER TABLE entities DROP COLUMN lost_leases; PRAGMA user_version = 1").unwrap();
+    older
+        .execute_batch("ALTER TABLE entities DROP COLUMN lost_leases; DROP TABLE records; PRAGMA user_version = 1")
+        .unwrap();
     drop(older);
     let store = SqliteStore::open(&path).unwrap();
     let flow = flow();

@@ -10,12 +10,14 @@ mod meter;
 mod outcome;
 mod pull;
 mod settings;
+mod staging;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
@@ -277,7 +279,11 @@ impl Engine {
     /// # Errors
     /// Of the store.
     pub async fn resync(&self, key: &EntityKey) -> Result<bool> {
-        let due = self.shared.store.resync(key, self.shared.clock.now()).await?;
+        self.resync_at(key, self.shared.clock.now()).await
+    }
+
+    pub(crate) async fn resync_at(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+        let due = self.shared.store.resync(key, now).await?;
         if due {
             self.dispatch(&key.flow(), vec![key.id.clone()], None).await;
         }

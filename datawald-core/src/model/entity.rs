@@ -10,6 +10,7 @@ use super::{FlowId, Table};
 
 /// Names one entity: one backoffice document per key, whatever happens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct EntityKey {
     /// The table.
     pub table: Table,
@@ -39,6 +40,7 @@ impl fmt::Display for EntityKey {
 
 /// Where an entity stands; one letter on the wire and in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum TxStatus {
     /// `N`: new, waiting.
     #[serde(rename = "N")]
@@ -107,6 +109,7 @@ impl fmt::Display for TxStatus {
 
 /// What is to be done with an entity on the other side, decided when it is pulled.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Intent {
     /// Insert it, or update it if it is there.
     Apply,
@@ -120,6 +123,7 @@ pub enum Intent {
 
 /// A hash of an entity's content. Two pulls of the same content have the same fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Fingerprint(String);
 
 impl Fingerprint {
@@ -142,6 +146,7 @@ impl Fingerprint {
 
 /// A staged entity as the store holds it. `Debug` leaves the documents out.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Entity {
     /// Its key.
     pub key: EntityKey,
@@ -156,6 +161,7 @@ pub struct Entity {
     /// The source's own status.
     pub source_status: String,
     /// When it last changed at the source.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub source_updated_at: Option<Timestamp>,
     /// Counts versions of the content, from 1.
     pub rev: u64,
@@ -168,12 +174,16 @@ pub struct Entity {
     /// How often a worker has taken this version up.
     pub attempts: u32,
     /// When it may be taken up; `None` for a final status.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub due_at: Option<Timestamp>,
     /// When its lease ends, while it is leased.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub lease_until: Option<Timestamp>,
     /// When it was first staged.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub created_at: Timestamp,
     /// When it last changed here.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
 }
 
@@ -192,6 +202,7 @@ impl fmt::Debug for Entity {
 
 /// An earlier version of an entity. `Debug` leaves the documents out.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Version {
     /// Which version.
     pub rev: u64,
@@ -208,6 +219,7 @@ pub struct Version {
     /// The source's document, as it came.
     pub raw: String,
     /// When it was replaced.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub replaced_at: Timestamp,
 }
 

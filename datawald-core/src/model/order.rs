@@ -6,7 +6,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Money;
+use super::{Fingerprint, Money};
+use crate::{Error, Result};
 
 /// An order, in order currency, with decimal amounts. Every field holds what the customer saw and was charged.
 ///
@@ -129,6 +130,24 @@ pub struct OrderItem {
     pub sub_total: Money,
     /// The tax rate in percent where the frontend tells it.
     pub tax_percent: Option<Money>,
+}
+
+impl Order {
+    /// The JSON text that is staged, and the fingerprint of its content. The time of the last change is no part of the
+    /// content: a source may touch an order without changing it.
+    ///
+    /// # Errors
+    /// Of kind `Mapping` if the order cannot be written as JSON.
+    pub fn to_document(&mut self) -> Result<(String, Fingerprint)> {
+        let write = |order: &Order| {
+            serde_json::to_string(order)
+                .map_err(|error| Error::mapping("write canonical order", "cannot be written as JSON").caused_by(error))
+        };
+        let updated_at = self.fe_order_update_date.take();
+        let content = write(self);
+        self.fe_order_update_date = updated_at;
+        Ok((write(self)?, Fingerprint::of(content?.as_bytes())))
+    }
 }
 
 impl fmt::Debug for Order {

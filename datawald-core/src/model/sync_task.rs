@@ -10,8 +10,10 @@ use super::{FlowId, TxStatus};
 
 /// How far a flow's pulls have come. The next pull starts at `cut_dt` less the overlap window, inclusively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Cut {
     /// Everything that changed at the source before this time has been staged, but for what commits late.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub cut_dt: Timestamp,
     /// How many entities with exactly this time have been staged; informative, since the cut is inclusive.
     pub offset: u64,
@@ -19,6 +21,7 @@ pub struct Cut {
 
 /// Names a sync task. Ids sort by time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SyncTaskId(String);
 
 impl SyncTaskId {
@@ -46,6 +49,7 @@ impl fmt::Display for SyncTaskId {
 
 /// Where a sync task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum SyncStatus {
     /// Not all of its entities have an outcome.
     Processing,
@@ -78,6 +82,7 @@ impl SyncStatus {
 
 /// How many entities of a sync task stand where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Counts {
     /// `N`
     pub new: u64,
@@ -133,6 +138,7 @@ impl Counts {
 
 /// One pull of one flow and what became of its entities.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SyncTask {
     /// Its id.
     pub id: SyncTaskId,
@@ -149,7 +155,9 @@ pub struct SyncTask {
     /// Whether the pull has come to its end; a crash leaves it `false`.
     pub pulled: bool,
     /// When it started.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub started_at: Timestamp,
     /// When it was closed.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub ended_at: Option<Timestamp>,
 }

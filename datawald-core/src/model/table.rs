@@ -20,6 +20,7 @@ macro_rules! tables {
     ($($variant:ident $name:literal $direction:ident $source:literal $target:literal $task:literal $one:literal;)*) => {
         /// One kind of entity that is kept in step. Its name is what stands in the store and on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum Table {
             $(#[doc = concat!("`", $name, "`, pulled by the task `", $task, "`")] #[serde(rename = $name)] $variant,)*
@@ -99,6 +100,7 @@ impl FromStr for Table {
 
 /// One flow: a table of one frontend. Cuts, leases of pulls, queues and sync tasks are kept per flow.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct FlowId {
     /// The table.
     pub table: Table,

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, Outcome, PullLease, Settled, Settlement, StageBatch,
-    StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::Result;
@@ -28,6 +28,25 @@ pub use sqlite::{SqliteSettings, SqliteStore};
 
 /// How many earlier versions of an entity a store keeps.
 pub const HISTORY_LIMIT: u32 = 20;
+
+/// The longest name of a record, in bytes.
+pub const RECORD_NAME_LIMIT: usize = 200;
+
+/// The longest text of a record, in bytes.
+pub const RECORD_LIMIT: usize = 64 * 1_024;
+
+/// Refuses a record whose name or text no store would take.
+#[cfg(any(feature = "sqlite", feature = "mongodb", feature = "testing"))]
+pub(crate) fn check_record(name: &str, value: &str) -> Result<()> {
+    let wrong = |field: &str, message: String| Err(crate::Error::invalid("write record", message).field(field));
+    if name.is_empty() || name.len() > RECORD_NAME_LIMIT {
+        return wrong("name", format!("is to be 1 to {RECORD_NAME_LIMIT} bytes"));
+    }
+    if value.len() > RECORD_LIMIT {
+        return wrong("value", format!("is longer than {RECORD_LIMIT} bytes"));
+    }
+    Ok(())
+}
 
 /// A durable store of staged entities, cuts and sync tasks.
 ///
@@ -81,6 +100,23 @@ pub trait StagingStore: Send + Sync {
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came.
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
+
+    /// Stages entities outside a pull: what a source hands over by itself.
+    ///
+    /// # Behavior
+    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut. Of a
+    /// push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
+    /// asks for: it is left alone.
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>>;
+
+    /// Records a sync task of entities that were pushed, its pull come to its end, and moves the cut on, as one step.
+    ///
+    /// # Behavior
+    /// An entity counts in it as what it is, from now on; as I if it is said to be unchanged and stands at its end. The
+    /// cut and the sync task's `cut_after` are as after [`StagingStore::stage`]. If an entity is not staged, the error is
+    /// of kind `NotFound` and names it, and neither task nor cut are touched; if the task is another flow's, it is of kind
+    /// `Invalid`. Recording again joins what has not joined, and changes nothing else.
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()>;
 
     /// Reads one entity.
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>>;
@@ -169,4 +205,21 @@ pub trait StagingStore: Send + Sync {
     /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64>;
+
+    /// Reads a record.
+    async fn record(&self, name: &str) -> Result<Option<Record>>;
+
+    /// The records whose names begin with `prefix`, in the order of their names' bytes.
+    async fn records(&self, prefix: &str) -> Result<Vec<Record>>;
+
+    /// Writes a record if its revision is `rev` (0: if there is none).
+    ///
+    /// # Behavior
+    /// `true` if it stands as `rev` + 1 with this text, also because an earlier call with the same arguments has written it;
+    /// `false` if another stands there. A name that is empty or longer than [`RECORD_NAME_LIMIT`], or a text longer than
+    /// [`RECORD_LIMIT`], is an error of kind `Invalid`.
+    async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool>;
+
+    /// Removes a record if its revision is `rev`. `true` if there is none of that name then.
+    async fn delete_record(&self, name: &str, rev: u64) -> Result<bool>;
 }

@@ -4,11 +4,13 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
 
 /// The exclusive right to pull one flow.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct PullLease {
     /// The flow.
     pub flow: FlowId,
@@ -19,7 +21,8 @@ pub struct PullLease {
 }
 
 /// An entity as a pull stages it. `Debug` leaves the documents out.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct StageEntity {
     /// The source key.
     pub id: String,
@@ -28,6 +31,7 @@ pub struct StageEntity {
     /// The source's own status.
     pub source_status: String,
     /// When it last changed at the source.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub source_updated_at: Option<Timestamp>,
     /// Fingerprint of the content.
     pub fingerprint: Fingerprint,
@@ -44,11 +48,13 @@ impl fmt::Debug for StageEntity {
 }
 
 /// A page of a pull.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct StageBatch {
     /// The right to pull.
     pub lease: PullLease,
     /// Until when the right is renewed.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
     /// The sync task that the entities join.
     pub sync_task: SyncTaskId,
@@ -57,11 +63,14 @@ pub struct StageBatch {
     /// The cut that these entities complete, if any.
     pub cut: Option<Cut>,
     /// The time.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub now: Timestamp,
 }
 
 /// What staging an entity did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Staging {
     /// It was not known.
     Inserted,
@@ -93,7 +102,8 @@ pub struct Claim<'a> {
 }
 
 /// A leased entity. `Debug` leaves the document out.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Claimed {
     /// Its key.
     pub key: EntityKey,
@@ -114,6 +124,7 @@ pub struct Claimed {
     /// Where it stood before: N, `?`, or P for a lease that ran out.
     pub was: TxStatus,
     /// When the lease ends.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
 }
 
@@ -129,7 +140,9 @@ impl fmt::Debug for Claimed {
 }
 
 /// What became of a leased entity.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Outcome {
     /// S: it is on the other side.
     Success {
@@ -158,6 +171,7 @@ pub enum Outcome {
     /// N: nothing happened on the other side; again at `at`.
     Retry {
         /// When.
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
         at: Timestamp,
         /// Why.
         note: String,
@@ -165,6 +179,7 @@ pub enum Outcome {
     /// `?`: a write was sent and its outcome is not known; to be looked up no sooner than `until`.
     InDoubt {
         /// When.
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
         until: Timestamp,
         /// Why.
         note: String,
@@ -174,7 +189,8 @@ pub enum Outcome {
 }
 
 /// An outcome and the right to write it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Settlement {
     /// The entity.
     pub key: EntityKey,
@@ -187,7 +203,9 @@ pub struct Settlement {
 }
 
 /// What settling did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub enum Settled {
     /// The outcome stands.
     Done,
@@ -198,7 +216,8 @@ pub enum Settled {
 }
 
 /// A sync task to record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct NewSyncTask {
     /// Its id.
     pub id: SyncTaskId,
@@ -207,11 +226,66 @@ pub struct NewSyncTask {
     /// The cut that the pull starts from.
     pub cut_before: Option<Cut>,
     /// The time.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub now: Timestamp,
 }
 
+/// An entity as it is pushed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Push {
+    /// The entity.
+    pub entity: StageEntity,
+    /// Only if this is its version (`rev`) now; 0 if it is not to be there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_rev: Option<u64>,
+}
+
+/// A sync task of entities that were pushed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct PushedSync {
+    /// The sync task.
+    pub task: NewSyncTask,
+    /// Its entities.
+    pub members: Vec<Member>,
+    /// The cut that they complete, if any.
+    pub cut: Option<Cut>,
+}
+
+/// An entity that joins a sync task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Member {
+    /// The source key.
+    pub id: String,
+    /// Whether pushing it found nothing new.
+    pub unchanged: bool,
+}
+
+/// A small named text with a revision: what hosts agree on (who leads, what is scheduled, which tokens there are).
+/// `Debug` leaves the text out.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Record {
+    /// Its name.
+    pub name: String,
+    /// Counts its changes, from 1.
+    pub rev: u64,
+    /// The text.
+    pub value: String,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("name", &self.name).field("rev", &self.rev).finish_non_exhaustive()
+    }
+}
+
 /// Which entities to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct EntityFilter {
     /// Of this flow only.
     pub flow: Option<FlowId>,
@@ -226,7 +300,9 @@ pub struct EntityFilter {
 }
 
 /// Which sync tasks to list.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct SyncTaskFilter {
     /// Of this flow only.
     pub flow: Option<FlowId>,
@@ -239,7 +315,8 @@ pub struct SyncTaskFilter {
 }
 
 /// A page of a list.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
 pub struct Listing<T> {
     /// The page.
     pub items: Vec<T>,

@@ -54,6 +54,18 @@ macro_rules! staging_store_conformance {
                     keys_are_text_and_nothing_else
                     flows_do_not_mix
                 }
+                pushes {
+                    a_push_needs_no_right_to_pull
+                    a_push_and_a_pull_do_not_hinder_each_other
+                    a_push_treats_an_entity_as_a_pull_does
+                    a_push_may_ask_for_a_version
+                    what_was_pushed_is_recorded
+                    recording_moves_the_cut_forwards_only
+                    recording_what_is_not_staged_changes_nothing
+                    recording_twice_changes_nothing
+                    recording_under_the_id_of_another_flow_is_refused
+                    many_pushes_at_once_lose_nothing
+                }
                 claims {
                     a_claim_leases_what_is_due
                     the_longest_due_comes_first
@@ -90,6 +102,7 @@ macro_rules! staging_store_conformance {
                     newer_content_with_nothing_to_do_ends_it
                     a_retry_with_nothing_left_to_do_ends_it
                     a_released_attempt_of_old_content_is_not_counted_twice
+                    many_outcomes_are_kept_exactly
                 }
                 tasks {
                     a_sync_task_is_recorded
@@ -108,6 +121,13 @@ macro_rules! staging_store_conformance {
                     sync_tasks_are_listed_newest_first
                     sync_tasks_are_filtered
                     a_wrong_cursor_is_refused
+                }
+                records {
+                    a_record_counts_its_changes
+                    of_many_that_write_one_does
+                    records_are_found_by_the_beginning_of_their_names
+                    a_record_is_removed_at_its_revision
+                    a_record_has_bounds
                 }
                 lists {
                     entities_are_listed_by_key

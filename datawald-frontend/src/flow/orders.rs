@@ -99,21 +99,14 @@ fn rejected(source: SourceRef, raw: RawDoc, reason: Error) -> StageEntity {
 }
 
 fn entity(source: SourceRef, raw: RawDoc, mut order: Order, intent: Intent) -> Result<StageEntity> {
-    let write = |order: &Order| {
-        serde_json::to_string(order)
-            .map_err(|error| Error::mapping("write canonical order", "cannot be written as JSON").caused_by(error))
-    };
-    // The time of the change is no part of the content: a source may touch an order without changing it.
-    let updated_at = order.fe_order_update_date.take();
-    let fingerprint = Fingerprint::of(write(&order)?.as_bytes());
-    order.fe_order_update_date = updated_at;
+    let (doc, fingerprint) = order.to_document()?;
     Ok(StageEntity {
         id: source.id,
         intent,
         source_status: source.status,
         source_updated_at: source.updated_at,
         fingerprint,
-        doc: write(&order)?,
+        doc,
         raw: raw.into_text(),
     })
 }

@@ -17,6 +17,7 @@ pub(super) const ENTITIES: &str = "entities";
 pub(super) const HISTORY: &str = "history";
 pub(super) const SYNC_TASKS: &str = "sync_tasks";
 pub(super) const SIGHTINGS: &str = "sightings";
+pub(super) const RECORDS: &str = "records";
 pub(super) const META: &str = "meta";
 
 /// An entity and all that belongs to it.

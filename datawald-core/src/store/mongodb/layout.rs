@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use mongodb::bson::{Document, doc};
 
 use super::commands::Commands;
-use super::documents::{ENTITIES, FLOWS, HISTORY, META, SIGHTINGS, SYNC_TASKS};
+use super::documents::{ENTITIES, FLOWS, HISTORY, META, RECORDS, SIGHTINGS, SYNC_TASKS};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -38,7 +38,7 @@ async fn version(commands: &Commands) -> Result<Option<i32>> {
 
 /// Makes a store in a database that has none, and leaves alone what is another's.
 async fn found(commands: &Commands) -> Result<i32> {
-    for collection in [META, FLOWS, ENTITIES, HISTORY, SYNC_TASKS, SIGHTINGS] {
+    for collection in [META, FLOWS, ENTITIES, HISTORY, SYNC_TASKS, SIGHTINGS, RECORDS] {
         if commands.find_one(OPERATION, collection, doc! {}).await?.is_some() {
             // Another process may have made the store just now.
             return match version(commands).await? {

@@ -37,6 +37,11 @@ pub(super) fn join(passes: &mut Vec<PassDoc>, task: &str) {
     }
 }
 
+/// Whether the entity tells of the pass.
+pub(super) fn has_joined(passes: &[PassDoc], task: &SyncTaskId) -> bool {
+    passes.iter().any(|pass| pass.task == task.as_str())
+}
+
 /// Takes the oldest passes out, as sightings, if there are many. One in which the entity's own status counts stays.
 pub(super) fn spill(passes: &mut Vec<PassDoc>, entity: &str) -> Vec<SightingDoc> {
     let mut sightings = Vec::new();

@@ -25,20 +25,9 @@ pub(super) async fn acquire(
     const OPERATION: &str = "acquire pull";
     let id = flow_id(flow);
     let op = mark();
-    let new = FlowDoc {
-        id: id.clone(),
-        table: flow.table,
-        frontend: flow.frontend.clone(),
-        token: 0,
-        owner: None,
-        lease_until: None,
-        cut: None,
-        seq: 0,
-        op: None,
-    };
     for _ in 0..TRIES {
         let Some(found) = find(commands, OPERATION, flow).await? else {
-            commands.insert(OPERATION, FLOWS, vec![document(OPERATION, &new)?]).await?;
+            commands.insert(OPERATION, FLOWS, vec![document(OPERATION, &unknown(flow))?]).await?;
             continue;
         };
         if found.op.as_deref() == Some(&op) {
@@ -90,7 +79,28 @@ pub(super) async fn renew(
     }
 }
 
-/// Moves the cut on, unless it stands there or further; answers where it stands.
+/// Takes `places` places in the order of staging without a right to pull: the first of them, and the token of the last
+/// right.
+pub(super) async fn places(
+    commands: &Commands,
+    operation: &'static str,
+    flow: &FlowId,
+    places: usize,
+) -> Result<(i64, i64)> {
+    for _ in 0..TRIES {
+        let update = doc! { "$inc": { "seq": number(places as u64) } };
+        match commands.find_and_update(operation, FLOWS, doc! { "_id": flow_id(flow) }, update).await? {
+            Some(found) => {
+                let found: FlowDoc = read(operation, FLOWS, &found)?;
+                return Ok((found.seq, found.token));
+            }
+            None => commands.insert(operation, FLOWS, vec![document(operation, &unknown(flow))?]).await.map(drop)?,
+        }
+    }
+    Err(busy(operation))
+}
+
+/// Moves the cut on under a right to pull, unless it stands there or further; answers where it stands.
 pub(super) async fn advance(
     commands: &Commands,
     operation: &'static str,
@@ -98,16 +108,56 @@ pub(super) async fn advance(
     before: Option<CutDoc>,
     cut: CutDoc,
 ) -> Result<CutDoc> {
-    // Only the holder of the right moves the cut, so what it was a moment ago is what it is.
-    let stands = before.filter(|before| !cut.is_after(*before)).unwrap_or(cut);
-    let statement = doc! {
-        "q": { "_id": flow_id(&lease.flow), "token": number(lease.token) },
-        "u": { "$set": { "cut": bson(operation, &stands)? } },
-    };
-    match commands.update(operation, FLOWS, vec![statement]).await?.matched {
-        0 => Err(fenced(operation, lease)),
-        _ => Ok(stands),
+    let mut before = before;
+    for _ in 0..TRIES {
+        let stands = before.filter(|before| !cut.is_after(*before)).unwrap_or(cut);
+        if move_cut(commands, operation, &lease.flow, number(lease.token), before, stands).await? {
+            return Ok(stands);
+        }
+        // The right has passed on, or what was pushed has moved the cut.
+        match find(commands, operation, &lease.flow).await? {
+            Some(found) if found.token == number(lease.token) => before = found.cut,
+            _ => return Err(fenced(operation, lease)),
+        }
     }
+    Err(busy(operation))
+}
+
+/// As [`advance`], without a right to pull.
+pub(super) async fn advance_pushed(
+    commands: &Commands,
+    operation: &'static str,
+    flow: &FlowId,
+    cut: CutDoc,
+) -> Result<CutDoc> {
+    for _ in 0..TRIES {
+        let Some(found) = find(commands, operation, flow).await? else {
+            commands.insert(operation, FLOWS, vec![document(operation, &unknown(flow))?]).await?;
+            continue;
+        };
+        match found.cut {
+            Some(stands) if !cut.is_after(stands) => return Ok(stands),
+            before if move_cut(commands, operation, flow, found.token, before, cut).await? => return Ok(cut),
+            _ => {}
+        }
+    }
+    Err(busy(operation))
+}
+
+/// Sets the cut if token and cut are those; `false` if they are not.
+async fn move_cut(
+    commands: &Commands,
+    operation: &'static str,
+    flow: &FlowId,
+    token: i64,
+    before: Option<CutDoc>,
+    cut: CutDoc,
+) -> Result<bool> {
+    let statement = doc! {
+        "q": { "_id": flow_id(flow), "token": token, "cut": bson(operation, &before)? },
+        "u": { "$set": { "cut": bson(operation, &cut)? } },
+    };
+    Ok(commands.update(operation, FLOWS, vec![statement]).await?.matched > 0)
 }
 
 pub(super) async fn cut(commands: &Commands, flow: &FlowId) -> Result<Option<Cut>> {
@@ -133,6 +183,21 @@ pub(super) async fn set_cut(commands: &Commands, flow: &FlowId, cut: Option<Cut>
         }
     }
     Err(busy(OPERATION))
+}
+
+/// A flow of which nothing is known yet.
+fn unknown(flow: &FlowId) -> FlowDoc {
+    FlowDoc {
+        id: flow_id(flow),
+        table: flow.table,
+        frontend: flow.frontend.clone(),
+        token: 0,
+        owner: None,
+        lease_until: None,
+        cut: None,
+        seq: 0,
+        op: None,
+    }
 }
 
 async fn find(commands: &Commands, operation: &'static str, flow: &FlowId) -> Result<Option<FlowDoc>> {

@@ -5,18 +5,18 @@ use std::collections::{HashMap, HashSet};
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
-use super::bson::{bson, date, document, number, read};
+use super::bson::{bson, count, date, document, number, read};
 use super::change::{ROUNDS, carried_out, mark, standing};
 use super::commands::Commands;
 use super::documents::{
-    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, SYNC_TASKS, SightingDoc, SyncTaskDoc, VersionDoc,
+    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, PassDoc, SYNC_TASKS, SightingDoc, SyncTaskDoc, VersionDoc,
 };
 use super::keys::{entity_id, flow_id, version_id};
-use super::members::{self, freeze, join, spill};
-use super::pulls;
+use super::members::{self, freeze, has_joined, join, spill};
+use super::{pulls, tasks};
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
 use crate::store::transition::{may_be_done, open};
-use crate::store::{HISTORY_LIMIT, PullLease, StageBatch, StageEntity, Staging};
+use crate::store::{HISTORY_LIMIT, Push, StageBatch, StageEntity, Staging};
 use crate::{Disposition, Error, ErrorKind, Result};
 
 const OPERATION: &str = "stage";
@@ -36,8 +36,11 @@ enum Plan {
 
 /// What the entities of a page have in common.
 struct Page<'a> {
-    lease: &'a PullLease,
-    task: &'a SyncTaskId,
+    flow: &'a FlowId,
+    /// Of the right to pull; of what is pushed, of the last one there was.
+    token: i64,
+    /// The sync task that they join; what is pushed joins none.
+    task: Option<&'a SyncTaskId>,
     now: jiff::Timestamp,
     first_place: i64,
     op: String,
@@ -47,18 +50,27 @@ pub(super) async fn stage(commands: &Commands, batch: StageBatch) -> Result<Vec<
     let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
     let (first_place, before) = pulls::renew(commands, OPERATION, &lease, lease_until, entities.len()).await?;
     check_task(commands, &sync_task, &lease.flow).await?;
-    let entities: Vec<_> = entities.into_iter().map(that_fits).collect();
-    let page = Page { lease: &lease, task: &sync_task, now, first_place, op: mark() };
-    let staged = page.stage(commands, &entities).await?;
+    let entities: Vec<_> =
+        entities.into_iter().map(|entity| Push { entity: that_fits(entity), if_rev: None }).collect();
+    let token = number(lease.token);
+    let page = Page { flow: &lease.flow, token, task: Some(&sync_task), now, first_place, op: mark() };
+    let staged = page.stage(commands, &entities).await?.into_iter().flatten().collect();
     if let Some(cut) = cut {
         let stands = pulls::advance(commands, OPERATION, &lease, before, CutDoc::of(cut)).await?;
-        let statement = doc! {
-            "q": { "_id": sync_task.as_str() },
-            "u": { "$set": { "cut_after": bson(OPERATION, &stands)? } },
-        };
-        commands.update(OPERATION, SYNC_TASKS, vec![statement]).await?;
+        tasks::reached(commands, OPERATION, &sync_task, stands).await?;
     }
     Ok(staged)
+}
+
+pub(super) async fn push(
+    commands: &Commands,
+    flow: &FlowId,
+    entities: Vec<Push>,
+    now: jiff::Timestamp,
+) -> Result<Vec<Option<Staging>>> {
+    let (first_place, token) = pulls::places(commands, OPERATION, flow, entities.len()).await?;
+    let entities: Vec<_> = entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
+    Page { flow, token, task: None, now, first_place, op: mark() }.stage(commands, &entities).await
 }
 
 async fn check_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<()> {
@@ -86,20 +98,20 @@ fn that_fits(entity: StageEntity) -> StageEntity {
 }
 
 impl Page<'_> {
-    async fn stage(&self, commands: &Commands, entities: &[StageEntity]) -> Result<Vec<Staging>> {
-        let mut answers: Vec<Option<Staging>> = vec![None; entities.len()];
+    async fn stage(&self, commands: &Commands, entities: &[Push]) -> Result<Vec<Option<Staging>>> {
+        let mut answers: Vec<Option<Option<Staging>>> = vec![None; entities.len()];
         for _ in 0..ROUNDS {
             // Each key once a round, so that two of one key are taken in order.
             let mut keys = HashSet::new();
             let turn: Vec<usize> = (0..entities.len())
                 .filter(|at| answers.get(*at).is_some_and(Option::is_none))
-                .filter(|at| entities.get(*at).is_some_and(|entity| keys.insert(entity.id.as_str())))
+                .filter(|at| entities.get(*at).is_some_and(|push| keys.insert(push.entity.id.as_str())))
                 .collect();
             if turn.is_empty() {
                 return Ok(answers.into_iter().flatten().collect());
             }
-            let turn: Vec<(usize, &StageEntity)> =
-                turn.into_iter().filter_map(|at| entities.get(at).map(|entity| (at, entity))).collect();
+            let turn: Vec<(usize, &Push)> =
+                turn.into_iter().filter_map(|at| entities.get(at).map(|push| (at, push))).collect();
             for (at, staging) in self.round(commands, &turn).await? {
                 if let Some(answer) = answers.get_mut(at) {
                     *answer = Some(staging);
@@ -110,16 +122,21 @@ impl Page<'_> {
     }
 
     /// Stages what nobody changes at the same moment; the rest is for the next round.
-    async fn round(&self, commands: &Commands, turn: &[(usize, &StageEntity)]) -> Result<Vec<(usize, Staging)>> {
-        let ids: Vec<String> = turn.iter().map(|(_, entity)| self.id(entity)).collect();
+    async fn round(&self, commands: &Commands, turn: &[(usize, &Push)]) -> Result<Vec<(usize, Option<Staging>)>> {
+        let ids: Vec<String> = turn.iter().map(|(_, push)| self.id(&push.entity)).collect();
         let known = self.known(commands, &ids, turn).await?;
         let (mut inserts, mut changes) = (Vec::new(), Vec::new());
         let (mut earlier, mut sightings) = (Vec::new(), Vec::new());
         let mut inserted = Vec::new();
         let mut changed = Vec::new();
         let mut staged = Vec::new();
-        for ((at, entity), id) in turn.iter().zip(&ids) {
-            match self.plan(*at, entity, id, known.get(id), &mut sightings)? {
+        for ((at, push), id) in turn.iter().zip(&ids) {
+            let known = known.get(id);
+            if push.if_rev.is_some_and(|rev| rev != known.map_or(0, |known| count(known.rev))) {
+                staged.push((*at, None));
+                continue;
+            }
+            match self.plan(*at, &push.entity, id, known, &mut sightings)? {
                 Plan::Insert(new) => {
                     inserts.push(document(OPERATION, &new)?);
                     inserted.push((*at, id));
@@ -129,7 +146,7 @@ impl Page<'_> {
                     changed.push((*at, id, staging));
                     earlier.extend(version);
                 }
-                Plan::Keep => staged.push((*at, Staging::Unchanged)),
+                Plan::Keep => staged.push((*at, Some(Staging::Unchanged))),
             }
         }
         // What an entity leaves behind is written before it: it is not looked at before the entity has moved on.
@@ -148,7 +165,7 @@ impl Page<'_> {
                     .iter()
                     .enumerate()
                     .filter(|(n, (_, id))| !there.contains(n) || ours.contains(*id))
-                    .map(|(_, (at, _))| (*at, Staging::Inserted)),
+                    .map(|(_, (at, _))| (*at, Some(Staging::Inserted))),
             );
         }
         if !changes.is_empty() {
@@ -159,7 +176,7 @@ impl Page<'_> {
                 let ours = carried_out(commands, OPERATION, &ids, &self.op).await?;
                 changed.retain(|(_, id, _)| ours.contains(*id));
             }
-            staged.extend(changed.iter().map(|(at, _, staging)| (*at, *staging)));
+            staged.extend(changed.iter().map(|(at, _, staging)| (*at, Some(*staging))));
             let done: HashSet<&str> = changed.iter().map(|(_, id, _)| id.as_str()).collect();
             earlier.retain(|version| done.contains(version.entity.as_str()));
             self.forget_versions(commands, &earlier).await?;
@@ -172,14 +189,14 @@ impl Page<'_> {
         &self,
         commands: &Commands,
         ids: &[String],
-        turn: &[(usize, &StageEntity)],
+        turn: &[(usize, &Push)],
     ) -> Result<HashMap<String, EntityDoc>> {
         let filter = doc! { "_id": { "$in": ids } };
         let light = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
         let mut known = HashMap::new();
         for found in commands.find(OPERATION, ENTITIES, filter, light).await? {
             let found: EntityDoc = read(OPERATION, ENTITIES, &found)?;
-            if found.pull > number(self.lease.token) {
+            if self.task.is_some() && found.pull > self.token {
                 return Err(Error::fenced(OPERATION, "a later pull has staged entities of this page"));
             }
             known.insert(found.key.clone(), found);
@@ -187,7 +204,7 @@ impl Page<'_> {
         let replaced: Vec<&String> = turn
             .iter()
             .zip(ids)
-            .filter(|((_, entity), id)| known.get(*id).is_some_and(|known| !is_same(known, entity)))
+            .filter(|((_, push), id)| known.get(*id).is_some_and(|known| !is_same(known, &push.entity)))
             .map(|(_, id)| id)
             .collect();
         if !replaced.is_empty() {
@@ -208,16 +225,15 @@ impl Page<'_> {
         known: Option<&EntityDoc>,
         sightings: &mut Vec<SightingDoc>,
     ) -> Result<Plan> {
-        let task = self.task.as_str();
         let Some(known) = known else {
-            let key = EntityKey::new(&self.lease.flow, entity.id.clone());
+            let key = EntityKey::new(self.flow, entity.id.clone());
             let place = self.first_place.saturating_add(number(at as u64));
-            let mut new = EntityDoc::new(&key, entity, place, number(self.lease.token), self.now, &self.op);
-            join(&mut new.passes, task);
+            let mut new = EntityDoc::new(&key, entity, place, self.token, self.now, &self.op);
+            self.join(&mut new.passes);
             return Ok(Plan::Insert(Box::new(new)));
         };
         let mut passes = known.passes.clone();
-        let mut set = doc! { "op": &self.op, "pull": number(self.lease.token) };
+        let mut set = doc! { "op": &self.op, "pull": known.pull.max(self.token) };
         let mut unset = Document::new();
         let mut earlier = None;
         let raw_print = Fingerprint::of(entity.raw.as_bytes());
@@ -229,11 +245,11 @@ impl Page<'_> {
             Staging::Unchanged
         };
         if staging == Staging::Unchanged {
-            let brought = passes.iter().any(|pass| pass.task == task);
-            if !brought && known.status.is_final() {
-                sightings.push(members::sighting(self.task, id, TxStatus::Ignored));
-            } else if !brought {
-                join(&mut passes, task);
+            if let Some(task) = self.task.filter(|task| !has_joined(&passes, task)) {
+                match known.status.is_final() {
+                    true => sightings.push(members::sighting(task, id, TxStatus::Ignored)),
+                    false => join(&mut passes, task.as_str()),
+                }
             }
             let source_updated_at = entity.source_updated_at.map(date);
             let same_source = known.raw_print == raw_print && known.source_updated_at == source_updated_at;
@@ -244,7 +260,7 @@ impl Page<'_> {
             if known.status.is_final() {
                 freeze(&mut passes, known.status);
             }
-            join(&mut passes, task);
+            self.join(&mut passes);
             sightings.extend(spill(&mut passes, id));
             set.extend(doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(self.now) });
             if !matches!(known.status, TxStatus::InProcess | TxStatus::InDoubt) {
@@ -277,7 +293,13 @@ impl Page<'_> {
     }
 
     fn id(&self, entity: &StageEntity) -> String {
-        entity_id(&EntityKey::new(&self.lease.flow, entity.id.clone()))
+        entity_id(&EntityKey::new(self.flow, entity.id.clone()))
+    }
+
+    fn join(&self, passes: &mut Vec<PassDoc>) {
+        if let Some(task) = self.task {
+            join(passes, task.as_str());
+        }
     }
 
     fn version(&self, known: &EntityDoc) -> VersionDoc {

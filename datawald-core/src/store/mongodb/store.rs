@@ -16,11 +16,11 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{layout, lists, pulls, stage, tasks, work};
+use super::{layout, lists, pulls, pushed, records, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
+    StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Result};
 
@@ -34,7 +34,7 @@ const SELECTION: Duration = Duration::from_secs(5);
 ///
 /// Every write is acknowledged by most of the servers and their journals before it counts. While no server answers, a call
 /// waits and tries again, as long as [`MongoSettings::patience_ms`] says. The collections are `entities`, `history`,
-/// `sync_tasks`, `sightings`, `flows` and `meta`; an entity's `_id` is `table/frontend/source key`.
+/// `sync_tasks`, `sightings`, `flows`, `records` and `meta`; an entity's `_id` is `table/frontend/source key`.
 ///
 /// One deviation from "nothing of it has happened or all of it has": a page whose staging fails may be staged in part. Its
 /// cut is not, so the next pull reads it again; a pull whose right has passed on changes no entity that a later one has
@@ -151,6 +151,14 @@ impl StagingStore for MongoStore {
         stage::stage(&self.commands, batch).await
     }
 
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        stage::push(&self.commands, flow, entities, now).await
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        pushed::record(&self.commands, pushed).await
+    }
+
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
         lists::get(&self.commands, key).await
     }
@@ -172,7 +180,7 @@ impl StagingStore for MongoStore {
     }
 
     async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-        work::settle(&self.commands, now, settlements).await
+        settle::settle(&self.commands, now, settlements).await
     }
 
     async fn cut(&self, flow: &FlowId) -> Result<Option<Cut>> {
@@ -225,5 +233,22 @@ impl StagingStore for MongoStore {
 
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
         tasks::resync(&self.commands, id, now).await
+    }
+
+    async fn record(&self, name: &str) -> Result<Option<Record>> {
+        records::find(&self.commands, name).await
+    }
+
+    async fn records(&self, prefix: &str) -> Result<Vec<Record>> {
+        records::list(&self.commands, prefix).await
+    }
+
+    async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool> {
+        check_record(name, value)?;
+        records::write(&self.commands, name, rev, value).await
+    }
+
+    async fn delete_record(&self, name: &str, rev: u64) -> Result<bool> {
+        records::delete(&self.commands, name, rev).await
     }
 }

@@ -74,6 +74,11 @@ pub(super) async fn close(
     set(commands, OPERATION, id, fields).await
 }
 
+/// Notes the cut that a pass has reached.
+pub(super) async fn reached(commands: &Commands, operation: &'static str, id: &SyncTaskId, cut: CutDoc) -> Result<()> {
+    set(commands, operation, id, doc! { "cut_after": bson(operation, &cut)? }).await.map(drop)
+}
+
 async fn set(commands: &Commands, operation: &'static str, id: &SyncTaskId, fields: Document) -> Result<bool> {
     let statement = doc! { "q": { "_id": id.as_str() }, "u": { "$set": fields } };
     Ok(commands.update(operation, SYNC_TASKS, vec![statement]).await?.matched > 0)

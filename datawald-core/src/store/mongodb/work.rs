@@ -1,9 +1,9 @@
-//! What workers do: claim, renew, settle; and having it done again.
+//! What workers do: claim and renew; and having it done again.
 
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use mongodb::bson::{Bson, DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{count, date, number, read, time};
@@ -14,8 +14,8 @@ use super::keys::{entity_id, flow_id};
 use crate::Result;
 use crate::clock::later;
 use crate::model::{EntityKey, FlowId, TxStatus};
-use crate::store::transition::{self, After, Held};
-use crate::store::{Claim, Claimed, Settled, Settlement};
+use crate::store::transition;
+use crate::store::{Claim, Claimed};
 
 /// How often a claim of whatever is due looks again, if others have taken all that it had found.
 const LOOKS: usize = 10;
@@ -165,94 +165,6 @@ pub(super) async fn renew(
     }
     let held = carried_out(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?;
     Ok(ids.iter().map(|id| held.contains(id)).collect())
-}
-
-pub(super) async fn settle(commands: &Commands, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
-    const OPERATION: &str = "settle";
-    let ids: Vec<String> = settlements.iter().map(|settlement| entity_id(&settlement.key)).collect();
-    let mut answers: Vec<Option<Settled>> = vec![None; settlements.len()];
-    let op = mark();
-    for _ in 0..ROUNDS {
-        // Each entity once a round, so that two outcomes of one are taken in order.
-        let mut once = HashSet::new();
-        let turn: Vec<(usize, &Settlement, &String)> = settlements
-            .iter()
-            .zip(&ids)
-            .enumerate()
-            .filter(|(at, (_, id))| answers.get(*at).is_some_and(Option::is_none) && once.insert(id.as_str()))
-            .map(|(at, (settlement, id))| (at, settlement, id))
-            .collect();
-        if turn.is_empty() {
-            return Ok(answers.into_iter().flatten().collect());
-        }
-        let round: Vec<&String> = turn.iter().map(|(.., id)| *id).collect();
-        let known = known(commands, OPERATION, &round).await?;
-        let mut statements = Vec::new();
-        let mut settled = Vec::new();
-        for (at, settlement, id) in &turn {
-            let held = known
-                .get(*id)
-                .filter(|known| known.status == TxStatus::InProcess && known.token == number(settlement.token));
-            match held {
-                Some(held) => {
-                    let After { standing: after, target_id, attempts, settled: answer } =
-                        outcome(held, settlement, now);
-                    let mut set = doc! {
-                        "op": &op,
-                        "target_id": target_id,
-                        "attempts": i64::from(attempts),
-                        "lost_leases": if released(settlement) { held.lost_leases } else { 0 },
-                        "was": TxStatus::New.letter(),
-                        "lease_owner": Bson::Null,
-                        "lease_until": Bson::Null,
-                        "updated_at": date(now),
-                    };
-                    let mut unset = Document::new();
-                    standing(after, &mut set, &mut unset);
-                    let mut update = doc! { "$set": set };
-                    if !unset.is_empty() {
-                        update.insert("$unset", unset);
-                    }
-                    statements.push(doc! { "q": { "_id": id, "op": &held.op }, "u": update });
-                    settled.push((*at, *id, answer));
-                }
-                None => {
-                    if let Some(answer) = answers.get_mut(*at) {
-                        *answer = Some(Settled::Fenced);
-                    }
-                }
-            }
-        }
-        let all = statements.len() as u64;
-        let written = commands.update(OPERATION, ENTITIES, statements).await?;
-        if written.matched < all {
-            let ids: Vec<&String> = settled.iter().map(|(_, id, _)| *id).collect();
-            let ours = carried_out(commands, OPERATION, &ids, &op).await?;
-            settled.retain(|(_, id, _)| ours.contains(*id));
-        }
-        for (at, _, answer) in settled {
-            if let Some(place) = answers.get_mut(at) {
-                *place = Some(answer);
-            }
-        }
-    }
-    Err(busy(OPERATION))
-}
-
-fn released(settlement: &Settlement) -> bool {
-    matches!(settlement.outcome, crate::store::Outcome::Release)
-}
-
-fn outcome(held: &EntityDoc, settlement: &Settlement, now: Timestamp) -> After {
-    let held = Held {
-        note: held.note.clone(),
-        target_id: held.target_id.clone(),
-        intent: held.intent(),
-        attempts: u32::try_from(held.attempts).unwrap_or_default(),
-        was_in_doubt: held.was != TxStatus::New,
-        superseded: held.rev != number(settlement.rev),
-    };
-    transition::settle(held, settlement.outcome.clone(), now)
 }
 
 pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp) -> Result<bool> {

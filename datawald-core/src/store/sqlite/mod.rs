@@ -5,6 +5,7 @@ mod error;
 mod lists;
 mod open;
 mod readers;
+mod records;
 mod schema;
 mod stage;
 mod store;

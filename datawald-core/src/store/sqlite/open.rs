@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use super::error::{at_open, not_a_store, read_only};
-use super::schema::{APPLICATION_ID, CREATE, FROM_1, VERSION};
+use super::schema::{APPLICATION_ID, CREATE, FROM_1, FROM_2, VERSION};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -32,7 +32,7 @@ enum Found {
     /// A store of this version.
     Store,
     /// A store of the version before.
-    Older,
+    Older(i32),
 }
 
 /// Opens or creates the store at `path` for writing.
@@ -62,12 +62,15 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
         let change = match inspect(&transaction, path)? {
-            Found::Empty => Some(CREATE),
-            Found::Older => Some(FROM_1),
+            Found::Empty => Some(&[CREATE][..]),
+            Found::Older(1) => Some(&[FROM_1, FROM_2][..]),
+            Found::Older(_) => Some(&[FROM_2][..]),
             Found::Store => None,
         };
-        if let Some(change) = change {
-            transaction.execute_batch(change).map_err(fail)?;
+        if let Some(changes) = change {
+            for change in changes {
+                transaction.execute_batch(change).map_err(fail)?;
+            }
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         }
@@ -122,7 +125,7 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
-        (APPLICATION_ID, 1, _) => Ok(Found::Older),
+        (APPLICATION_ID, older @ 1..VERSION, _) => Ok(Found::Older(older)),
         (APPLICATION_ID, newer, _) if newer > VERSION => Err(Error::config(
             OPERATION,
             format!(

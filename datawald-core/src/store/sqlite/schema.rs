@@ -4,10 +4,19 @@
 pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
 
 /// `PRAGMA user_version` of the schema below.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
 /// From version 1: counts the leases that ran out.
 pub(super) const FROM_1: &str = "ALTER TABLE entities ADD COLUMN lost_leases INTEGER NOT NULL DEFAULT 0";
+
+/// From version 2: keeps records.
+pub(super) const FROM_2: &str = r"
+CREATE TABLE records (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    rev   INTEGER NOT NULL,
+    value TEXT    NOT NULL
+) STRICT, WITHOUT ROWID;
+";
 
 /// Creates the schema in an empty file.
 ///
@@ -94,6 +103,13 @@ CREATE TABLE cuts (
     cut_dt     INTEGER NOT NULL,
     cut_offset INTEGER NOT NULL,
     PRIMARY KEY (tbl, frontend)
+) STRICT, WITHOUT ROWID;
+
+-- What hosts agree on; each change counts rev up.
+CREATE TABLE records (
+    name  TEXT    NOT NULL PRIMARY KEY,
+    rev   INTEGER NOT NULL,
+    value TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- The right to pull a flow; owner is null while nobody has it. Tokens only grow.

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{cut_columns, int, intent, intent_words, micros, opt_cut, status};
+use super::tasks;
 use super::writer::WorkError;
-use crate::model::{Cut, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
+use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
 use crate::store::transition::{self, Standing};
-use crate::store::{HISTORY_LIMIT, PullLease, StageBatch, StageEntity, Staging};
+use crate::store::{HISTORY_LIMIT, PullLease, Push, PushedSync, StageBatch, StageEntity, Staging};
 use crate::{Disposition, Error, ErrorKind};
 
 type Work<T> = std::result::Result<T, WorkError>;
@@ -57,12 +58,66 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
         let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
         return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
     }
-    let pass = Pass { db, flow, task: task_seq(db, flow, &sync_task)?, now };
+    let task = task_seq(db, flow, &sync_task)?;
+    let pass = Pass { db, flow, task: Some(task), now };
     let staged = entities.iter().map(|entity| pass.stage(entity)).collect::<Work<Vec<_>>>()?;
     if let Some(cut) = cut {
-        pass.advance(cut)?;
+        advance(db, flow, task, cut)?;
     }
     Ok(staged)
+}
+
+pub(super) fn push(db: &Connection, flow: &FlowId, entities: &[Push], now: Timestamp) -> Work<Vec<Option<Staging>>> {
+    let pass = Pass { db, flow, task: None, now };
+    entities
+        .iter()
+        .map(|push| match push.if_rev {
+            Some(rev) if pass.rev(&push.entity.id)? != rev => Ok(None),
+            _ => pass.stage(&push.entity).map(Some),
+        })
+        .collect()
+}
+
+pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
+    let PushedSync { task, members, cut } = pushed;
+    let flow = &task.flow;
+    tasks::create(db, task)?;
+    tasks::finish_pull(db, &task.id)?;
+    let seq = task_seq(db, flow, &task.id)?;
+    let pass = Pass { db, flow, task: Some(seq), now: task.now };
+    for member in members {
+        let Some(known) = pass.known(&member.id)? else {
+            let message = "is not staged; nothing was recorded";
+            let error = Error::new(ErrorKind::NotFound, Disposition::Rejected, "record sync task", message);
+            return Err(WorkError::Refused(error.entity(EntityKey::new(flow, member.id.clone()).to_string())));
+        };
+        match member.unchanged {
+            true => pass.join_unchanged(&known)?,
+            false => pass.join_as_it_is(&known)?,
+        }
+    }
+    match cut {
+        Some(cut) => advance(db, flow, seq, *cut),
+        None => Ok(()),
+    }
+}
+
+/// Moves the cut on, unless it stands there or further.
+fn advance(db: &Connection, flow: &FlowId, task: i64, cut: Cut) -> Work<()> {
+    let (table, frontend) = (flow.table.name(), &flow.frontend);
+    db.prepare_cached(
+        "INSERT INTO cuts (tbl, frontend, cut_dt, cut_offset) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET cut_dt = excluded.cut_dt, cut_offset = excluded.cut_offset
+         WHERE (excluded.cut_dt, excluded.cut_offset) > (cuts.cut_dt, cuts.cut_offset)",
+    )?
+    .execute(params![table, frontend, micros(cut.cut_dt), int(cut.offset)])?;
+    db.prepare_cached(
+        "UPDATE sync_tasks SET (cut_after, cut_after_offset) =
+             (SELECT cut_dt, cut_offset FROM cuts WHERE tbl = ?2 AND frontend = ?3)
+         WHERE seq = ?1",
+    )?
+    .execute(params![task, table, frontend])?;
+    Ok(())
 }
 
 fn task_seq(db: &Connection, flow: &FlowId, id: &SyncTaskId) -> Work<i64> {
@@ -90,11 +145,12 @@ struct Known {
     fingerprint: Fingerprint,
 }
 
-/// One batch of a pull.
+/// One batch of a pull, or of what is pushed.
 struct Pass<'a> {
     db: &'a Connection,
     flow: &'a FlowId,
-    task: i64,
+    /// The sync task that the entities join; what is pushed joins none.
+    task: Option<i64>,
     now: Timestamp,
 }
 
@@ -121,6 +177,16 @@ impl Pass<'_> {
         }
         self.join_unchanged(&known)?;
         Ok(Staging::Unchanged)
+    }
+
+    /// Its version; 0 if it is not there.
+    fn rev(&self, id: &str) -> Work<u64> {
+        let rev = self
+            .db
+            .prepare_cached("SELECT rev FROM entities WHERE tbl = ?1 AND frontend = ?2 AND id = ?3")?
+            .query_row(params![self.flow.table.name(), self.flow.frontend, id], |row| super::columns::count(row, 0))
+            .optional()?;
+        Ok(rev.unwrap_or(0))
     }
 
     fn known(&self, id: &str) -> Work<Option<Known>> {
@@ -258,45 +324,36 @@ impl Pass<'_> {
 
     /// Joins an entity that this pass has brought.
     fn join(&self, seq: i64) -> Work<()> {
+        let Some(task) = self.task else { return Ok(()) };
         self.db
             .prepare_cached(
                 "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
                  VALUES (?1, ?2, (SELECT rev FROM entities WHERE seq = ?2), NULL)
                  ON CONFLICT DO UPDATE SET rev = excluded.rev, pass_status = NULL",
             )?
-            .execute(params![self.task, seq])?;
+            .execute(params![task, seq])?;
         Ok(())
     }
 
     /// Joins an entity that this pass has found as it was. If the pass has brought it before, that stands.
     fn join_unchanged(&self, known: &Known) -> Work<()> {
-        let letter = known.status.is_final().then_some(TxStatus::Ignored.letter());
+        self.join_once(known, known.status.is_final().then_some(TxStatus::Ignored))
+    }
+
+    /// Joins an entity as what it is, unless it has joined before.
+    fn join_as_it_is(&self, known: &Known) -> Work<()> {
+        self.join_once(known, None)
+    }
+
+    fn join_once(&self, known: &Known, status: Option<TxStatus>) -> Work<()> {
+        let Some(task) = self.task else { return Ok(()) };
         self.db
             .prepare_cached(
                 "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
                  VALUES (?1, ?2, (SELECT rev FROM entities WHERE seq = ?2), ?3)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![self.task, known.seq, letter])?;
-        Ok(())
-    }
-
-    fn advance(&self, cut: Cut) -> Work<()> {
-        let (table, frontend) = (self.flow.table.name(), &self.flow.frontend);
-        self.db
-            .prepare_cached(
-                "INSERT INTO cuts (tbl, frontend, cut_dt, cut_offset) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET cut_dt = excluded.cut_dt, cut_offset = excluded.cut_offset
-                 WHERE (excluded.cut_dt, excluded.cut_offset) > (cuts.cut_dt, cuts.cut_offset)",
-            )?
-            .execute(params![table, frontend, micros(cut.cut_dt), int(cut.offset)])?;
-        self.db
-            .prepare_cached(
-                "UPDATE sync_tasks SET (cut_after, cut_after_offset) =
-                     (SELECT cut_dt, cut_offset FROM cuts WHERE tbl = ?2 AND frontend = ?3)
-                 WHERE seq = ?1",
-            )?
-            .execute(params![self.task, table, frontend])?;
+            .execute(params![task, known.seq, status.map(TxStatus::letter)])?;
         Ok(())
     }
 }

@@ -12,12 +12,12 @@ use super::columns::micros;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
-use super::{lists, open, stage, tasks, work};
+use super::{lists, open, records, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
+    StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Result};
 
@@ -133,6 +133,15 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("stage", move |db| stage::stage(db, batch)).await
     }
 
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        let flow = flow.clone();
+        self.0.writer.write("push", move |db| stage::push(db, &flow, &entities, now)).await
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        self.0.writer.write("record sync task", move |db| stage::record_pushed(db, &pushed)).await
+    }
+
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
         let key = key.clone();
         self.0.readers.read("read entity", move |db| lists::get(db, &key)).await
@@ -235,5 +244,26 @@ impl StagingStore for SqliteStore {
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
         let id = id.clone();
         self.0.writer.write("do sync task again", move |db| work::resync_task(db, &id, now)).await
+    }
+
+    async fn record(&self, name: &str) -> Result<Option<Record>> {
+        let name = name.to_owned();
+        self.0.readers.read("read record", move |db| records::find(db, &name)).await
+    }
+
+    async fn records(&self, prefix: &str) -> Result<Vec<Record>> {
+        let prefix = prefix.to_owned();
+        self.0.readers.read("read records", move |db| records::list(db, &prefix)).await
+    }
+
+    async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool> {
+        check_record(name, value)?;
+        let (name, value) = (name.to_owned(), value.to_owned());
+        self.0.writer.write("write record", move |db| records::write(db, &name, rev, &value)).await
+    }
+
+    async fn delete_record(&self, name: &str, rev: u64) -> Result<bool> {
+        let name = name.to_owned();
+        self.0.writer.write("remove record", move |db| records::delete(db, &name, rev)).await
     }
 }

@@ -14,8 +14,8 @@ use crate::Result;
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Settled, Settlement, StageBatch, Staging,
-    StagingStore, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
+    StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 
 /// A store in memory, for tests: everything in it is gone with the last clone. It follows the contract word by word
@@ -59,6 +59,14 @@ impl StagingStore for MemoryStore {
 
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
         self.state().stage(batch)
+    }
+
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+        Ok(self.state().push(flow, entities, now))
+    }
+
+    async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        self.state().record_pushed(pushed)
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
@@ -171,5 +179,34 @@ impl StagingStore for MemoryStore {
 
     async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
         Ok(self.state().resync_task(id, now))
+    }
+
+    async fn record(&self, name: &str) -> Result<Option<Record>> {
+        Ok(self.state().records.get(name).cloned())
+    }
+
+    async fn records(&self, prefix: &str) -> Result<Vec<Record>> {
+        let state = self.state();
+        Ok(state.records.values().filter(|record| record.name.starts_with(prefix)).cloned().collect())
+    }
+
+    async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool> {
+        check_record(name, value)?;
+        let mut state = self.state();
+        let there = state.records.get(name);
+        if there.map_or(0, |record| record.rev) != rev {
+            return Ok(there.is_some_and(|record| record.rev == rev + 1 && record.value == value));
+        }
+        let record = Record { name: name.to_owned(), rev: rev + 1, value: value.to_owned() };
+        state.records.insert(record.name.clone(), record);
+        Ok(true)
+    }
+
+    async fn delete_record(&self, name: &str, rev: u64) -> Result<bool> {
+        let mut state = self.state();
+        if state.records.get(name).is_some_and(|record| record.rev == rev) {
+            state.records.remove(name);
+        }
+        Ok(!state.records.contains_key(name))
     }
 }

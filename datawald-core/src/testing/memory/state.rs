@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use crate::clock::later;
 use crate::model::{Cut, Entity, EntityKey, FlowId, Intent, SyncTask, SyncTaskId, TxStatus, Version};
 use crate::store::{
-    Claim, Claimed, HISTORY_LIMIT, Outcome, PullLease, Settled, Settlement, StageBatch, StageEntity, Staging,
+    Claim, Claimed, HISTORY_LIMIT, Outcome, PullLease, Push, PushedSync, Record, Settled, Settlement, StageBatch,
+    StageEntity, Staging,
 };
 use crate::{Disposition, Error, ErrorKind, Result};
 
@@ -16,6 +17,7 @@ pub(super) struct State {
     pub(super) rows: BTreeMap<EntityKey, Row>,
     pub(super) passes: BTreeMap<SyncTaskId, Pass>,
     pub(super) cuts: HashMap<FlowId, Cut>,
+    pub(super) records: BTreeMap<String, Record>,
     pulls: HashMap<FlowId, Pull>,
 }
 
@@ -115,21 +117,66 @@ impl State {
             }
             Some(_) => *until = lease_until,
         }
-        let staged = entities.into_iter().map(|entity| self.stage_one(&lease.flow, &sync_task, entity, now)).collect();
+        let staged =
+            entities.into_iter().map(|entity| self.stage_one(&lease.flow, Some(&sync_task), entity, now)).collect();
         if let Some(cut) = cut {
-            let stands = self.cuts.entry(lease.flow.clone()).or_insert(cut);
-            if (cut.cut_dt, cut.offset) > (stands.cut_dt, stands.offset) {
-                *stands = cut;
-            }
-            let stands = *stands;
-            if let Some(pass) = self.passes.get_mut(&sync_task) {
-                pass.task.cut_after = Some(stands);
-            }
+            self.advance(&lease.flow, &sync_task, cut);
         }
         Ok(staged)
     }
 
-    fn stage_one(&mut self, flow: &FlowId, pass: &SyncTaskId, staged: StageEntity, now: Timestamp) -> Staging {
+    pub(super) fn push(&mut self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Vec<Option<Staging>> {
+        let push = |push: Push| {
+            let there = self.rows.get(&EntityKey::new(flow, push.entity.id.clone())).map_or(0, |row| row.entity.rev);
+            push.if_rev.is_none_or(|rev| rev == there).then(|| self.stage_one(flow, None, push.entity, now))
+        };
+        entities.into_iter().map(push).collect()
+    }
+
+    pub(super) fn record_pushed(&mut self, pushed: PushedSync) -> Result<()> {
+        let PushedSync { task, members, cut } = pushed;
+        let flow = task.flow.clone();
+        let mut joining = Vec::new();
+        for member in members {
+            let key = EntityKey::new(&flow, member.id);
+            let Some(row) = self.rows.get(&key) else {
+                let refused = Disposition::Rejected;
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    refused,
+                    "record sync task",
+                    format!("{key} is not staged"),
+                ));
+            };
+            let ignored = member.unchanged && row.entity.status.is_final();
+            joining.push((key, ignored.then_some(TxStatus::Ignored)));
+        }
+        let id = task.id.clone();
+        self.create_sync_task(task)?;
+        if let Some(pass) = self.passes.get_mut(&id) {
+            pass.task.pulled = true;
+            for (key, status) in joining {
+                pass.members.entry(key).or_insert(status);
+            }
+        }
+        if let Some(cut) = cut {
+            self.advance(&flow, &id, cut);
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, flow: &FlowId, pass: &SyncTaskId, cut: Cut) {
+        let stands = self.cuts.entry(flow.clone()).or_insert(cut);
+        if (cut.cut_dt, cut.offset) > (stands.cut_dt, stands.offset) {
+            *stands = cut;
+        }
+        let stands = *stands;
+        if let Some(pass) = self.passes.get_mut(pass) {
+            pass.task.cut_after = Some(stands);
+        }
+    }
+
+    fn stage_one(&mut self, flow: &FlowId, pass: Option<&SyncTaskId>, staged: StageEntity, now: Timestamp) -> Staging {
         let key = EntityKey::new(flow, staged.id.clone());
         let seq = self.rows.len();
         let Some(row) = self.rows.get_mut(&key) else {
@@ -151,7 +198,8 @@ impl State {
                 self.join(pass, key, None);
                 return Staging::Retried;
             }
-            let brought = self.passes.get(pass).is_some_and(|pass| pass.members.contains_key(&key));
+            let brought =
+                pass.and_then(|pass| self.passes.get(pass)).is_some_and(|pass| pass.members.contains_key(&key));
             if !brought {
                 self.join(pass, key, before.is_final().then_some(TxStatus::Ignored));
             }
@@ -179,8 +227,8 @@ impl State {
         Staging::Restaged
     }
 
-    fn join(&mut self, pass: &SyncTaskId, key: EntityKey, status: Option<TxStatus>) {
-        if let Some(pass) = self.passes.get_mut(pass) {
+    fn join(&mut self, pass: Option<&SyncTaskId>, key: EntityKey, status: Option<TxStatus>) {
+        if let Some(pass) = pass.and_then(|pass| self.passes.get_mut(pass)) {
             pass.members.insert(key, status);
         }
     }

@@ -5,6 +5,8 @@ pub mod claims;
 pub mod cuts;
 pub mod lists;
 pub mod pulls;
+pub mod pushes;
+pub mod records;
 pub mod settling;
 pub mod staging;
 pub mod tasks;

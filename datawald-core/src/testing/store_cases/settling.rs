@@ -254,3 +254,38 @@ pub async fn a_released_attempt_of_old_content_is_not_counted_twice(store: Store
     let found = world.get("1").await;
     assert_eq!((found.attempts, found.status), (0, TxStatus::InDoubt));
 }
+
+pub async fn many_outcomes_are_kept_exactly(store: Store) {
+    let world = World::new(store.clone()).await;
+    let texts = ["$note", "$$ROOT", "", "{\"a\": [1]}", "it's \u{20ac} 5.00\n", "B1-6", "$literal"];
+    world.stage((0..texts.len()).map(|n| entity(&format!("${n}"), "v1")).collect()).await;
+    // One of them was taken up by a worker that did not come back, and has another token.
+    let lost = world.claim_one("$3").await;
+    let mut world = world;
+    world.wait(100);
+    let claimed = world.claim(100).await;
+    assert_eq!(claimed.len(), texts.len());
+    let by_id = |id: &str| claimed.iter().find(|claimed| claimed.key.id == id).unwrap();
+    let mut settlements: Vec<Settlement> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| {
+            let claimed = by_id(&format!("${n}"));
+            let outcome = Outcome::Success { target_id: format!("${text}"), note: (*text).to_owned() };
+            Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+        })
+        .collect();
+    settlements.push(Settlement { key: lost.key.clone(), token: lost.token, rev: lost.rev, outcome: success("late") });
+    let mut expected = vec![Settled::Done; texts.len()];
+    expected.push(Settled::Fenced);
+    assert_eq!(store.settle(world.now, settlements.clone()).await.unwrap(), expected);
+    for (n, text) in texts.iter().enumerate() {
+        let found = world.get(&format!("${n}")).await;
+        assert_eq!((found.status, found.note.as_str()), (TxStatus::Success, *text));
+        assert_eq!(found.target_id, Some(format!("${text}")));
+        assert_eq!((found.due_at, found.lease_until, found.attempts), (None, None, by_id(&found.key.id).attempts));
+        assert_eq!(found.updated_at, world.now);
+    }
+    // Again: nobody holds them any more.
+    assert_eq!(store.settle(world.now, settlements).await.unwrap(), vec![Settled::Fenced; texts.len() + 1]);
+}

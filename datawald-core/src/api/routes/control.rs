@@ -1,0 +1,249 @@
+//! Cuts, sync tasks and the tasks of entities.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::flow_of;
+use crate::api::Shared;
+use crate::api::input::{Body, Path, Query, check_name};
+use crate::api::problem::Problem;
+use crate::api::views::{Again, CutView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys};
+use crate::model::{Cut, Entity, EntityKey, SyncTaskId, Table, TxStatus};
+use crate::store::{Member, NewSyncTask, PushedSync};
+
+/// Which of a task's tables.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OfTable {
+    /// The table, for a task that pulls several.
+    table: Option<Table>,
+}
+
+/// Which sync task.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OfSyncTask {
+    /// Its id.
+    id: String,
+}
+
+/// Which entity.
+#[derive(Debug, Deserialize, IntoParams, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OfEntity {
+    /// The table.
+    table: Table,
+    /// The frontend's name.
+    frontend: String,
+    /// The source key.
+    id: String,
+}
+
+impl OfEntity {
+    pub(crate) fn key(self) -> Result<EntityKey, Problem> {
+        check_name("frontend", &self.frontend)?;
+        check_name("id", &self.id)?;
+        Ok(EntityKey { table: self.table, frontend: self.frontend, id: self.id })
+    }
+}
+
+/// The last cut of a flow.
+#[utoipa::path(
+    get, path = "/control/cutdt/{app}/{task}", tag = "control",
+    params(("app" = String, Path, description = "The frontend's name"), ("task" = String, Path), OfTable),
+    responses((status = 200, body = CutView), (status = 404, description = "There is no such task")),
+)]
+pub(crate) async fn get_cut(
+    State(shared): State<Arc<Shared>>,
+    Path((app, task)): Path<(String, String)>,
+    Query(of): Query<OfTable>,
+) -> Result<Json<CutView>, Problem> {
+    let flow = flow_of(&app, &task, of.table)?;
+    Ok(Json(shared.engine.store().cut(&flow).await?.into()))
+}
+
+/// Sets the cut of a flow, backwards too, so that the next pull starts there; `null` for a pull of everything. A pull that
+/// is running is fenced off.
+#[utoipa::path(
+    put, path = "/control/cutdt/{app}/{task}", tag = "control",
+    params(("app" = String, Path, description = "The frontend's name"), ("task" = String, Path), OfTable),
+    request_body = CutView,
+    responses((status = 200, body = CutView), (status = 404, description = "There is no such task")),
+)]
+pub(crate) async fn put_cut(
+    State(shared): State<Arc<Shared>>,
+    Path((app, task)): Path<(String, String)>,
+    Query(of): Query<OfTable>,
+    Body(cut): Body<CutView>,
+) -> Result<Json<CutView>, Problem> {
+    let flow = flow_of(&app, &task, of.table)?;
+    shared.engine.store().set_cut(&flow, cut.cut()).await?;
+    Ok(Json(cut))
+}
+
+/// Records a sync task of entities that were handed over, moves the cut on (never back), and dispatches them.
+#[utoipa::path(
+    put, path = "/control/synccontrol/{app}/{task}", tag = "control",
+    params(("app" = String, Path, description = "The frontend's name"), ("task" = String, Path), OfTable),
+    request_body = SyncControlBody,
+    responses((status = 200, body = Recorded), (status = 404, description = "There is no such task, or an entity is not staged")),
+)]
+pub(crate) async fn put_sync_control(
+    State(shared): State<Arc<Shared>>,
+    Path((app, task)): Path<(String, String)>,
+    Query(of): Query<OfTable>,
+    Body(body): Body<SyncControlBody>,
+) -> Result<Json<Recorded>, Problem> {
+    const OPERATION: &str = "record sync task";
+    let flow = flow_of(&app, &task, of.table)?;
+    let max = shared.settings.max_batch;
+    if body.entities.len() > max {
+        return Err(Problem::field(OPERATION, "entities", format!("are more than {max}; record several sync tasks")));
+    }
+    let mut members = Vec::with_capacity(body.entities.len());
+    for (at, entity) in body.entities.into_iter().enumerate() {
+        check_name(&format!("entities[{at}].id"), &entity.id)?;
+        members.push(Member { id: entity.id, unchanged: entity.tx_status == Some(TxStatus::Ignored) });
+    }
+    let id = match body.id {
+        None => SyncTaskId::generate(),
+        Some(id) => {
+            check_name("id", &id)?;
+            SyncTaskId::from_stored(id)
+        }
+    };
+    let cut = body.cut_dt.map(|cut_dt| Cut { cut_dt, offset: body.offset });
+    let cut_before = shared.engine.store().cut(&flow).await?;
+    let now = shared.engine.clock().now();
+    let task = NewSyncTask { id: id.clone(), flow, cut_before, now };
+    shared.engine.record_pushed(PushedSync { task, members, cut }).await?;
+    Ok(Json(Recorded { id: id.as_str().to_owned() }))
+}
+
+/// A sync task, and how many of its entities stand where.
+#[utoipa::path(
+    get, path = "/control/synctask", tag = "control", params(OfSyncTask),
+    responses((status = 200, body = SyncTaskView), (status = 404, description = "There is no such sync task")),
+)]
+pub(crate) async fn get_sync_task(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfSyncTask>,
+) -> Result<Json<SyncTaskView>, Problem> {
+    sync_task(&shared, &SyncTaskId::from_stored(of.id)).await.map(Json)
+}
+
+/// Closes a sync task as its entities stand: `Completed`, `Fail`, or `Incompleted` if some have no outcome yet.
+#[utoipa::path(
+    put, path = "/control/synctask", tag = "control", params(OfSyncTask),
+    responses((status = 200, body = SyncTaskView), (status = 404, description = "There is no such sync task")),
+)]
+pub(crate) async fn close_sync_task(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfSyncTask>,
+) -> Result<Json<SyncTaskView>, Problem> {
+    let (store, id) = (shared.engine.store(), SyncTaskId::from_stored(of.id));
+    let counts = store.sync_task_counts(&id).await?;
+    store.close_sync_task(&id, counts.sync_status(), "", shared.engine.clock().now()).await?;
+    sync_task(&shared, &id).await.map(Json)
+}
+
+/// Removes a sync task, not its entities.
+#[utoipa::path(
+    delete, path = "/control/synctask", tag = "control", params(OfSyncTask),
+    responses((status = 204), (status = 404, description = "There is no such sync task")),
+)]
+pub(crate) async fn delete_sync_task(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfSyncTask>,
+) -> Result<StatusCode, Problem> {
+    match shared.engine.store().delete_sync_task(&SyncTaskId::from_stored(of.id)).await? {
+        true => Ok(StatusCode::NO_CONTENT),
+        false => Err(no_sync_task()),
+    }
+}
+
+/// Has the failed entities of a sync task done again, and opens it.
+#[utoipa::path(
+    post, path = "/control/synctask/resync", tag = "control", params(OfSyncTask),
+    responses((status = 200, body = Again), (status = 404, description = "There is no such sync task")),
+)]
+pub(crate) async fn resync_task(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfSyncTask>,
+) -> Result<Json<Again>, Problem> {
+    let id = SyncTaskId::from_stored(of.id);
+    if shared.engine.store().sync_task(&id).await?.is_none() {
+        return Err(no_sync_task());
+    }
+    Ok(Json(Again { entities: shared.engine.resync_task(&id).await? }))
+}
+
+/// Has one entity done again, whatever became of it. One that a worker holds, or whose write is in doubt, is left alone.
+#[utoipa::path(
+    post, path = "/entities/resync", tag = "entities", params(OfEntity),
+    responses((status = 200, body = Again), (status = 404, description = "There is no such entity")),
+)]
+pub(crate) async fn resync_entity(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfEntity>,
+) -> Result<Json<Again>, Problem> {
+    let key = of.key()?;
+    entity(&shared, &key).await?;
+    Ok(Json(Again { entities: u64::from(shared.engine.resync(&key).await?) }))
+}
+
+/// Whether the task of an entity is ready.
+#[utoipa::path(
+    get, path = "/control/taskstatus", tag = "control", params(OfEntity),
+    responses((status = 200, body = TaskStatus), (status = 404, description = "There is no such entity")),
+)]
+pub(crate) async fn task_status(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfEntity>,
+) -> Result<Json<TaskStatus>, Problem> {
+    let found = entity(&shared, &of.key()?).await?;
+    Ok(Json(TaskStatus { ready: found.status.is_final(), tx_status: found.status }))
+}
+
+/// What came of the task of an entity.
+#[utoipa::path(
+    get, path = "/control/task", tag = "control", params(OfEntity),
+    responses((status = 200, body = TaskResult), (status = 404, description = "There is no such entity")),
+)]
+pub(crate) async fn task_result(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfEntity>,
+) -> Result<Json<TaskResult>, Problem> {
+    let found = entity(&shared, &of.key()?).await?;
+    Ok(Json(TaskResult {
+        ready: found.status.is_final(),
+        tx_status: found.status,
+        keys: keys(&found),
+        tx_note: found.note,
+        attempts: found.attempts,
+        due_at: found.due_at,
+    }))
+}
+
+async fn sync_task(shared: &Shared, id: &SyncTaskId) -> Result<SyncTaskView, Problem> {
+    let store = shared.engine.store();
+    let task = store.sync_task(id).await?.ok_or_else(no_sync_task)?;
+    Ok(SyncTaskView::of(task, Some(store.sync_task_counts(id).await?)))
+}
+
+fn no_sync_task() -> Problem {
+    Problem::not_found("find sync task", "there is no such sync task; list them for those that are there")
+}
+
+pub(super) async fn entity(shared: &Shared, key: &EntityKey) -> Result<Entity, Problem> {
+    let found = shared.engine.store().get(key).await?;
+    found.ok_or_else(|| Problem::not_found("find entity", format!("there is no {key}")))
+}

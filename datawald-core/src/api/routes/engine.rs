@@ -1,0 +1,224 @@
+//! The operations of the staging store, for engines on other machines: one route each.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::routing::post;
+use jiff::Timestamp;
+
+use super::Routes;
+use crate::api::Shared;
+use crate::api::input::Body;
+use crate::api::problem::Problem;
+use crate::api::tokens::{PREFIX, Scope};
+use crate::clock::millis_between;
+use crate::model::{Counts, Cut, Entity, SyncTask, Version};
+use crate::store::{Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
+use crate::wire::{
+    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, OfEntity,
+    OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody, SetCut,
+    SettleBody, WriteRecord,
+};
+
+const OPERATION: &str = "carry out operation";
+
+macro_rules! operations {
+    ($($(#[doc = $doc:literal])* $scope:ident $name:ident $path:literal ($body:ty) -> $answer:ty
+        = |$shared:ident, $given:ident| $work:expr;)*) => {
+        $(
+            $(#[doc = $doc])*
+            #[utoipa::path(
+                post, path = $path, tag = "engine", request_body = $body,
+                responses((status = 200, body = Answer<$answer>), (status = 404, description = "There is no such thing"), (status = 409, description = "A lease has passed on")),
+            )]
+            pub(crate) async fn $name(
+                State($shared): State<Arc<Shared>>,
+                Body($given): Body<$body>,
+            ) -> Result<Json<Answer<$answer>>, Problem> {
+                let answer: $answer = $work;
+                Ok(Json(Answer { answer }))
+            }
+        )*
+
+        /// Path, scope and handler of each.
+        pub(super) fn routes() -> Vec<(&'static str, Scope, Routes)> {
+            vec![$(($path, Scope::$scope, post($name))),*]
+        }
+    };
+}
+
+operations! {
+    /// Takes the right to pull a flow.
+    Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
+    };
+    /// Gives the right to pull back.
+    Stage release_pull "/engine/release_pull" (OfPull) -> bool = |shared, body| {
+        shared.engine.store().release_pull(&body.lease).await?;
+        true
+    };
+    /// Stages a page of a pull and dispatches its tasks.
+    Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.bounded("entities", body.entities.len())?;
+        shared.engine.stage_page(body).await?
+    };
+    /// Stages entities outside a pull and dispatches their tasks.
+    Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.bounded("entities", body.entities.len())?;
+        shared.engine.push_at(&body.flow, body.entities, body.now).await?
+    };
+    /// Records a sync task of entities that were pushed, and dispatches their tasks.
+    Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
+        shared.on_time(body.task.now)?;
+        shared.bounded("members", body.members.len())?;
+        shared.engine.record_pushed(body).await?;
+        true
+    };
+    /// Reads an entity.
+    Read get_entity "/engine/get" (OfEntity) -> Option<Entity> = |shared, body| {
+        shared.engine.store().get(&body.key).await?
+    };
+    /// Leases due entities to a worker.
+    Operate claim "/engine/claim" (ClaimBody) -> Vec<Claimed> = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.bounded("limit", body.limit)?;
+        shared.bounded("keys", body.keys.as_ref().map_or(0, Vec::len))?;
+        shared.engine.store().claim(body.claim()).await?
+    };
+    /// Keys that are due.
+    Read due "/engine/due" (DueBody) -> Vec<String> = |shared, body| {
+        shared.engine.store().due(&body.flow, body.now, body.limit.min(LONGEST_DUE)).await?
+    };
+    /// When the first of a flow is due.
+    Read next_due "/engine/next_due" (OfFlow) -> NextDue = |shared, body| {
+        NextDue { due_at: shared.engine.store().next_due(&body.flow).await? }
+    };
+    /// Prolongs leases.
+    Operate renew "/engine/renew" (RenewBody) -> Vec<bool> = |shared, body| {
+        shared.bounded("leases", body.leases.len())?;
+        let leases: Vec<_> = body.leases.into_iter().map(|lease| (lease.key, lease.token)).collect();
+        shared.engine.store().renew(&leases, body.until, body.due_at).await?
+    };
+    /// Writes outcomes.
+    Operate settle "/engine/settle" (SettleBody) -> Vec<Settled> = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.bounded("settlements", body.settlements.len())?;
+        shared.engine.store().settle(body.now, body.settlements).await?
+    };
+    /// The cut of a flow.
+    Read cut "/engine/cut" (OfFlow) -> Option<Cut> = |shared, body| {
+        shared.engine.store().cut(&body.flow).await?
+    };
+    /// Sets the cut of a flow.
+    Operate set_cut "/engine/set_cut" (SetCut) -> bool = |shared, body| {
+        shared.engine.store().set_cut(&body.flow, body.cut).await?;
+        true
+    };
+    /// Records a sync task.
+    Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.engine.store().create_sync_task(body).await?;
+        true
+    };
+    /// Marks the pull of a sync task as come to its end.
+    Stage finish_pull "/engine/finish_pull" (OfSyncTask) -> bool = |shared, body| {
+        shared.engine.store().finish_pull(&body.id).await?;
+        true
+    };
+    /// Reads a sync task.
+    Read sync_task "/engine/sync_task" (OfSyncTask) -> Option<SyncTask> = |shared, body| {
+        shared.engine.store().sync_task(&body.id).await?
+    };
+    /// Counts the entities of a sync task.
+    Read sync_task_counts "/engine/sync_task_counts" (OfSyncTask) -> Counts = |shared, body| {
+        shared.engine.store().sync_task_counts(&body.id).await?
+    };
+    /// Closes a sync task.
+    Stage close_sync_task "/engine/close_sync_task" (CloseBody) -> bool = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.engine.store().close_sync_task(&body.id, body.status, &body.note, body.now).await?
+    };
+    /// Removes a sync task.
+    Operate delete_sync_task "/engine/delete_sync_task" (OfSyncTask) -> bool = |shared, body| {
+        shared.engine.store().delete_sync_task(&body.id).await?
+    };
+    /// Lists sync tasks.
+    Read list_sync_tasks "/engine/list_sync_tasks" (ListSyncTasks) -> Listing<SyncTask> = |shared, body| {
+        shared.engine.store().list_sync_tasks(&body.filter).await?
+    };
+    /// Lists entities, with their documents.
+    Read list_entities "/engine/list" (ListEntities) -> Listing<Entity> = |shared, body| {
+        shared.engine.store().list(&body.filter).await?
+    };
+    /// The earlier versions of an entity.
+    Read history "/engine/history" (OfEntity) -> Vec<Version> = |shared, body| {
+        shared.engine.store().history(&body.key).await?
+    };
+    /// Has an entity done again.
+    Operate resync "/engine/resync" (ResyncBody) -> bool = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.engine.resync_at(&body.key, body.now).await?
+    };
+    /// Has the failed entities of a sync task done again.
+    Operate resync_task "/engine/resync_task" (ResyncTaskBody) -> u64 = |shared, body| {
+        shared.on_time(body.now)?;
+        shared.engine.store().resync_task(&body.id, body.now).await?
+    };
+    /// Reads a record.
+    Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {
+        not_a_token(&body.name)?;
+        shared.engine.store().record(&body.name).await?
+    };
+    /// Reads records by the beginning of their names.
+    Read records "/engine/records" (OfRecords) -> Vec<Record> = |shared, body| {
+        let records = shared.engine.store().records(&body.prefix).await?;
+        records.into_iter().filter(|record| not_a_token(&record.name).is_ok()).collect()
+    };
+    /// Writes a record if its revision is as it is said to be.
+    Stage write_record "/engine/write_record" (WriteRecord) -> bool = |shared, body| {
+        not_a_token(&body.name)?;
+        shared.engine.store().write_record(&body.name, body.rev, &body.value).await?
+    };
+    /// Removes a record if its revision is as it is said to be.
+    Stage delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
+        not_a_token(&body.name)?;
+        shared.engine.store().delete_record(&body.name, body.rev).await?
+    };
+}
+
+/// Keys that are told at once.
+const LONGEST_DUE: usize = 10_000;
+
+/// Whoever could write a token would have every scope.
+fn not_a_token(name: &str) -> Result<(), Problem> {
+    match name.starts_with(PREFIX) {
+        false => Ok(()),
+        true => Err(Problem::field(OPERATION, "name", "is a token's; tokens are made and revoked on the host")),
+    }
+}
+
+impl Shared {
+    /// Leases are given in the caller's time: a clock that is far off would hold entities for ever, or not at all.
+    fn on_time(&self, now: Timestamp) -> Result<(), Problem> {
+        let off = millis_between(now, self.engine.clock().now());
+        match off <= self.settings.max_clock_skew_ms {
+            true => Ok(()),
+            false => Err(Problem::field(
+                OPERATION,
+                "now",
+                format!("the caller's clock is {off} ms off this host's; set both by a time server"),
+            )),
+        }
+    }
+
+    fn bounded(&self, field: &str, many: usize) -> Result<(), Problem> {
+        match many <= self.settings.max_batch {
+            true => Ok(()),
+            false => Err(Problem::field(OPERATION, field, format!("more than {} at once", self.settings.max_batch))),
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Handing entities over, and reading them.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::control;
+use crate::Error;
+use crate::api::Shared;
+use crate::api::documents;
+use crate::api::input::{Body, Path, Query, check_name};
+use crate::api::problem::Problem;
+use crate::api::views::{BatchBody, EntityBody, EntityView, Staged, StagedBatch};
+use crate::model::{EntityKey, FlowId, Table, TxStatus};
+use crate::store::{Push, StageEntity, Staging};
+
+/// Whose entity.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OfFrontend {
+    /// The frontend's name.
+    frontend: String,
+}
+
+/// Stages an order and dispatches its task. Staging the same content again changes nothing, but has one done again that
+/// failed. With `If-Match: "rev"` (or `If-None-Match: *`) only if that version (or none) is there.
+#[utoipa::path(
+    put, path = "/backoffice/order/{id}", tag = "orders",
+    params(
+        ("id" = String, Path, description = "The source key (`fe_order_id`)"),
+        ("If-Match" = Option<String>, Header, description = "The version that is to be replaced, as its `ETag`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*`, if it is not to be there"),
+    ),
+    request_body = EntityBody,
+    responses((status = 200, body = Staged), (status = 201, description = "It is new", body = Staged)),
+)]
+pub(crate) async fn put_entity(
+    table: Table,
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Body(body): Body<EntityBody>,
+) -> Result<Response, Problem> {
+    const OPERATION: &str = "stage";
+    let if_rev = condition(&headers)?;
+    let flow = FlowId::new(table, body.frontend.clone());
+    let entity = documents::entity(table, &id, body, "")?;
+    let staged = shared.engine.push(&flow, vec![Push { entity: entity.clone(), if_rev }]).await?;
+    match staged.first() {
+        Some(Some(staging)) => {
+            let status = if *staging == Staging::Inserted { StatusCode::CREATED } else { StatusCode::OK };
+            Ok((status, Json(told(&entity, *staging))).into_response())
+        }
+        Some(None) => {
+            let message = "another version is there than the request asks for; read it and decide again";
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, Error::fenced(OPERATION, message)))
+        }
+        None => Err(Error::store(OPERATION, "the store did not answer for this entity").into()),
+    }
+}
+
+/// Stages several orders at once, in one durable write per frontend, and dispatches their tasks. Each is staged or refused
+/// on its own.
+#[utoipa::path(
+    put, path = "/backoffice/order", tag = "orders", request_body = BatchBody,
+    responses((status = 200, body = StagedBatch)),
+)]
+pub(crate) async fn put_entities(
+    table: Table,
+    State(shared): State<Arc<Shared>>,
+    Body(body): Body<BatchBody>,
+) -> Result<Json<StagedBatch>, Problem> {
+    const OPERATION: &str = "stage";
+    let max = shared.settings.max_batch;
+    if body.entities.len() > max {
+        return Err(Problem::field(OPERATION, "entities", format!("are more than {max}; send several batches")));
+    }
+    let mut results: Vec<Option<Staged>> = Vec::with_capacity(body.entities.len());
+    let mut flows: Vec<(FlowId, Vec<(usize, StageEntity)>)> = Vec::new();
+    for (at, one) in body.entities.into_iter().enumerate() {
+        let flow = FlowId::new(table, one.entity.frontend.clone());
+        match documents::entity(table, &one.id, one.entity, &format!("entities[{at}].entity")) {
+            Ok(entity) => {
+                results.push(None);
+                match flows.iter_mut().find(|(known, _)| *known == flow) {
+                    Some((_, entities)) => entities.push((at, entity)),
+                    None => flows.push((flow, vec![(at, entity)])),
+                }
+            }
+            Err(problem) => results.push(Some(refused(one.id, &problem.into_error()))),
+        }
+    }
+    for (flow, entities) in flows {
+        let pushes = entities.iter().map(|(_, entity)| Push { entity: entity.clone(), if_rev: None }).collect();
+        let staged = shared.engine.push(&flow, pushes).await;
+        for (n, (at, entity)) in entities.iter().enumerate() {
+            let result = match &staged {
+                Ok(staged) => match staged.get(n) {
+                    Some(Some(staging)) => told(entity, *staging),
+                    _ => refused(entity.id.clone(), &Error::store(OPERATION, "the store did not answer for it")),
+                },
+                // What other frontends' entities came to is to be told all the same.
+                Err(error) => refused(entity.id.clone(), error),
+            };
+            if let Some(place) = results.get_mut(*at) {
+                *place = Some(result);
+            }
+        }
+    }
+    Ok(Json(StagedBatch { results: results.into_iter().flatten().collect() }))
+}
+
+/// Reads an order. Its `ETag` is its version.
+#[utoipa::path(
+    get, path = "/backoffice/order/{id}", tag = "orders",
+    params(("id" = String, Path, description = "The source key (`fe_order_id`)"), OfFrontend),
+    responses((status = 200, body = EntityView), (status = 404, description = "There is no such order")),
+)]
+pub(crate) async fn get_entity(
+    table: Table,
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    Query(of): Query<OfFrontend>,
+) -> Result<Response, Problem> {
+    check_name("frontend", &of.frontend)?;
+    check_name(table.source_key(), &id)?;
+    let found = control::entity(&shared, &EntityKey { table, frontend: of.frontend, id }).await?;
+    let tag = HeaderValue::from_str(&format!("\"{}\"", found.rev)).ok();
+    let mut response = Json(EntityView::of(found, true)).into_response();
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// The version that the request asks for; 0 for none.
+fn condition(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default().trim());
+    let wrong = |field: &str, message: &str| {
+        Err(Problem::new(StatusCode::BAD_REQUEST, Error::invalid("read request", message).field(field)))
+    };
+    match (text(header::IF_MATCH), text(header::IF_NONE_MATCH)) {
+        (None, None) => Ok(None),
+        (None, Some("*")) => Ok(Some(0)),
+        (None, Some(_)) => wrong("If-None-Match", "is to be `*`"),
+        (Some(tag), None) => match tag.trim_matches('"').parse::<u64>() {
+            Ok(rev) if rev > 0 => Ok(Some(rev)),
+            _ => wrong("If-Match", "is to be the `ETag` of a version, as in `\"3\"`"),
+        },
+        (Some(_), Some(_)) => wrong("If-Match", "and If-None-Match contradict each other"),
+    }
+}
+
+fn told(entity: &StageEntity, staging: Staging) -> Staged {
+    use crate::model::Intent;
+    let (word, fresh) = match staging {
+        Staging::Inserted => ("inserted", true),
+        Staging::Restaged => ("restaged", true),
+        Staging::Retried => ("retried", true),
+        Staging::Unchanged => ("unchanged", false),
+    };
+    let tx_status = match (&entity.intent, fresh) {
+        (Intent::Reject(_), true) => TxStatus::Failed,
+        (Intent::Apply | Intent::Cancel, true) => TxStatus::New,
+        _ => TxStatus::Ignored,
+    };
+    Staged { id: entity.id.clone(), staging: word, tx_status, problem: None }
+}
+
+fn refused(id: String, error: &Error) -> Staged {
+    Staged { id, staging: "refused", tx_status: TxStatus::Failed, problem: Some(error.note()) }
+}

@@ -1,0 +1,57 @@
+//! What a host tells of itself.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::Shared;
+use crate::api::health::{Health, Part};
+use crate::api::problem::Problem;
+use crate::model::{FlowId, Table};
+
+/// Tells that the process lives.
+#[utoipa::path(get, path = "/health/live", tag = "health", security(()), responses((status = 200, body = Health)))]
+pub(crate) async fn live() -> Json<Health> {
+    Json(Health::of(Vec::new()))
+}
+
+/// Tells whether the host can do its work, and what it lacks for it.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "health", security(()),
+    responses((status = 200, body = Health), (status = 503, description = "Something is missing", body = Health)),
+)]
+pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
+    let parts = match &shared.readiness {
+        Some(readiness) => readiness.parts(),
+        None => vec![store(&shared).await],
+    };
+    let health = Health::of(parts);
+    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(health)).into_response()
+}
+
+async fn store(shared: &Shared) -> Part {
+    let answer = shared.engine.store().cut(&FlowId::new(Table::Orders, "")).await;
+    let detail = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
+    Part { name: "store".to_owned(), ready: answer.is_ok(), detail }
+}
+
+/// The metrics of the host, in Prometheus' text format.
+#[utoipa::path(
+    get, path = "/metrics", tag = "service",
+    responses((status = 200, content_type = "text/plain", body = String), (status = 404, description = "The host keeps no metrics")),
+)]
+pub(crate) async fn metrics(State(shared): State<Arc<Shared>>) -> Result<Response, Problem> {
+    let render =
+        shared.metrics.as_ref().ok_or_else(|| Problem::not_found("read metrics", "this host keeps no metrics"))?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], render()).into_response())
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "service", responses((status = 200, body = serde_json::Value)))]
+pub(crate) async fn openapi(State(shared): State<Arc<Shared>>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], shared.document.clone()).into_response()
+}

@@ -1,0 +1,82 @@
+//! Staging that others ask for: pages that are pulled on other machines, and what a source hands over by itself.
+
+use jiff::Timestamp;
+
+use super::Engine;
+use crate::model::{FlowId, Intent};
+use crate::store::{Push, PushedSync, StageBatch, StageEntity, Staging};
+use crate::{Clock, Result};
+
+impl Engine {
+    /// Stages entities outside a pull and dispatches what is to be done; see
+    /// [`StagingStore::push`](crate::store::StagingStore::push).
+    ///
+    /// # Errors
+    /// Of the store. A queue that is away only delays.
+    pub async fn push(&self, flow: &FlowId, entities: Vec<Push>) -> Result<Vec<Option<Staging>>> {
+        self.push_at(flow, entities, self.shared.clock.now()).await
+    }
+
+    pub(crate) async fn push_at(
+        &self,
+        flow: &FlowId,
+        entities: Vec<Push>,
+        now: Timestamp,
+    ) -> Result<Vec<Option<Staging>>> {
+        let keys: Vec<_> = entities.iter().map(|push| to_be_done(&push.entity)).collect();
+        let staged = self.shared.store.push(flow, entities, now).await?;
+        let due = due(keys, staged.iter().copied());
+        self.dispatch(flow, due, None).await;
+        Ok(staged)
+    }
+
+    /// Records entities that were pushed as a sync task, and dispatches those that were not unchanged; see
+    /// [`StagingStore::record_pushed`](crate::store::StagingStore::record_pushed).
+    ///
+    /// # Errors
+    /// Of the store. A queue that is away only delays.
+    pub async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
+        let (flow, id) = (pushed.task.flow.clone(), pushed.task.id.clone());
+        let due = pushed.members.iter().filter(|member| !member.unchanged).map(|member| member.id.clone()).collect();
+        self.shared.store.record_pushed(pushed).await?;
+        self.dispatch(&flow, due, Some(&id)).await;
+        Ok(())
+    }
+
+    /// Stages a page for a pull that goes on elsewhere, and dispatches what is to be done.
+    #[cfg(feature = "api")]
+    pub(crate) async fn stage_page(&self, batch: StageBatch) -> Result<Vec<Staging>> {
+        let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.clone());
+        let keys: Vec<_> = batch.entities.iter().map(to_be_done).collect();
+        let staged = self.shared.store.stage(batch).await?;
+        let due = due(keys, staged.iter().copied().map(Some));
+        self.dispatch(&flow, due, Some(&id)).await;
+        Ok(staged)
+    }
+
+    /// What this engine takes for the time.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.shared.clock
+    }
+
+    /// Wakes a worker for an entity that is due again.
+    #[cfg(feature = "api")]
+    pub(crate) async fn dispatch_again(&self, flow: &FlowId, id: String) {
+        self.dispatch(flow, vec![id], None).await;
+    }
+
+    #[cfg(feature = "api")]
+    pub(crate) fn shared_clock(&self) -> std::sync::Arc<dyn Clock> {
+        self.shared.clock.clone()
+    }
+}
+
+/// Its key, if a worker is to take it up.
+fn to_be_done(entity: &StageEntity) -> Option<String> {
+    matches!(entity.intent, Intent::Apply | Intent::Cancel).then(|| entity.id.clone())
+}
+
+fn due(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
+    let fresh = |staging| matches!(staging, Some(Staging::Inserted | Staging::Restaged | Staging::Retried));
+    keys.into_iter().zip(staged).filter(|(_, staging)| fresh(*staging)).filter_map(|(key, _)| key).collect()
+}

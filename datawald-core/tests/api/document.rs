@@ -1,0 +1,55 @@
+//! The OpenAPI document.
+
+use serde_json::Value;
+
+use crate::world::Core;
+
+const CHECKED_IN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+
+/// With the environment variable UPDATE set, it is written anew.
+#[test]
+fn what_is_checked_in_is_what_is_served() {
+    let document = datawald_core::api::openapi();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(CHECKED_IN, format!("{document}\n")).unwrap();
+    }
+    let checked_in = std::fs::read_to_string(CHECKED_IN).unwrap();
+    assert!(checked_in.trim_end() == document, "openapi.json is out of date: run this test with UPDATE=1");
+}
+
+#[tokio::test]
+async fn every_documented_route_is_there_and_asks_for_a_token() {
+    let core = Core::start().await;
+    let token = core.any_scope("reader").await;
+    let document = core.json(&token, "GET", "/openapi.json", None).await.body();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{}", document["openapi"]);
+    let mut operations = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{app}", "mage2").replace("{task}", "sync_orders").replace("{id}", "1");
+        for (method, operation) in item.as_object().unwrap() {
+            operations += 1;
+            let open = path.starts_with("/health/");
+            let answer = core.raw(&method.to_uppercase(), &path, &[], b"").await;
+            assert_eq!(answer.status == 401, !open, "{method} {path}: {answer:?}");
+            let answer = core.json(&token, &method.to_uppercase(), &path, None).await;
+            assert!(answer.status != 405 && !answer.text.contains("find route"), "{method} {path}: {answer:?}");
+            assert!(
+                operation["responses"].get(answer.status.to_string()).is_some(),
+                "{method} {path}: {}",
+                answer.status
+            );
+            assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{method} {path}");
+        }
+    }
+    // 15 tables of four operations, those of the engine, and the rest.
+    assert_eq!(operations, 15 * 4 + 28 + 17, "a route was added or lost: is it documented?");
+    let ids: Vec<&Value> = document["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| &operation["operationId"])
+        .collect();
+    let different: std::collections::HashSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!(different.len(), ids.len(), "an operation id is there twice");
+}

@@ -1,0 +1,132 @@
+//! The limits: bodies too large, too deep and too slow, requests too many, clocks too far off.
+
+use std::time::{Duration, Instant};
+
+use datawald_core::api::ApiSettings;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::world::{Answer, Core, handed};
+
+fn json_headers(token: &str) -> Vec<(&'static str, String)> {
+    vec![("Authorization", format!("Bearer {token}")), ("Content-Type", "application/json".to_owned())]
+}
+
+#[tokio::test]
+async fn a_body_has_bounds() {
+    let core = Core::with(ApiSettings { max_body: 10_000, max_batch: 3, ..ApiSettings::default() }).await;
+    let token = core.any_scope("agent").await;
+    let headers = json_headers(&token);
+    let mut large = handed("1");
+    large["raw"]["note"] = json!("x".repeat(20_000));
+    let answer = core.raw("PUT", "/backoffice/order/1", &headers, large.to_string().as_bytes()).await;
+    assert_eq!(answer.status, 413, "{answer:?}");
+    // Also if it does not say how large it is.
+    let mut stream = TcpStream::connect(&core.address).await.unwrap();
+    let head = format!(
+        "PUT /backoffice/order/1 HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..30 {
+        let _ = stream.write_all(format!("400\r\n{}\r\n", " ".repeat(1_024)).as_bytes()).await;
+    }
+    let _ = stream.write_all(b"0\r\n\r\n").await;
+    assert_eq!(Answer::read(&mut stream).await.status, 413);
+
+    let deep = format!("{{\"frontend\":\"mage2\",\"data\":{}1{}}}", "[".repeat(4_000), "]".repeat(4_000));
+    let answer = core.raw("PUT", "/backoffice/customer/1", &headers, deep.as_bytes()).await;
+    assert_eq!((answer.status, answer.text.contains("deeper than 64")), (400, true), "{answer:?}");
+    let entities = ["1", "2", "3", "4"].map(|id| json!({"id": id, "entity": handed(id)}));
+    let many = json!({"entities": entities});
+    let answer = core.json(&token, "PUT", "/backoffice/order", Some(&many)).await;
+    assert_eq!((answer.status, answer.fields()), (422, vec!["entities".to_owned()]));
+    for (body, kind) in [
+        ("{", "application/json"),
+        ("{} {}", "application/json"),
+        ("", "application/json"),
+        ("\u{0}", "application/json"),
+    ] {
+        let headers = [("Authorization", format!("Bearer {token}")), ("Content-Type", kind.to_owned())];
+        let answer = core.raw("PUT", "/backoffice/order", &headers, body.as_bytes()).await;
+        assert!(matches!(answer.status, 400 | 422), "{body}: {answer:?}");
+    }
+    let headers = [("Authorization", format!("Bearer {token}")), ("Content-Type", "text/xml".to_owned())];
+    assert_eq!(core.raw("PUT", "/backoffice/order", &headers, b"<a/>").await.status, 415);
+    assert_eq!(core.store.list(&Default::default()).await.unwrap().items, []);
+}
+
+#[tokio::test]
+async fn what_comes_too_slowly_is_not_waited_for() {
+    let core = Core::with(ApiSettings { head_timeout_ms: 300, body_timeout_ms: 300, ..ApiSettings::default() }).await;
+    let token = core.any_scope("agent").await;
+    let started = Instant::now();
+    let mut stream = TcpStream::connect(&core.address).await.unwrap();
+    let head = format!(
+        "PUT /backoffice/order/1 HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: 100\r\nConnection: close\r\n\r\n{{"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    assert_eq!(Answer::read(&mut stream).await.status, 408);
+    // Half a head is not answered at all.
+    let mut stream = TcpStream::connect(&core.address).await.unwrap();
+    stream.write_all(b"GET /health/live HTT").await.unwrap();
+    assert!(matches!(Answer::read(&mut stream).await.status, 0 | 408));
+    assert!(started.elapsed() < Duration::from_secs(20));
+}
+
+#[tokio::test]
+async fn a_token_has_so_many_requests() {
+    let core = Core::with(ApiSettings { requests_per_second: 1, burst: 3, ..ApiSettings::default() }).await;
+    let (busy, calm) = (core.any_scope("busy").await, core.any_scope("calm").await);
+    let mut refused = None;
+    for _ in 0..10 {
+        let answer = core.json(&busy, "GET", "/control/cutdt/mage2/sync_orders", None).await;
+        if answer.status == 429 {
+            refused = Some(answer);
+        }
+    }
+    let refused = refused.expect("nothing was refused");
+    assert!(refused.header("retry-after").is_some_and(|wait| wait.parse::<u64>().unwrap() >= 1), "{refused:?}");
+    assert_eq!(core.json(&calm, "GET", "/control/cutdt/mage2/sync_orders", None).await.status, 200);
+    assert_eq!(core.raw("GET", "/health/live", &[], b"").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_off_leases_nothing() {
+    let core = Core::start().await;
+    let token = core.any_scope("worker").await;
+    let claim = |now: &str| {
+        json!({"flow": {"table": "orders", "frontend": "mage2"}, "keys": null, "limit": 10, "owner": "w",
+            "lease_ms": 60_000, "settle_delay_ms": 0, "now": now})
+    };
+    for (now, status) in [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)] {
+        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(now))).await;
+        assert_eq!(answer.status, status, "{now}: {answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stopping_core_finishes_what_it_has_begun() {
+    let mut core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let mut stream = TcpStream::connect(&core.address).await.unwrap();
+    let body = handed("1").to_string();
+    let head = format!(
+        "PUT /backoffice/order/1 HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body.as_bytes()[..10]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let rest = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        stream.write_all(&body.as_bytes()[10..]).await.unwrap();
+        Answer::read(&mut stream).await
+    };
+    let (answer, ()) = tokio::join!(rest, core.stop());
+    assert_eq!(answer.status, 201);
+    assert!(TcpStream::connect(&core.address).await.is_err());
+}
