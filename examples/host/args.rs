@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::token::TokenCommand;
 
 /// Keeps a shop and an ERP in step, as a service: pulls by schedule, applies, and answers over HTTP, as its file says.
 #[derive(Debug, Parser)]
@@ -23,6 +25,18 @@ pub(crate) struct Args {
     /// Also try what the file names: store, queue and both sides, without writing to any of the sides
     #[arg(long, requires = "check")]
     pub(crate) connect: bool,
+
+    /// Something else than to run
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What is done instead of running.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Who may use the API
+    #[command(subcommand)]
+    Token(TokenCommand),
 }
 
 /// What a process does.
@@ -52,8 +66,11 @@ pub(crate) struct Roles {
 }
 
 impl Args {
-    /// The roles.
+    /// The roles. For what is done instead of running, none: it needs the store alone.
     pub(crate) fn roles(&self) -> Roles {
+        if self.command.is_some() {
+            return Roles { core: false, frontend: false, worker: false, named: true };
+        }
         let all = self.roles.contains(&Role::All);
         let has = |role| all || self.roles.contains(&role);
         Roles { core: has(Role::Core), frontend: has(Role::Frontend), worker: has(Role::Worker), named: !all }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use datawald_core::Result;
+use datawald_core::api::{Part, Readiness};
 use datawald_core::model::FlowId;
 use datawald_examples::Backends;
-use serde::Serialize;
 
 use crate::sides::Sides;
 
@@ -27,35 +27,21 @@ pub(crate) struct Health(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
-    parts: Mutex<BTreeMap<String, Part>>,
+    parts: Mutex<BTreeMap<String, Known>>,
     stopping: AtomicBool,
 }
 
-/// One part.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Part {
-    /// Whether it works.
-    pub(crate) ok: bool,
-    /// Why not.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub(crate) why: String,
-}
-
-/// Everything that is known.
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    /// Whether all parts work and the host is not about to end.
-    pub(crate) ready: bool,
-    /// Whether the host is about to end.
-    pub(crate) stopping: bool,
-    /// Every part.
-    pub(crate) parts: BTreeMap<String, Part>,
+/// How a part was when it was last tried.
+#[derive(Clone)]
+struct Known {
+    ok: bool,
+    why: String,
 }
 
 impl Health {
     /// Notes how a part is; the log tells when that changes.
     pub(crate) fn set(&self, name: &str, state: Answer) {
-        let part = Part { ok: state.is_ok(), why: state.err().unwrap_or_default() };
+        let part = Known { ok: state.is_ok(), why: state.err().unwrap_or_default() };
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let before = parts.insert(name.to_owned(), part.clone());
         let was_well = before.as_ref().is_none_or(|before| before.ok || before.why == UNTRIED);
@@ -70,7 +56,7 @@ impl Health {
     /// Notes what is to be tried first.
     pub(crate) fn expect(&self, name: &str) {
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        parts.entry(name.to_owned()).or_insert_with(|| Part { ok: false, why: UNTRIED.to_owned() });
+        parts.entry(name.to_owned()).or_insert_with(|| Known { ok: false, why: UNTRIED.to_owned() });
     }
 
     /// Forgets the parts that `gone` names: a reload has others.
@@ -82,12 +68,17 @@ impl Health {
     pub(crate) fn stop(&self) {
         self.0.stopping.store(true, Ordering::SeqCst);
     }
+}
 
-    /// What is known.
-    pub(crate) fn report(&self) -> Report {
-        let parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+impl Readiness for Health {
+    /// What was known when it was last tried, and whether the host is about to end.
+    fn parts(&self) -> Vec<Part> {
+        let known = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stopping = self.0.stopping.load(Ordering::SeqCst);
-        Report { ready: !stopping && parts.values().all(|part| part.ok), stopping, parts }
+        let detail = if stopping { "is about to end" } else { "" };
+        let host = Part { name: "host".to_owned(), ready: !stopping, detail: detail.to_owned() };
+        let parts = known.into_iter().map(|(name, Known { ok, why })| Part { name, ready: ok, detail: why });
+        std::iter::once(host).chain(parts).collect()
     }
 }
 

@@ -5,6 +5,9 @@
 //!
 //! - `--check` tells every mistake of the file at once; with `--connect` it also tries what the file names.
 //! - `--role core|frontend|worker` (more than once if wanted) has a process do a part of the work; without it, all of it.
+//! - `token create|list|revoke` says who may use the API (`[api]`, role `core`). `[monitor]` answers probes and scrapers in any
+//!   role, without tokens.
+//! - With `[core]` in the place of `[store]`, the store is that of a core on another machine, over its API.
 //! - SIGHUP reads the file again: connections, flows, schedules and the level of the log change while it runs. What the store,
 //!   the queue, the API's address and the collector of traces are needs a restart; a change of theirs is told. A file with
 //!   mistakes changes nothing.
@@ -21,17 +24,20 @@ mod args;
 mod check;
 mod config;
 mod health;
+mod monitor;
 mod schedules;
 mod serve;
+mod server;
 mod sides;
 mod telemetry;
+mod token;
 mod work;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::config::Config;
 
 #[tokio::main]
@@ -45,9 +51,10 @@ async fn main() -> ExitCode {
         }
     };
     let redaction = config.redaction.clone();
-    let done = match args.check {
-        true => check::check(&args, config).await,
-        false => serve::serve(&args, config).await,
+    let done = match &args.command {
+        Some(Command::Token(command)) => token::run(command, config).await,
+        None if args.check => check::check(&args, config).await,
+        None => serve::serve(&args, config).await,
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

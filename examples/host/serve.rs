@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use datawald_core::{Disposition, Error, ErrorKind, Result};
 use datawald_examples::{Backends, Signals};
+use futures::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::api::Server;
 use crate::args::{Args, Roles};
 use crate::config::Config;
 use crate::health::Health;
+use crate::server::Server;
 use crate::telemetry::{Metrics, Telemetry};
 use crate::work::{Prepared, Work};
+use crate::{api, monitor};
 
 /// How often metrics are tidied.
 const UPKEEP: Duration = Duration::from_secs(5);
@@ -42,7 +44,7 @@ struct Host {
     backends: Arc<Backends>,
     health: Health,
     metrics: Arc<Metrics>,
-    server: Option<Server>,
+    servers: Vec<Server>,
     work: Work,
 }
 
@@ -52,10 +54,13 @@ impl Host {
         let health = Health::default();
         let prepared = Prepared::new(&config, roles, &backends)?;
         let metrics = Metrics::start(backends.store().clone(), prepared.flows())?;
-        let server = match &config.api {
-            Some(api) if roles.core => Some(Server::start(api.listen, health.clone(), metrics.clone()).await?),
-            _ => None,
-        };
+        let mut servers = Vec::new();
+        if let Some(monitor) = &config.monitor {
+            servers.push(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?);
+        }
+        if let Some(api) = config.api.as_ref().filter(|_| roles.core) {
+            servers.push(api::start(api, &backends, health.clone(), metrics.clone()).await?);
+        }
         let work = prepared.start(&backends, &health);
         tracing::info!(
             store = backends.place(),
@@ -64,7 +69,7 @@ impl Host {
             worker = roles.worker,
             "started"
         );
-        Ok(Self { config, roles, backends, health, metrics, server, work })
+        Ok(Self { config, roles, backends, health, metrics, servers, work })
     }
 
     async fn run(mut self, args: &Args, stop: &mut Signals, mut hangup: Signal, telemetry: &Telemetry) -> Result<()> {
@@ -119,12 +124,7 @@ impl Host {
         self.health.stop();
         let allowed = Duration::from_millis(self.config.host.stop_within_ms);
         let ended = async {
-            let server = async {
-                if let Some(server) = self.server {
-                    server.stop().await;
-                }
-            };
-            tokio::join!(self.work.stop(), server);
+            tokio::join!(self.work.stop(), join_all(self.servers.into_iter().map(Server::stop)));
             self.backends.close().await;
         };
         match tokio::time::timeout(allowed, ended).await {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datawald_core::client::{ClientSettings, CoreQueue, RemoteCore};
 use datawald_core::queue::{InProcessQueue, RabbitQueue, RabbitSettings, TaskQueue};
 use datawald_core::store::{MongoSettings, MongoStore, SqliteStore, StagingStore};
 use datawald_core::{Disposition, Result};
@@ -15,6 +16,8 @@ pub enum StoreAt {
     Sqlite(PathBuf),
     /// MongoDB.
     Mongodb(MongoSettings),
+    /// That of a core on another machine.
+    Core(ClientSettings),
 }
 
 /// Which queue.
@@ -22,6 +25,8 @@ pub enum StoreAt {
 pub enum QueueAt {
     /// Within this process.
     InProcess,
+    /// The core's, which dispatches by itself what is staged.
+    Core,
     /// RabbitMQ.
     Rabbitmq(RabbitSettings),
 }
@@ -46,18 +51,24 @@ impl Backends {
                 let place = format!("{} (any SQLite tool opens it)", path.display());
                 (Arc::new(SqliteStore::open(&path)?), place, None)
             }
+            StoreAt::Core(settings) => {
+                let place = settings.url.clone();
+                (Arc::new(RemoteCore::new(settings)?), place, None)
+            }
             StoreAt::Mongodb(settings) => {
                 let store = MongoStore::connect(settings).await?;
                 let place = store.place();
                 (Arc::new(store.clone()), place, Some(store))
             }
         };
+        let by_core = matches!(queue, QueueAt::Core);
         let rabbitmq = match queue {
-            QueueAt::InProcess => None,
+            QueueAt::InProcess | QueueAt::Core => None,
             QueueAt::Rabbitmq(settings) => Some(rabbitmq(settings).await?),
         };
         let queue: Arc<dyn TaskQueue> = match &rabbitmq {
             Some(queue) => Arc::new(queue.clone()),
+            None if by_core => Arc::new(CoreQueue),
             None => Arc::new(InProcessQueue::default()),
         };
         Ok(Self { store, queue, place, mongodb, rabbitmq })

@@ -142,17 +142,21 @@ pub(super) fn together(
 pub(super) fn roles(
     roles: Roles,
     api: bool,
+    remote: bool,
     flows: &[Option<FlowSetup>],
     schedules: &[Option<ScheduleSetup>],
     mistakes: &mut Mistakes,
 ) {
+    if remote && (api || (roles.named && roles.core)) {
+        mistakes.add("api", "stands beside [core]: that one answers; a host over it has no API of its own");
+    }
     if flows.is_empty() {
         mistakes.add("flows", "is missing: what is synced, a [[flows]] for each");
     }
     if !roles.named {
         return;
     }
-    if roles.core && !api {
+    if roles.core && !api && !remote {
         mistakes.add("api", "is missing: the role `core` answers over HTTP");
     }
     if roles.frontend && schedules.is_empty() {

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use datawald_core::client::{ClientSettings, RemoteCore};
 use datawald_core::engine::EngineSettings;
 use datawald_core::http::HttpSettings;
 use datawald_core::model::FlowId;
@@ -16,6 +17,7 @@ use datawald_core::queue::{RabbitQueue, RabbitSettings};
 use datawald_core::store::MongoSettings;
 use datawald_core::{Error, Result};
 use datawald_examples::{QueueAt, StoreAt};
+use secrecy::SecretString;
 use serde::Deserialize;
 use toml::{Table, Value};
 
@@ -25,6 +27,7 @@ use self::read::section;
 pub(crate) use self::read::typed;
 pub(crate) use self::secrets::Redaction;
 use self::secrets::Secrets;
+use crate::api::ApiSetup;
 use crate::args::Roles;
 use crate::schedules::Schedule;
 
@@ -40,8 +43,10 @@ pub(crate) struct Config {
     pub(crate) flows: Vec<FlowSetup>,
     /// When they are pulled.
     pub(crate) schedules: Vec<ScheduleSetup>,
-    /// How the host answers over HTTP.
+    /// How the host answers as a core.
     pub(crate) api: Option<ApiSetup>,
+    /// How it answers probes and scrapers.
+    pub(crate) monitor: Option<MonitorSetup>,
     /// What is logged.
     pub(crate) log: LogSetup,
     /// Where traces go.
@@ -74,10 +79,10 @@ pub(crate) struct ScheduleSetup {
     pub(crate) schedule: Schedule,
 }
 
-/// How the host answers over HTTP.
+/// How the host answers probes and scrapers.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ApiSetup {
+pub(crate) struct MonitorSetup {
     /// The address to listen at.
     pub(crate) listen: SocketAddr,
 }
@@ -154,7 +159,7 @@ impl Default for HostSetup {
 }
 
 /// The sections that a reload leaves as they are, since what they say is held by what runs.
-const FIXED: &[&str] = &["store", "queue", "api", "telemetry"];
+const FIXED: &[&str] = &["store", "core", "queue", "api", "monitor", "telemetry"];
 
 impl Config {
     /// Reads the file at `path`.
@@ -207,12 +212,17 @@ impl Config {
         let redaction = Redaction::new(secrets.found);
         let kept = sections.clone();
 
-        if !sections.contains_key("store") {
-            mistakes.add("store", "is missing: where entities are staged");
+        let remote = sections.contains_key("core");
+        match (sections.contains_key("store"), remote) {
+            (false, false) => mistakes.add("store", "is missing: where entities are staged"),
+            (true, true) => mistakes.add("core", "stands beside [store]; entities are staged in one of them"),
+            _ => {}
         }
         let store = part(mistakes, &mut sections, "store").map(|table| section(mistakes, "store", table, store));
+        let core = part(mistakes, &mut sections, "core").map(|table| section(mistakes, "core", table, core));
         let queue = match part(mistakes, &mut sections, "queue") {
             Some(table) => section(mistakes, "queue", table, queue),
+            None if remote => Some(QueueAt::Core),
             None => Some(QueueAt::InProcess),
         };
         let connections = part(mistakes, &mut sections, "connections").unwrap_or_default();
@@ -221,7 +231,8 @@ impl Config {
         let connections = connection::all(connections, mistakes);
         let flows = check::flows(flows, mistakes);
         let schedules = check::schedules(list(mistakes, &mut sections, "schedules"), mistakes);
-        let api = part(mistakes, &mut sections, "api").map(|table| section(mistakes, "api", table, typed));
+        let api = part(mistakes, &mut sections, "api").map(|table| section(mistakes, "api", table, api));
+        let monitor = part(mistakes, &mut sections, "monitor").map(|table| section(mistakes, "monitor", table, typed));
         let log = part(mistakes, &mut sections, "log").unwrap_or_default();
         let log = section(mistakes, "log", log, typed);
         let telemetry =
@@ -231,15 +242,15 @@ impl Config {
         for name in sections.keys() {
             mistakes.add(
                 name.as_str(),
-                "is not known; a file has store, queue, connections, flows, schedules, api, log, telemetry, host",
+                "is not known; a file has store or core, queue, connections, flows, schedules, api, monitor, log, telemetry, host",
             );
         }
         check::together(&connections, &flows, &schedules, mistakes);
-        check::roles(roles, api.is_some(), &flows, &schedules, mistakes);
+        check::roles(roles, api.is_some(), remote, &flows, &schedules, mistakes);
 
         let all = |items: Vec<Option<FlowSetup>>| items.into_iter().collect::<Option<Vec<_>>>();
         Some(Self {
-            store: store??,
+            store: store.or(core)??,
             queue: queue?,
             connections: connections
                 .into_iter()
@@ -248,6 +259,7 @@ impl Config {
             flows: all(flows)?,
             schedules: schedules.into_iter().collect::<Option<_>>()?,
             api: transposed(api)?,
+            monitor: transposed(monitor)?,
             log: log?,
             telemetry: transposed(telemetry)?,
             host: host?,
@@ -334,6 +346,43 @@ fn store(mut table: Table) -> Result<StoreAt> {
         }
         _ => Err(unknown_kind(KINDS)),
     }
+}
+
+fn core(table: Table) -> Result<StoreAt> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Core {
+        url: String,
+        token: SecretString,
+        timeout_ms: Option<u64>,
+        patience_ms: Option<u64>,
+        ca_file: Option<std::path::PathBuf>,
+    }
+    let core: Core = typed(table)?;
+    let mut settings = ClientSettings::new(core.url, core.token);
+    settings.timeout_ms = core.timeout_ms.unwrap_or(settings.timeout_ms);
+    settings.patience_ms = core.patience_ms.unwrap_or(settings.patience_ms);
+    if settings.timeout_ms == 0 {
+        return Err(at_least_one("timeout_ms"));
+    }
+    if let Some(path) = core.ca_file {
+        let pem = std::fs::read_to_string(&path).map_err(|error| {
+            let message = format!("{} cannot be read: {}", path.display(), error.kind());
+            Error::config(OPERATION, message).field("ca_file")
+        })?;
+        settings.extra_ca_pem = Some(pem);
+    }
+    RemoteCore::new(settings.clone())?;
+    Ok(StoreAt::Core(settings))
+}
+
+fn api(table: Table) -> Result<ApiSetup> {
+    let setup: ApiSetup = typed(table)?;
+    setup.limits.check().map_err(|error| {
+        let field = format!("limits.{}", error.field_path().unwrap_or_default());
+        error.field(field)
+    })?;
+    Ok(setup)
 }
 
 fn queue(mut table: Table) -> Result<QueueAt> {

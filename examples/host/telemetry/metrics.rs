@@ -53,8 +53,7 @@ impl Metrics {
     }
 
     /// All of them, in Prometheus' text format.
-    pub(crate) async fn render(&self) -> String {
-        self.ask().await;
+    pub(crate) fn render(&self) -> String {
         self.handle.render()
     }
 
@@ -63,8 +62,8 @@ impl Metrics {
         self.handle.run_upkeep();
     }
 
-    /// Asks the store for the backlog, unless that was just done.
-    async fn ask(&self) {
+    /// Asks the store for the backlog, unless that was just done; before it is rendered.
+    pub(crate) async fn ask(&self) {
         let mut asked = self.asked.lock().await;
         if asked.is_some_and(|asked| asked.elapsed() < FRESH) {
             return;

@@ -4,6 +4,7 @@
 
 mod check;
 mod collector;
+mod core;
 mod observed;
 mod redaction;
 mod reload;

@@ -40,34 +40,40 @@ async fn metrics_tell_what_was_done() {
     host.succeed(LIMIT).await;
 }
 
+/// A part of what readiness tells.
+fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let parts = report["parts"].as_array().unwrap();
+    parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn readiness_tells_what_is_missing_and_why() {
     let mut world = World::new(OrderSet::Empty).await;
     world.write();
     let mut host = world.start("host", &[]);
-    let text = get_until(&mut host, "/ready", |status, _| status == 200).await;
+    let text = get_until(&mut host, "/health/ready", |status, _| status == 200).await;
     let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["ready"], true);
-    for part in ["store", "queue", "connection mage2", "connection b1", "flow orders of mage2", "schedule orders"] {
-        assert_eq!(report["parts"][part]["ok"], true, "{part}: {report}");
+    assert_eq!(report["status"], "ok");
+    for name in
+        ["host", "store", "queue", "connection mage2", "connection b1", "flow orders of mage2", "schedule orders"]
+    {
+        assert_eq!(part(&report, name)["ready"], true, "{name}: {report}");
     }
 
     // SAP B1 goes away and comes back at the same address.
     let port = world.b1.url().rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
     let gone = std::mem::replace(&mut world.b1, datawald_examples::b1_sandbox(0, 0).await.unwrap());
     drop(gone);
-    let text = get_until(&mut host, "/ready", |status, _| status == 503).await;
+    let text = get_until(&mut host, "/health/ready", |status, _| status == 503).await;
     let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["ready"], false);
-    assert_eq!(report["parts"]["connection b1"]["ok"], false);
-    assert!(
-        report["parts"]["connection b1"]["why"].as_str().unwrap().contains("cannot connect to 127.0.0.1"),
-        "{text}"
-    );
-    assert_eq!(report["parts"]["connection mage2"]["ok"], true);
-    assert_eq!(get(&mut host, "/health").await.0, 200, "it is alive all the same");
+    assert_eq!(report["status"], "missing");
+    let b1 = part(&report, "connection b1");
+    assert_eq!(b1["ready"], false);
+    assert!(b1["detail"].as_str().unwrap().contains("cannot connect to 127.0.0.1"), "{text}");
+    assert_eq!(part(&report, "connection mage2")["ready"], true);
+    assert_eq!(get(&mut host, "/health/live").await.0, 200, "it is alive all the same");
     world.b1 = datawald_examples::b1_sandbox(port, 0).await.unwrap();
-    get_until(&mut host, "/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
     let log = host.log();
     assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
     host.signal(Signal::TERM);

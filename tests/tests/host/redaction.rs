@@ -72,7 +72,7 @@ async fn printed(format: &str, refused: &str) -> String {
     // A broker and a collector that are away, so that there is something to say about their addresses.
     world.queue = "kind = 'rabbitmq'\nuri = { env = 'HOST_AMQP' }".into();
     world.log = format!("level = 'trace'\nformat = '{format}'");
-    world.more = format!("[api]\nlisten = '127.0.0.1:0'\n[telemetry]\notlp_endpoint = 'http://127.0.0.1:{nobody}'");
+    world.more = format!("[monitor]\nlisten = '127.0.0.1:0'\n[telemetry]\notlp_endpoint = 'http://127.0.0.1:{nobody}'");
     // One write in three is carried out and its answer lost.
     world.b1.set_faults(Faults { drop_after_commit_every: 3, ..Faults::default() });
     world.write();

@@ -11,7 +11,7 @@ async fn schedules_and_settings_change_while_it_runs() {
     world.write();
     let mut host = world.start("host", &[]);
     world.documents(5, &mut host).await;
-    get_until(&mut host, "/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
 
     // The next run would be in an hour. A file with a mistake changes nothing of that, and says where it is.
     world.put_order(6);
@@ -19,7 +19,7 @@ async fn schedules_and_settings_change_while_it_runs() {
     host.signal(Signal::HUP);
     let log = host.printed("everything stays as it is", LIMIT).await;
     assert!(log.contains("api.listen: ") && !log.contains("geheim"), "{log}");
-    assert_eq!(get(&mut host, "/ready").await.0, 200);
+    assert_eq!(get(&mut host, "/health/ready").await.0, 200);
     assert_eq!(world.b1.counters().documents, 5);
 
     // Another store needs a restart; that is told, and the rest of the file counts.
@@ -33,7 +33,7 @@ async fn schedules_and_settings_change_while_it_runs() {
     assert!(log.contains("has changed, which counts after a restart only section=\"store\""), "{log}");
     assert!(!world.folder.path().join("other.db").exists());
     assert!(log.contains("DEBUG"), "the level of the log has changed: {log}");
-    get_until(&mut host, "/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
 
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;

@@ -18,7 +18,7 @@ async fn what_is_applied_ends_and_the_rest_is_handed_back() {
     world.b1.set_faults(Faults { latency_ms: 400, ..Faults::default() });
     world.write();
     let mut host = world.start("first", &[]);
-    get_until(&mut host, "/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
     world.documents(20, &mut host).await;
 
     let told = Instant::now();
@@ -52,7 +52,7 @@ async fn what_is_applied_ends_and_the_rest_is_handed_back() {
     world.b1.set_faults(Faults::default());
     let mut host = world.start("second", &[]);
     world.documents(ORDERS, &mut host).await;
-    get(&mut host, "/health").await;
+    get(&mut host, "/health/live").await;
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
     assert_eq!(world.b1.counters().documents, ORDERS);
@@ -66,7 +66,7 @@ async fn what_is_applied_ends_and_the_rest_is_handed_back() {
 async fn ending_is_bounded() {
     let mut world = World::new(OrderSet::Synthetic(30)).await;
     world.b1.set_faults(Faults { latency_ms: 20_000, ..Faults::default() });
-    world.more = "stop_within_ms = 500\n[api]\nlisten = '127.0.0.1:0'".into();
+    world.more = "stop_within_ms = 500\n[monitor]\nlisten = '127.0.0.1:0'".into();
     world.write();
     let mut host = world.start("host", &[]);
     let (_, metrics) = get(&mut host, "/metrics").await;

@@ -10,6 +10,7 @@ use datawald_tests::{Process, example};
 use mage2_connector::sandbox::fixtures;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use sapb1_connector::sandbox::restful::Sandbox as B1Sandbox;
 
 /// Everything a host does here ends within this.
@@ -41,7 +42,7 @@ impl World {
             magento: Sandbox::start(options).await.unwrap(),
             b1: b1_sandbox(0, 0).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
-            more: "[api]\nlisten = '127.0.0.1:0'".into(),
+            more: "[monitor]\nlisten = '127.0.0.1:0'".into(),
             store: "kind = 'sqlite'\npath = 'host.db'".into(),
             queue: "kind = 'in-process'".into(),
             // The first run is at once, and the only one of a test.
@@ -112,12 +113,25 @@ impl World {
     }
 }
 
-/// What a host answers.
+/// Where a host answers what its section of the file is about (`monitor`, `api`).
+pub(crate) async fn address(host: &mut Process, section: &str) -> String {
+    let mark = format!("listening section=\"{section}\" address=");
+    let log = host.printed(&mark, LIMIT).await;
+    format!("http://{}", log.split(&mark).nth(1).unwrap().split_whitespace().next().unwrap())
+}
+
+/// What the monitor of a host answers.
 pub(crate) async fn get(host: &mut Process, path: &str) -> (u16, String) {
-    let log = host.printed("listening", LIMIT).await;
-    let address = log.split("address=").nth(1).unwrap().split_whitespace().next().unwrap();
-    let http = Http::new(HttpSettings::new(&format!("http://{address}")).unwrap()).unwrap();
-    let request = HttpRequest::new("ask the host", Effect::Read, Method::GET, http.url(path).unwrap());
+    get_from(&address(host, "monitor").await, path, None).await
+}
+
+/// What is answered at an address, to whoever has a token.
+pub(crate) async fn get_from(address: &str, path: &str, token: Option<&str>) -> (u16, String) {
+    let http = Http::new(HttpSettings::new(address).unwrap()).unwrap();
+    let mut request = HttpRequest::new("ask the host", Effect::Read, Method::GET, http.url(path).unwrap());
+    if let Some(token) = token {
+        request = request.secret_header(AUTHORIZATION, &format!("Bearer {token}")).unwrap();
+    }
     let answer = http.send(request).await.unwrap();
     (answer.status.as_u16(), String::from_utf8(answer.body.to_vec()).unwrap())
 }
