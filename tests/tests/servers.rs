@@ -324,12 +324,23 @@ fn processes_of(folder: &Path) -> Vec<String> {
 }
 
 fn wait_until_gone(folder: &Path) {
-    poll("the processes to be gone", || processes_of(folder).is_empty().then_some(()));
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let left = processes_of(folder);
+        if left.is_empty() {
+            return;
+        }
+        assert!(Instant::now() < until, "still there: {left:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
+
+/// How long processes may take to end.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Processes that are not children of the test tell nobody of their end: looks until it is so, for a while.
 fn poll<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(20);
+    let until = Instant::now() + PATIENCE;
     loop {
         match look() {
             Some(found) => return found,

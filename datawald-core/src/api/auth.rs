@@ -10,7 +10,8 @@ use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
 
 use super::problem::Problem;
 use super::tokens::{Scope, StoredToken, Tokens, parts};
@@ -19,8 +20,8 @@ use crate::{Disposition, Error, ErrorKind};
 
 const OPERATION: &str = "authenticate";
 
-/// How many names that nobody knows are looked up in a second; the rest is refused without a look.
-const UNKNOWN_PER_SECOND: NonZeroU32 = NonZeroU32::new(20).expect("20 is not 0");
+/// How many tokens are looked up at a time: whoever guesses is not to keep the store busy.
+const LOOK_UPS: usize = 4;
 
 /// How many tokens are remembered.
 const REMEMBERED: usize = 1_000;
@@ -31,7 +32,7 @@ pub(super) struct Gate {
     known: Mutex<HashMap<String, (Instant, StoredToken)>>,
     cache: Duration,
     requests: DefaultKeyedRateLimiter<String>,
-    unknown: DefaultDirectRateLimiter,
+    look_ups: Semaphore,
 }
 
 /// Whose request it is: the name of the token.
@@ -47,7 +48,7 @@ impl Gate {
             known: Mutex::default(),
             cache: Duration::from_millis(settings.token_cache_ms),
             requests: RateLimiter::keyed(Quota::per_second(per_second).allow_burst(burst)),
-            unknown: RateLimiter::direct(Quota::per_second(UNKNOWN_PER_SECOND)),
+            look_ups: Semaphore::new(LOOK_UPS),
         }
     }
 
@@ -79,11 +80,8 @@ impl Gate {
         {
             return Ok(Some(stored.clone()));
         }
-        // Whoever guesses names is not to keep the store busy.
-        if remembered.is_none() && self.unknown.check().is_err() {
-            let message = "too many tokens that are not known; wait";
-            return Err(Problem::wait(StatusCode::TOO_MANY_REQUESTS, OPERATION, message, Duration::from_secs(1)));
-        }
+        // Closed never, so this fails never.
+        let _turn = self.look_ups.acquire().await;
         let found = self.tokens.find(name).await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match &found {

@@ -117,6 +117,17 @@ impl Api {
     }
 }
 
+#[doc = include_str!("../docs/api.md")]
+pub mod transcript {}
+
+/// What hostile requests come to, as a test counts it.
+///
+#[doc = include_str!("../docs/api-security.md")]
+///
+/// Harmless texts are compared on SQLite and on MongoDB: what was handed over under a hostile key is found under that key,
+/// and nothing else.
+pub mod security {}
+
 /// The OpenAPI 3.1 document of the API, as `/openapi.json` serves it.
 pub fn openapi() -> String {
     openapi::document()

@@ -20,6 +20,8 @@ pub(crate) struct Core {
     pub(crate) store: Arc<dyn StagingStore>,
     pub(crate) queue: Arc<InProcessQueue>,
     pub(crate) tokens: Tokens,
+    /// What its clock shows, but for those of any time.
+    pub(crate) clock: Arc<ManualClock>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<tokio::task::JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -34,7 +36,8 @@ impl Core {
     }
 
     pub(crate) async fn with(settings: ApiSettings) -> Self {
-        Self::at(settings, Arc::new(ManualClock::at(NOW.parse().unwrap()))).await
+        let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
+        Self::at(settings, clock.clone(), clock).await
     }
 
     /// For what is given in other times than the core's.
@@ -44,15 +47,32 @@ impl Core {
             requests_per_second: 100_000,
             burst: 100_000,
             max_body: 64 << 20,
-            max_batch: 100_000,
+            max_batch: usize::MAX,
             ..ApiSettings::default()
         };
-        Self::at(settings, Arc::new(SystemClock)).await
+        Self::at(settings, Arc::new(SystemClock), Arc::new(ManualClock::at(NOW.parse().unwrap()))).await
     }
 
-    async fn at(settings: ApiSettings, clock: Arc<dyn Clock>) -> Self {
+    /// Over another store than SQLite.
+    #[cfg(feature = "mongodb")]
+    pub(crate) async fn over(store: Arc<dyn StagingStore>) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
+        Self::of(store, tempfile::tempdir().unwrap(), ApiSettings::default(), clock.clone(), clock).await
+    }
+
+    async fn at(settings: ApiSettings, clock: Arc<dyn Clock>, manual: Arc<ManualClock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store: Arc<dyn StagingStore> = Arc::new(SqliteStore::open(folder.path().join("core.db")).unwrap());
+        Self::of(store, folder, settings, clock, manual).await
+    }
+
+    async fn of(
+        store: Arc<dyn StagingStore>,
+        folder: tempfile::TempDir,
+        settings: ApiSettings,
+        clock: Arc<dyn Clock>,
+        manual: Arc<ManualClock>,
+    ) -> Self {
         let queue = Arc::new(InProcessQueue::default());
         let tasks: Arc<dyn TaskQueue> = queue.clone();
         let engine = Engine::builder(store.clone()).queue(tasks).clock(clock.clone()).build().unwrap();
@@ -64,7 +84,7 @@ impl Core {
             datawald_core::api::serve(listener, router, &settings, async { drop(stopped.await) }).await;
         });
         let tokens = Tokens::new(store.clone(), clock.clone());
-        Self { address, store, queue, tokens, stop: Some(stop), served: Some(served), _folder: folder }
+        Self { address, store, queue, tokens, clock: manual, stop: Some(stop), served: Some(served), _folder: folder }
     }
 
     pub(crate) async fn stop(&mut self) {

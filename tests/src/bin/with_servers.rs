@@ -5,10 +5,11 @@
 
 #![allow(clippy::print_stderr, reason = "it tells whoever runs it where the servers are")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::future::pending;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
@@ -64,24 +65,48 @@ async fn run(args: &Args) -> Result<ExitCode> {
     code
 }
 
+/// Names the command's process in the folder, then becomes the command. Should the guard have taken the folder away, the name
+/// cannot be left there, and no command starts: there is no moment at which one runs that the guard does not know.
+const LAUNCH: &str = r#"echo $$ >"$0/pid.new" && mv "$0/pid.new" "$0/pid" && exec "$@""#;
+
+/// Takes the folder away in one step, and tells the process that it names to end.
+const TAKE_ALONG: &str = r#"
+mv "$1" "$1.gone" || exit
+if read -r pid <"$1.gone/pid"; then kill -s TERM "$pid"; fi
+rm -rf -- "$1.gone"
+"#;
+
 /// Runs the command to its end, and ends it when this program is told to end.
 async fn command(args: &Args, servers: &Servers, signals: &mut Signals) -> Result<ExitCode> {
     let Some((program, rest)) = args.command.split_first() else { return Ok(ExitCode::SUCCESS) };
-    let mut command = Command::new(program);
-    command.args(rest).env(MONGODB_URI, &servers.mongodb).env(AMQP_URL, &servers.amqp);
     let what = program.to_string_lossy();
+    if !is_there(program) {
+        return Err(failed(&format!("{what} cannot be started"))(io::ErrorKind::NotFound.into()));
+    }
+    let folder = tempfile::Builder::new().prefix("datawald-command-").tempdir();
+    let folder = folder.map_err(failed("a temporary folder cannot be made"))?;
+    // Without its servers the command is of no use: it goes with this program, should that be killed.
+    let guard = Guard::new(TAKE_ALONG, [folder.path()])?;
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(LAUNCH).arg(folder.path()).arg(program).args(rest);
+    command.env(MONGODB_URI, &servers.mongodb).env(AMQP_URL, &servers.amqp);
     let mut child = command.spawn().map_err(failed(&format!("{what} cannot be started")))?;
     let Some(pid) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) else {
         return Err(failed(&what)(io::Error::other("it has no process id")));
     };
-    // Without its servers the command is of no use: it goes with this program, should that be killed.
-    let guard = Guard::new("kill -TERM \"$1\"", [pid.to_string()])?;
     let status = tokio::select! {
         status = child.wait() => status.map(exit_code),
         signal = signals.next() => end(&mut child, pid, signal, signals).await.map(|()| code_of(signal)),
     };
     guard.disarm();
     status.map_err(failed(&what))
+}
+
+/// Whether there is such a program: a path, or a name on `PATH`.
+fn is_there(program: &OsStr) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut folders = std::env::split_paths(&path).filter(|folder| folder.is_absolute());
+    Path::new(program).is_file() || folders.any(|folder| folder.join(program).is_file())
 }
 
 /// Tells the command to end, more plainly each time.

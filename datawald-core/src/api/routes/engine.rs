@@ -29,7 +29,7 @@ macro_rules! operations {
         $(
             $(#[doc = $doc])*
             #[utoipa::path(
-                post, path = $path, tag = "engine", request_body = $body,
+                post, path = $path, tag = "engine", operation_id = concat!("engine_", stringify!($name)), request_body = $body,
                 responses((status = 200, body = Answer<$answer>), (status = 404, description = "There is no such thing"), (status = 409, description = "A lease has passed on")),
             )]
             pub(crate) async fn $name(
