@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use datawald_core::{Disposition, Error, ErrorKind, Result};
 use datawald_examples::{Backends, Signals};
-use futures::future::join_all;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Args, Roles};
@@ -44,7 +43,8 @@ struct Host {
     backends: Arc<Backends>,
     health: Health,
     metrics: Arc<Metrics>,
-    servers: Vec<Server>,
+    api: Option<Server>,
+    monitor: Option<Server>,
     work: Work,
 }
 
@@ -54,13 +54,14 @@ impl Host {
         let health = Health::default();
         let prepared = Prepared::new(&config, roles, &backends)?;
         let metrics = Metrics::start(backends.store().clone(), prepared.flows())?;
-        let mut servers = Vec::new();
-        if let Some(monitor) = &config.monitor {
-            servers.push(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?);
-        }
-        if let Some(api) = config.api.as_ref().filter(|_| roles.core) {
-            servers.push(api::start(api, &backends, health.clone(), metrics.clone()).await?);
-        }
+        let monitor = match &config.monitor {
+            Some(monitor) => Some(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?),
+            None => None,
+        };
+        let api = match config.api.as_ref().filter(|_| roles.core) {
+            Some(api) => Some(api::start(api, &backends, health.clone(), metrics.clone()).await?),
+            None => None,
+        };
         let work = prepared.start(&backends, &health);
         tracing::info!(
             store = backends.place(),
@@ -69,7 +70,7 @@ impl Host {
             worker = roles.worker,
             "started"
         );
-        Ok(Self { config, roles, backends, health, metrics, servers, work })
+        Ok(Self { config, roles, backends, health, metrics, api, monitor, work })
     }
 
     async fn run(mut self, args: &Args, stop: &mut Signals, mut hangup: Signal, telemetry: &Telemetry) -> Result<()> {
@@ -95,6 +96,9 @@ impl Host {
         };
         for section in config.differs_in_fixed(&self.config) {
             tracing::warn!(section, "has changed, which counts after a restart only");
+        }
+        if config.log.format != self.config.log.format {
+            tracing::warn!(section = "log.format", "has changed, which counts after a restart only");
         }
         telemetry.reload(&config);
         let same =
@@ -124,8 +128,10 @@ impl Host {
         self.health.stop();
         let allowed = Duration::from_millis(self.config.host.stop_within_ms);
         let ended = async {
-            tokio::join!(self.work.stop(), join_all(self.servers.into_iter().map(Server::stop)));
+            tokio::join!(self.work.stop(), stop(self.api));
             self.backends.close().await;
+            // To the last it tells that the host is about to end.
+            stop(self.monitor).await;
         };
         match tokio::time::timeout(allowed, ended).await {
             Ok(()) => {
@@ -143,5 +149,11 @@ impl Host {
             )
             .field("host.stop_within_ms")),
         }
+    }
+}
+
+async fn stop(server: Option<Server>) {
+    if let Some(server) = server {
+        server.stop().await;
     }
 }

@@ -10,7 +10,8 @@ use toml::{Table, Value};
 
 use super::connection::KINDS;
 use super::read::{section, typed};
-use super::{Connection, FlowSetup, Mistakes, OPERATION, ScheduleSetup};
+use super::sections::OPERATION;
+use super::{Connection, FlowSetup, Mistakes, ScheduleSetup};
 use crate::args::Roles;
 use crate::schedules::Schedule;
 

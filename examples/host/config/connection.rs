@@ -11,7 +11,8 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::read::{self, below, section};
-use super::{Mistakes, OPERATION, Secrets, kind, typed, unknown_kind};
+use super::sections::{OPERATION, kind, unknown_kind};
+use super::{Mistakes, Secrets, typed};
 use crate::args::Roles;
 
 /// The kinds of connections.
@@ -48,6 +49,21 @@ pub(super) fn resolve(sections: &mut Table, roles: Roles, secrets: &mut Secrets<
             }
             Some(table) => secrets.resolve(mistakes, name, table, true),
             None => {}
+        }
+    }
+}
+
+/// Adds what stands in the files that connections name, so that a change of theirs is one of the section.
+pub(super) fn add_contents(sections: &mut Table) {
+    let connections = sections.get_mut("connections").and_then(Value::as_table_mut);
+    for table in connections.into_iter().flat_map(|connections| connections.iter_mut()) {
+        let Some(table) = table.1.as_table_mut() else { continue };
+        for key in ["settings_file", "ca_file"] {
+            // What cannot be read is told by whoever needs it.
+            let contents = table.get(key).and_then(Value::as_str).and_then(|path| std::fs::read_to_string(path).ok());
+            if let Some(contents) = contents {
+                table.insert(format!("contents of {key}"), contents.into());
+            }
         }
     }
 }

@@ -35,6 +35,19 @@ async fn schedules_and_settings_change_while_it_runs() {
     assert!(log.contains("DEBUG"), "the level of the log has changed: {log}");
     get_until(&mut host, "/health/ready", |status, _| status == 200).await;
 
+    // Nothing has changed; then the rules have, which stand in a file of their own.
+    host.signal(Signal::HUP);
+    host.printed("reloaded; flows and schedules are the same", LIMIT).await;
+    let rules = world.folder.path().join("sapb1.toml");
+    let changed = std::fs::read_to_string(&rules).unwrap().replace("due_days = 7", "due_days = 9");
+    std::fs::write(&rules, changed).unwrap();
+    let before = host.log().matches("reloaded\n").count();
+    host.signal(Signal::HUP);
+    while host.log().matches("reloaded\n").count() == before {
+        assert_eq!(host.ended(), None, "{}", host.log());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
     assert_eq!(world.b1.counters().documents, 6);
