@@ -2,6 +2,15 @@
 //!
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
+//!
+//! # What it tells
+//!
+//! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
+//! and `settle`) and `close`. Each of the three has the fields `flow` and `sync_task`, the run that it is part of, so that whoever
+//! collects them can join what several processes did; a sweep names the run if only one of the flow is open. Within `stage` and
+//! `settle` an event at level `DEBUG` names each entity, never what is in it.
+//!
+//! Through the `metrics` facade: see [`describe_metrics`].
 
 mod batch;
 mod close;
