@@ -108,6 +108,9 @@ fn without_value(message: &str) -> String {
     {
         return format!("is none of {}", known.replacen("one of ", "", 1));
     }
+    if message == "invalid socket address syntax" {
+        return "should be an address and a port, as 127.0.0.1:7000".to_owned();
+    }
     let Some(rest) = ["invalid type: ", "invalid value: "].iter().find_map(|prefix| message.strip_prefix(prefix))
     else {
         return message.to_owned();

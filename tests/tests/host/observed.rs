@@ -79,3 +79,32 @@ async fn readiness_tells_what_is_missing_and_why() {
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
 }
+
+/// Credentials that are refused stop a flow, which says so, and goes on once they are mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_was_stopped_goes_on_when_it_is_mended() {
+    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    world.write();
+    let password = world.folder.path().join("b1-password");
+    let right = std::fs::read_to_string(&password).unwrap();
+    std::fs::write(&password, "wrong").unwrap();
+    let mut host = world.start("host", &[]);
+    let stopped = |text: &str| {
+        let report: Value = serde_json::from_str(text).unwrap();
+        let parts = report["parts"].as_array().unwrap();
+        parts.iter().any(|part| {
+            let why = part["detail"].as_str().unwrap_or_default();
+            part["name"] == "flow orders of mage2" && why.contains("refuses the user or the password")
+        })
+    };
+    get_until(&mut host, "/health/ready", |status, text| status == 503 && stopped(text)).await;
+    get_until(&mut host, "/metrics", |_, text| text.contains("part=\"target\"}")).await;
+    assert_eq!(world.b1.counters().documents, 0);
+
+    std::fs::write(&password, right).unwrap();
+    host.signal(Signal::HUP);
+    world.documents(ORDERS, &mut host).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}

@@ -71,6 +71,8 @@ async fn printed(format: &str, refused: &str) -> String {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // A broker and a collector that are away, so that there is something to say about their addresses.
     world.queue = "kind = 'rabbitmq'\nuri = { env = 'HOST_AMQP' }".into();
+    // A name that nobody should choose: the log tells where the store is.
+    world.store = format!("kind = 'sqlite'\npath = '{}.db'", datawald_examples::B1_SANDBOX_LOGIN.1);
     world.log = format!("level = 'trace'\nformat = '{format}'");
     world.more = format!("[monitor]\nlisten = '127.0.0.1:0'\n[telemetry]\notlp_endpoint = 'http://127.0.0.1:{nobody}'");
     // One write in three is carried out and its answer lost.
@@ -100,6 +102,8 @@ async fn no_secret_and_nothing_of_an_order_is_printed() {
     let refusals = [("text", "part=\"connection b1\" why="), ("json", "\"part\":\"connection b1\",\"why\":")];
     for (format, refused) in refusals {
         let log = printed(format, refused).await;
+        let taken_out: Vec<_> = log.lines().filter(|line| line.contains("[redacted]")).collect();
+        assert!(matches!(taken_out[..], [line] if line.contains("started")), "only the store's name: {taken_out:?}");
         for (number, line) in log.lines().enumerate() {
             for hidden in [PERSON, SECRET, datawald_examples::B1_SANDBOX_LOGIN.1] {
                 assert!(!line.contains(hidden), "`{hidden}` is in line {number}: {line}");
