@@ -13,23 +13,21 @@ mod report;
 mod run;
 mod shops;
 mod sides;
-mod signals;
 
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
 use datawald_core::{Error, Result};
+use datawald_examples::{Backends, Signals};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{Args, Role};
-use crate::backends::Backends;
 use crate::progress::Tally;
 use crate::sides::Sides;
-use crate::signals::Signals;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -52,7 +50,7 @@ async fn sync(args: &Args) -> Result<()> {
     let mut signals = Signals::listen().map_err(|error| {
         Error::config("listen for signals", "the system does not let this process listen for SIGTERM").caused_by(error)
     })?;
-    let backends = Backends::open(args).await?;
+    let backends = backends::open(args).await?;
     let done = sync_over(args, &backends, &mut signals).await;
     backends.close().await;
     done
@@ -70,7 +68,7 @@ async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> R
         }
     };
     let Some(mut figures) = figures? else {
-        println!("stopped as told; what is staged waits in {}", backends.place);
+        println!("stopped as told; what is staged waits in {}", backends.place());
         return Ok(());
     };
     // The orders are told by whoever pulled them; a worker's report is for whoever asks for its figures.
@@ -81,7 +79,7 @@ async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> R
     figures.store_commands = backends.store_commands();
     let flows = run::flows(args, &sides);
     let mut out = std::io::stdout().lock();
-    report::write(&*backends.store, &flows, &sides, &mut figures, args.report.as_deref(), &mut out).await?;
-    println!("staged in {}", backends.place);
+    report::write(&**backends.store(), &flows, &sides, &mut figures, args.report.as_deref(), &mut out).await?;
+    println!("staged in {}", backends.place());
     Ok(())
 }

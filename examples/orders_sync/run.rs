@@ -7,15 +7,14 @@ use datawald_backoffice::OrdersTarget;
 use datawald_core::engine::{Engine, Flow, Workers};
 use datawald_core::model::{FlowId, Table};
 use datawald_core::{ErrorKind, Result};
+use datawald_examples::{Backends, Signals};
 use datawald_frontend::OrdersSource;
 
 use crate::args::{Args, Role};
-use crate::backends::Backends;
 use crate::crash::Crash;
 use crate::progress::{Counted, Tally};
 use crate::report::{RoundFigures, RunFigures};
 use crate::sides::Sides;
-use crate::signals::Signals;
 
 /// The flows, one per shop.
 pub(crate) fn flows(args: &Args, sides: &Sides) -> Vec<FlowId> {
@@ -28,7 +27,7 @@ pub(crate) fn flows(args: &Args, sides: &Sides) -> Vec<FlowId> {
 
 /// The engine, with the sides that this process's role has.
 pub(crate) fn engine(args: &Args, backends: &Backends, sides: &Sides, tally: &Arc<Tally>) -> Result<Engine> {
-    let mut builder = Engine::builder(backends.store.clone()).queue(backends.queue.clone()).settings(args.engine());
+    let mut builder = Engine::builder(backends.store().clone()).queue(backends.queue().clone()).settings(args.engine());
     for id in flows(args, sides) {
         let mut flow = Flow::new(id.clone());
         if let Some(shop) = sides.shops.iter().find(|shop| shop.name == id.frontend) {

@@ -1,9 +1,14 @@
-//! What the examples share: a sandbox SAP B1 and the settings that fit the sample orders.
+//! What the examples share: a sandbox SAP B1 and the settings that fit the sample orders, the backends, signals.
 
+mod backends;
+mod signals;
+
+pub use backends::{Backends, QueueAt, StoreAt};
 use datawald_core::Result;
 use rust_decimal::Decimal;
 use sapb1_connector::B1Settings;
 use sapb1_connector::sandbox::restful::{Faults, Sandbox, SandboxOptions};
+pub use signals::Signals;
 
 /// User and password of the sandbox SAP B1.
 pub const B1_SANDBOX_LOGIN: (&str, &str) = ("user1", "abcxyz");

@@ -1,13 +1,15 @@
 //! What the tests across the crates share: two plain sides in memory, and processes and servers to start and kill.
 
-#![allow(clippy::panic, reason = "only tests use this crate")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "only tests use this crate")]
 
+mod child;
 mod data;
 mod plain_backoffice;
 mod plain_frontend;
 mod process;
 pub mod servers;
 
+pub use child::Process;
 pub use data::data_folder;
 pub use plain_backoffice::PlainBackoffice;
 pub use plain_frontend::PlainFrontend;

@@ -8,6 +8,7 @@ use datawald_core::engine::{Done, Target};
 use datawald_core::model::{Intent, Order};
 use datawald_core::store::Claimed;
 use datawald_core::{Checkpoint, Cx, Error, Result};
+use tracing::{Instrument, Span, debug_span};
 
 use super::document::{Document, document};
 use crate::{Backoffice, Found, NativeOrder, Reference};
@@ -117,8 +118,9 @@ impl OrdersTarget {
             return Vec::new();
         }
         let references: Vec<_> = jobs.iter().map(|job| job.reference.clone()).collect();
+        let span = debug_span!("look_up", orders = jobs.len());
         cx.reached(Checkpoint::BeforeLookUp);
-        let found = self.backoffice.look_up_orders(cx, &references).await;
+        let found = self.backoffice.look_up_orders(cx, &references).instrument(span).await;
         cx.reached(Checkpoint::AfterLookUp);
         match found {
             Ok(found) if found.len() == jobs.len() => jobs.into_iter().zip(found).collect(),
@@ -165,8 +167,10 @@ impl OrdersTarget {
         if docs.is_empty() {
             return;
         }
+        let span = debug_span!("insert", orders = docs.len());
+        written(&span, taken.values().copied());
         cx.reached(Checkpoint::BeforeWrite);
-        let inserted = self.backoffice.insert_orders(cx, &docs).await;
+        let inserted = self.backoffice.insert_orders(cx, &docs).instrument(span).await;
         cx.reached(Checkpoint::AfterWrite);
         let done = |place: usize, target_id: String| Done::Applied { target_id, note: note(&docs[place]) };
         results.spread(&at, inserted, "insert_orders", done);
@@ -205,7 +209,9 @@ impl OrdersTarget {
             return;
         }
         let orders: Vec<_> = changed.iter().map(|(job, target_id)| (&job.order, target_id.as_str())).collect();
-        let updated = self.backoffice.update_orders(cx, &orders).await;
+        let span = debug_span!("update", orders = orders.len());
+        written(&span, changed.iter().map(|(job, _)| job.claimed.key.id.as_str()));
+        let updated = self.backoffice.update_orders(cx, &orders).instrument(span).await;
         let at: Vec<_> = changed.iter().map(|(job, _)| job.at).collect();
         let done = |place: usize, note: String| {
             let target_id = changed.get(place).map(|(_, target_id)| target_id.clone()).unwrap_or_default();
@@ -219,8 +225,10 @@ impl OrdersTarget {
             return;
         }
         let orders: Vec<_> = jobs.iter().map(|(job, target_id)| (&job.reference, target_id.as_str())).collect();
+        let span = debug_span!("cancel", orders = orders.len());
+        written(&span, jobs.iter().map(|(job, _)| job.claimed.key.id.as_str()));
         cx.reached(Checkpoint::BeforeWrite);
-        let cancelled = self.backoffice.cancel_orders(cx, &orders).await;
+        let cancelled = self.backoffice.cancel_orders(cx, &orders).instrument(span).await;
         cx.reached(Checkpoint::AfterWrite);
         let at: Vec<_> = jobs.iter().map(|(job, _)| job.at).collect();
         let done = |place: usize, note: String| {
@@ -229,6 +237,15 @@ impl OrdersTarget {
         };
         results.spread(&at, cancelled, "cancel_orders", done);
     }
+}
+
+/// Tells of each order that it is in a write, to whoever follows one.
+fn written<'a>(span: &Span, orders: impl Iterator<Item = &'a str>) {
+    span.in_scope(|| {
+        for entity in orders {
+            tracing::debug!(entity, "is sent to the backoffice");
+        }
+    });
 }
 
 /// The results of a batch, by place.

@@ -3,11 +3,15 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
+use tokio::time::Instant;
+use tracing::{Instrument, debug_span, info_span};
 
 use super::Done;
+use super::meter::{self, Part};
 use super::outcome::outcome;
 use super::worker::Crew;
 use crate::clock::later;
+use crate::model::SyncTaskId;
 use crate::queue::TaskMessage;
 use crate::store::{Claim, Claimed, Outcome, Settled, Settlement};
 use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
@@ -30,8 +34,15 @@ pub(super) enum Ended {
 }
 
 impl Crew {
-    /// Leases what is due of `keys`, applies it and settles the outcomes.
-    pub(super) async fn process(&self, keys: &[String]) -> Result<Ended> {
+    /// Leases what is due of `keys`, applies it and settles the outcomes. `sync_task` is the run that brought them, where
+    /// the task tells: by it, traces of several processes are joined.
+    pub(super) async fn process(&self, keys: &[String], sync_task: Option<&SyncTaskId>) -> Result<Ended> {
+        let sync_task = sync_task.map(tracing::field::display);
+        let span = info_span!("apply", flow = %self.flow, sync_task, entities = keys.len());
+        self.process_all(keys).instrument(span).await
+    }
+
+    async fn process_all(&self, keys: &[String]) -> Result<Ended> {
         for keys in keys.chunks(self.engine.shared.settings.batch) {
             let (cx, claimed) = self.claim(keys).await?;
             // Whoever took these up did not come back. Each is tried alone, so that it takes nobody along.
@@ -68,7 +79,9 @@ impl Crew {
                 settle_delay: settings.settle_delay(),
                 now,
             })
+            .instrument(debug_span!("claim"))
             .await?;
+        meter::claimed(&self.flow, claimed.len(), claimed.iter().filter(|claimed| claimed.lost_leases > 0).count());
         cx.reached(Checkpoint::AfterClaim);
         Ok((cx.with_deadline(later(now, settings.lease())), claimed))
     }
@@ -130,7 +143,10 @@ impl Crew {
                 permit = self.applying.acquire() => permit.ok(),
             };
             // An agent is somebody else's code: a panic in it must not take the worker with it, nor the batch.
-            Some(AssertUnwindSafe(self.target.apply(cx, claimed)).catch_unwind().await)
+            let started = Instant::now();
+            let results = AssertUnwindSafe(self.target.apply(cx, claimed)).catch_unwind().await;
+            meter::applied(&self.flow, started.elapsed());
+            Some(results)
         };
         let mut applying = std::pin::pin!(applying);
         let leases: Vec<_> = claimed.iter().map(|claimed| (claimed.key.clone(), claimed.token)).collect();
@@ -168,6 +184,9 @@ impl Crew {
             .map(|(claimed, result)| settlement(claimed, outcome(&shared.settings, now, claimed, result)))
             .collect();
         let mut errors = results.iter().filter_map(|result| result.as_ref().err());
+        if errors.clone().any(|error| error.disposition() != Disposition::Rejected) {
+            meter::failed(&self.flow, Part::Target);
+        }
         let permanent = errors.find(|error| error.disposition() == Disposition::Permanent).cloned();
         cx.reached(Checkpoint::BeforeSettle);
         let settled = self.write(cx, outcomes).await?;
@@ -198,16 +217,34 @@ impl Crew {
     /// Writes outcomes, with some patience: what is not written is looked up again later.
     async fn write(&self, cx: &Cx, outcomes: Vec<Settlement>) -> Result<Vec<Settled>> {
         let shared = &self.engine.shared;
+        let span = debug_span!("settle", entities = outcomes.len());
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match shared.store.settle(cx.now(), outcomes.clone()).await {
-                Ok(settled) => return Ok(settled),
+            match shared.store.settle(cx.now(), outcomes.clone()).instrument(span.clone()).await {
+                Ok(settled) => {
+                    span.in_scope(|| self.tell(&outcomes, &settled));
+                    return Ok(settled);
+                }
                 Err(error) if attempt >= SETTLE_ATTEMPTS => return Err(error),
                 Err(error) => {
+                    meter::failed(&self.flow, Part::Store);
                     tracing::warn!(%error, attempt, "settling failed; trying again");
                     tokio::time::sleep(shared.settings.backoff(attempt)).await;
                 }
+            }
+        }
+    }
+
+    /// Counts the outcomes that were written, and tells each to whoever follows one entity.
+    fn tell(&self, outcomes: &[Settlement], settled: &[Settled]) {
+        let lost = settled.iter().filter(|settled| **settled == Settled::Fenced).count();
+        meter::leases_lost(&self.flow, lost);
+        for (settlement, settled) in outcomes.iter().zip(settled) {
+            if *settled != Settled::Fenced {
+                meter::settled(&self.flow, &settlement.outcome);
+                let outcome = meter::outcome_word(&settlement.outcome);
+                tracing::debug!(entity = settlement.key.id, outcome, "settled");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 
 use super::{Engine, Workers};
 use crate::clock::later;
@@ -118,10 +119,17 @@ impl Engine {
     async fn write_close(&self, id: &SyncTaskId, counts: Counts, note: &str) -> Result<(SyncTask, Counts)> {
         let task = self.sync_task(id).await?;
         let cx = self.cx(&task.flow);
-        cx.reached(Checkpoint::BeforeClose);
-        self.shared.store.close_sync_task(id, counts.sync_status(), note, cx.now()).await?;
-        cx.reached(Checkpoint::AfterClose);
-        Ok((self.sync_task(id).await?, counts))
+        let span = info_span!("close", flow = %task.flow, sync_task = %id);
+        let closing = async {
+            cx.reached(Checkpoint::BeforeClose);
+            self.shared.store.close_sync_task(id, counts.sync_status(), note, cx.now()).await?;
+            cx.reached(Checkpoint::AfterClose);
+            let Counts { success, failed, ignored, cancelled, .. } = counts;
+            let (open, status) = (counts.open(), counts.sync_status().as_str());
+            tracing::info!(status, success, failed, ignored, cancelled, open, "closed");
+            Ok((self.sync_task(id).await?, counts))
+        };
+        closing.instrument(span).await
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<SyncTask> {

@@ -2,10 +2,20 @@
 //!
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
+//!
+//! # What it tells
+//!
+//! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
+//! and `settle`) and `close`. Each of the three has the fields `flow` and `sync_task`, the run that it is part of, so that whoever
+//! collects them can join what several processes did; a sweep names the run if only one of the flow is open. Within `stage` and
+//! `settle` an event at level `DEBUG` names each entity, never what is in it.
+//!
+//! Through the `metrics` facade: see [`describe_metrics`].
 
 mod batch;
 mod close;
 mod flow;
+mod meter;
 mod outcome;
 mod pull;
 mod settings;
@@ -20,10 +30,12 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
+pub use meter::describe_metrics;
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;
 
+use self::meter::Part;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
@@ -249,7 +261,8 @@ impl Engine {
     }
 
     /// The queue is out of reach. That is told once; it delays nothing that a sweep finds.
-    fn queue_failed(&self, error: &Error) {
+    fn queue_failed(&self, flow: &FlowId, error: &Error) {
+        meter::failed(flow, Part::Queue);
         if !self.shared.queue_away.swap(true, Ordering::Relaxed) {
             tracing::warn!(%error, "the task queue is out of reach; workers find what is due in the store meanwhile");
         }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tracing::{Instrument, debug_span, info_span};
 
+use super::meter::{self, Part};
 use super::{Cursor, Engine, FetchQuery, Source, SourcePage};
 use crate::clock::{earlier, later};
 use crate::model::{Cut, FlowId, Intent, SyncStatus, SyncTaskId};
@@ -64,16 +66,30 @@ impl Engine {
         let until = later(now, shared.settings.pull_lease());
         let Some(lease) = shared.store.acquire_pull(flow, &shared.owner, now, until).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
-
-        let cut_before = shared.store.cut(flow).await?;
         let id = SyncTaskId::generate();
+        let span = info_span!("pull", %flow, sync_task = %id);
+        self.pull_leased(&cx, &*source, &lease, id, now).instrument(span).await.map(Some)
+    }
+
+    /// Pulls under a lease, into the sync task `id`, and gives the lease back.
+    async fn pull_leased(
+        &self,
+        cx: &Cx,
+        source: &dyn Source,
+        lease: &PullLease,
+        id: SyncTaskId,
+        now: Timestamp,
+    ) -> Result<Pulled> {
+        let shared = &self.shared;
+        let flow = cx.flow();
+        let cut_before = shared.store.cut(flow).await?;
         let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now };
         shared.store.create_sync_task(task).await?;
         cx.reached(Checkpoint::AfterSyncTask);
 
         let mut pulled =
             Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, retried: 0, unchanged: 0, cut: cut_before };
-        let result = self.pull_pages(&cx, &*source, &lease, &mut pulled).await;
+        let result = self.pull_pages(cx, source, lease, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
             let closing =
@@ -82,10 +98,14 @@ impl Engine {
                 tracing::warn!(%error, "could not note why a pull ended");
             }
         }
-        if let Err(error) = shared.store.release_pull(&lease).await {
+        if let Err(error) = shared.store.release_pull(lease).await {
             tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
         }
-        result.map(|()| Some(pulled))
+        if result.is_ok() {
+            let Pulled { pages, inserted, restaged, retried, unchanged, .. } = pulled;
+            tracing::info!(pages, inserted, restaged, retried, unchanged, "pulled");
+        }
+        result.map(|()| pulled)
     }
 
     async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &PullLease, pulled: &mut Pulled) -> Result<()> {
@@ -154,12 +174,14 @@ impl Engine {
         loop {
             attempt += 1;
             cx.reached(Checkpoint::BeforeFetch);
-            match source.fetch(cx, query).await {
+            let fetched = source.fetch(cx, query).instrument(debug_span!("fetch", attempt)).await;
+            match fetched {
                 Ok(page) => {
                     cx.reached(Checkpoint::AfterFetch);
                     return Ok(page);
                 }
                 Err(error) => {
+                    meter::failed(cx.flow(), Part::Source);
                     let Disposition::Retryable { after } = error.disposition() else { return Err(error) };
                     let wait = after.unwrap_or_default().max(self.shared.settings.backoff(attempt));
                     // A longer wait than the right to pull lasts is for the next pull.
@@ -186,10 +208,10 @@ impl Engine {
             true => reached,
             false => Cut { cut_dt: horizon, offset: 0 },
         });
-        let waiting: Vec<Option<String>> = page
+        let staged: Vec<(String, bool)> = page
             .entities
             .iter()
-            .map(|entity| matches!(entity.intent, Intent::Apply | Intent::Cancel).then(|| entity.id.clone()))
+            .map(|entity| (entity.id.clone(), matches!(entity.intent, Intent::Apply | Intent::Cancel)))
             .collect();
         let now = cx.now();
         let batch = StageBatch {
@@ -201,25 +223,35 @@ impl Engine {
             now,
         };
         cx.reached(Checkpoint::BeforeStage);
-        let stagings = shared.store.stage(batch).await?;
+        let span = debug_span!("stage", entities = staged.len());
+        let stagings = match shared.store.stage(batch).instrument(span.clone()).await {
+            Ok(stagings) => stagings,
+            Err(error) => {
+                meter::failed(cx.flow(), Part::Store);
+                return Err(error);
+            }
+        };
         cx.reached(Checkpoint::AfterStage);
+        meter::staged(cx.flow(), &stagings);
         let mut due = Vec::with_capacity(stagings.len());
-        for (staging, key) in stagings.into_iter().zip(waiting) {
+        for (staging, (key, waits)) in stagings.into_iter().zip(staged) {
+            tracing::debug!(parent: &span, entity = key, staging = meter::staging_word(staging), "staged");
             *match staging {
                 Staging::Inserted => &mut pulled.inserted,
                 Staging::Restaged => &mut pulled.restaged,
                 Staging::Retried => &mut pulled.retried,
                 Staging::Unchanged => &mut pulled.unchanged,
             } += 1;
-            if staging != Staging::Unchanged {
-                due.extend(key);
+            if waits && staging != Staging::Unchanged {
+                due.push(key);
             }
         }
         if let Some(cut) = cut {
             pulled.cut = Some(pulled.cut.map_or(cut, |before| if before.cut_dt > cut.cut_dt { before } else { cut }));
         }
         cx.reached(Checkpoint::BeforeDispatch);
-        self.dispatch(cx.flow(), due, Some(&pulled.sync_task)).await;
+        let span = debug_span!("dispatch", entities = due.len());
+        self.dispatch(cx.flow(), due, Some(&pulled.sync_task)).instrument(span).await;
         cx.reached(Checkpoint::AfterDispatch);
         Ok(())
     }
@@ -233,7 +265,7 @@ impl Engine {
                 Ok(Published::Queued) => self.queue_works(),
                 Ok(Published::Full) => return false,
                 Err(error) => {
-                    self.queue_failed(&error);
+                    self.queue_failed(flow, &error);
                     return false;
                 }
             }

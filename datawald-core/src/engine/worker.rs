@@ -8,9 +8,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::batch::Ended;
+use super::meter::{self, Part};
 use super::{Engine, Target};
 use crate::clock::later;
-use crate::model::FlowId;
+use crate::model::{FlowId, SyncStatus, SyncTaskId};
+use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Error, Result};
 
 /// Batches leased ahead of those being applied, so that the other side never waits for the store.
@@ -112,30 +114,36 @@ impl Crew {
                 received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
             };
             let done = match received {
-                Ok(Some(delivery)) => match self.process(&delivery.message.keys).await {
-                    Ok(Ended::HandedBack) => self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await,
-                    Ok(Ended::Done) => {
-                        let cx = self.engine.cx(&self.flow);
-                        cx.reached(Checkpoint::BeforeAck);
-                        let acked = self.engine.shared.queue.ack(delivery).await;
-                        cx.reached(Checkpoint::AfterAck);
-                        acked
-                    }
-                    Err(error) => {
-                        let wait = self.engine.shared.settings.backoff(1);
-                        if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
-                            tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
+                Ok(Some(delivery)) => {
+                    match self.process(&delivery.message.keys, delivery.message.sync_task.as_ref()).await {
+                        Ok(Ended::HandedBack) => {
+                            let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
+                            put_back.inspect_err(|_| self.failed(Part::Queue))
                         }
-                        Err(error)
+                        Ok(Ended::Done) => {
+                            let cx = self.engine.cx(&self.flow);
+                            cx.reached(Checkpoint::BeforeAck);
+                            let acked = self.engine.shared.queue.ack(delivery).await;
+                            cx.reached(Checkpoint::AfterAck);
+                            acked.inspect_err(|_| self.failed(Part::Queue))
+                        }
+                        Err(error) => {
+                            self.failed(Part::Store);
+                            let wait = self.engine.shared.settings.backoff(1);
+                            if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
+                                tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
+                            }
+                            Err(error)
+                        }
                     }
-                },
+                }
                 Ok(None) => {
                     self.engine.queue_works();
-                    self.sweep().await.map(drop)
+                    self.sweep().await.map(drop).inspect_err(|_| self.failed(Part::Store))
                 }
                 Err(error) => {
-                    self.engine.queue_failed(&error);
-                    self.without_queue(&mut stop).await
+                    self.engine.queue_failed(&self.flow, &error);
+                    self.without_queue(&mut stop).await.inspect_err(|_| self.failed(Part::Store))
                 }
             };
             match done {
@@ -151,6 +159,10 @@ impl Crew {
                 }
             }
         }
+    }
+
+    fn failed(&self, part: Part) {
+        meter::failed(&self.flow, part);
     }
 
     /// Takes up what a sweep finds, or waits a little.
@@ -187,10 +199,11 @@ impl Crew {
         let mut due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
             let rest = due.split_off(due.len().min(shared.settings.batch));
-            if !self.engine.dispatch(&self.flow, rest, None).await {
+            let run = self.run_of_due().await;
+            if !self.engine.dispatch(&self.flow, rest, run.as_ref()).await {
                 *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
-            return self.process(&due).await.map(|_| true);
+            return self.process(&due, run.as_ref()).await.map(|_| true);
         }
         // Nothing is due now: wake when the first is, if that is before the next sweep.
         if let Some(at) = shared.store.next_due(&self.flow).await? {
@@ -198,5 +211,18 @@ impl Crew {
             *next = (*next).min(at.max(now));
         }
         Ok(false)
+    }
+
+    /// The run that brought what a sweep has found, where that is plain: the only one of the flow that is open. It is for
+    /// traces alone, so nothing is asked unless they are wanted.
+    async fn run_of_due(&self) -> Option<SyncTaskId> {
+        if !tracing::enabled!(tracing::Level::INFO) {
+            return None;
+        }
+        let (flow, status) = (Some(self.flow.clone()), Some(SyncStatus::Processing));
+        let filter = SyncTaskFilter { flow, status, after: None, limit: 2 };
+        let mut open = self.engine.shared.store.list_sync_tasks(&filter).await.ok()?.items;
+        let only = open.pop()?;
+        open.is_empty().then_some(only.id)
     }
 }

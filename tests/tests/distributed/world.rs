@@ -1,15 +1,10 @@
 //! Sandboxes in the test, and processes of `orders_sync` beside it.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
 use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+pub(crate) use datawald_tests::Process;
 use datawald_tests::orders_sync;
 use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
-use rustix::process::{Pid, Signal, kill_process};
 use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
 use serde_json::Value;
 
@@ -82,7 +77,9 @@ impl World {
             args.extend(["--queue".to_owned(), queue.clone()]);
         }
         args.extend(self.sizes.iter().cloned());
-        Process::start(self.folder.path(), name, &args)
+        let folder = self.folder.path().join(name);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        Process::start(&folder, name, orders_sync(&folder, &args))
     }
 
     /// A process that pulls a shop.
@@ -135,77 +132,4 @@ impl World {
 
 pub(crate) fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
-}
-
-/// A process of `orders_sync`, killed when dropped. What it prints goes to a file.
-pub(crate) struct Process {
-    pub(crate) name: String,
-    child: Child,
-    folder: PathBuf,
-}
-
-impl Process {
-    /// Starts `orders_sync` with `args`, in a folder of its own within `folder`.
-    pub(crate) fn start(folder: &Path, name: &str, args: &[String]) -> Self {
-        let folder = folder.join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let log = File::options().create(true).append(true).open(folder.join("log")).unwrap();
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut command = orders_sync(&folder, &args);
-        command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        Self { name: name.to_owned(), child: command.spawn().unwrap(), folder }
-    }
-
-    /// What it printed.
-    pub(crate) fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
-    }
-
-    /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().unwrap()
-    }
-
-    pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    /// As `kill -9` does. Fails if the process had ended by itself.
-    pub(crate) fn kill(mut self) {
-        assert_eq!(self.ended(), None, "{} had died: {}", self.name, self.log());
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Waits until it ends.
-    pub(crate) async fn wait(&mut self, limit: Duration) -> ExitStatus {
-        let started = Instant::now();
-        loop {
-            if let Some(status) = self.ended() {
-                return status;
-            }
-            assert!(started.elapsed() < limit, "{} has not ended within {limit:?}: {}", self.name, self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// Waits until it ends well.
-    pub(crate) async fn succeed(&mut self, limit: Duration) {
-        let status = self.wait(limit).await;
-        assert!(status.success(), "{}: {status}: {}", self.name, self.log());
-    }
-
-    /// Waits until it ends well and has written its report.
-    pub(crate) async fn report(&mut self, limit: Duration) -> Value {
-        self.succeed(limit).await;
-        let text = std::fs::read(self.folder.join("report.json")).unwrap();
-        serde_json::from_slice(&text).unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

@@ -1,0 +1,106 @@
+//! Whether the host can do its work, and what is missing if not.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use datawald_core::Result;
+use datawald_core::api::{Part, Readiness};
+use datawald_core::model::FlowId;
+use datawald_examples::Backends;
+
+use crate::sides::Sides;
+
+/// How long one part may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why a part is not ready that nobody has tried.
+const UNTRIED: &str = "was not tried yet";
+
+/// How a part is: why not, if it does not work.
+pub(crate) type Answer = std::result::Result<(), String>;
+
+/// What is known of the parts. Clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Health(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    parts: Mutex<BTreeMap<String, Known>>,
+    stopping: AtomicBool,
+}
+
+/// How a part was when it was last tried.
+#[derive(Clone)]
+struct Known {
+    ok: bool,
+    why: String,
+}
+
+impl Health {
+    /// Notes how a part is; the log tells when that changes.
+    pub(crate) fn set(&self, name: &str, state: Answer) {
+        let part = Known { ok: state.is_ok(), why: state.err().unwrap_or_default() };
+        let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = parts.insert(name.to_owned(), part.clone());
+        let was_well = before.as_ref().is_none_or(|before| before.ok || before.why == UNTRIED);
+        let was_ready = before.as_ref().is_none_or(|before| before.ok);
+        match part.ok {
+            false if was_well => tracing::warn!(part = name, why = part.why, "is not ready"),
+            true if !was_ready => tracing::info!(part = name, "is ready"),
+            _ => {}
+        }
+    }
+
+    /// Notes what is to be tried first.
+    pub(crate) fn expect(&self, name: &str) {
+        let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.entry(name.to_owned()).or_insert_with(|| Known { ok: false, why: UNTRIED.to_owned() });
+    }
+
+    /// Forgets the parts that `gone` names: a reload has others.
+    pub(crate) fn forget(&self, gone: impl Fn(&str) -> bool) {
+        self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !gone(name));
+    }
+
+    /// Nothing is ready any more: the host is about to end.
+    pub(crate) fn stop(&self) {
+        self.0.stopping.store(true, Ordering::SeqCst);
+    }
+}
+
+impl Readiness for Health {
+    /// What was known when it was last tried, and whether the host is about to end.
+    fn parts(&self) -> Vec<Part> {
+        let known = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let stopping = self.0.stopping.load(Ordering::SeqCst);
+        let detail = if stopping { "is about to end" } else { "" };
+        let host = Part { name: "host".to_owned(), ready: !stopping, detail: detail.to_owned() };
+        let parts = known.into_iter().map(|(name, Known { ok, why })| Part { name, ready: ok, detail: why });
+        std::iter::once(host).chain(parts).collect()
+    }
+}
+
+/// Tries store, queue and sides once; reading only. Answers how each part is.
+pub(crate) async fn try_all(backends: &Backends, sides: &Sides, flows: &[FlowId]) -> Vec<(String, Answer)> {
+    let store = async {
+        for flow in flows {
+            backends.store().next_due(flow).await?;
+        }
+        Ok(())
+    };
+    let (store, queue, sides) = tokio::join!(within(store), within(backends.reach_queue()), sides.try_all());
+    let mut parts = vec![("store".to_owned(), store), ("queue".to_owned(), queue)];
+    parts.extend(sides);
+    parts
+}
+
+/// Waits for an answer, but not for ever.
+pub(crate) async fn within(asked: impl Future<Output = Result<()>>) -> Answer {
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
+    }
+}

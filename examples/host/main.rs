@@ -1,0 +1,66 @@
+//! The service: keeps a shop and an ERP in step as one file says, in one process or in several with a role each.
+//!
+//! `cargo run --release --example host -- --config examples/config/host.toml` runs it against the sandboxes of the example
+//! `sandbox`; the file says how to start those.
+//!
+//! - `--check` tells every mistake of the file at once; with `--connect` it also tries what the file names.
+//! - `--role core|frontend|worker` (more than once if wanted) has a process do a part of the work; without it, all of it.
+//! - `token create|list|revoke` says who may use the API (`[api]`, role `core`). `[monitor]` answers probes and scrapers in any
+//!   role, without tokens.
+//! - With `[core]` in the place of `[store]`, the store is that of a core on another machine, over its API.
+//! - SIGHUP reads the file again: connections, flows, schedules and the level of the log change while it runs. What the store,
+//!   the queue, the API's address and the collector of traces are needs a restart; a change of theirs is told. A file with
+//!   mistakes changes nothing.
+//! - SIGTERM and Ctrl-C end it in good order: it is not ready any more, pulls end after their page, workers end what they
+//!   apply and hand back what they only hold, within `host.stop_within_ms`.
+//!
+//! Secrets do not stand in the file, only where they are: `{ env = "NAME" }` or `{ file = "PATH" }`. They, and what is in
+//! orders, are in no line of the log.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
+
+mod api;
+mod args;
+mod check;
+mod config;
+mod health;
+mod monitor;
+mod schedules;
+mod serve;
+mod server;
+mod sides;
+mod telemetry;
+mod token;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::config::Config;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let config = match Config::load(&args.config, args.roles()) {
+        Ok(config) => config,
+        Err(mistakes) => {
+            eprintln!("{mistakes}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let redaction = config.redaction.clone();
+    let done = match &args.command {
+        Some(Command::Token(command)) => token::run(command, config).await,
+        None if args.check => check::check(&args, config).await,
+        None => serve::serve(&args, config).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", redaction.apply(&error.report()));
+            ExitCode::FAILURE
+        }
+    }
+}

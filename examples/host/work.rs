@@ -1,0 +1,176 @@
+//! What the host does all day: pulls by schedule, applies what is staged.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datawald_backoffice::OrdersTarget;
+use datawald_core::engine::{Engine, Flow};
+use datawald_core::model::FlowId;
+use datawald_core::{Error, Result};
+use datawald_examples::Backends;
+use datawald_frontend::OrdersSource;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::args::Roles;
+use crate::config::Config;
+use crate::health::{self, Answer, Health};
+use crate::schedules::{Beat, Schedule};
+use crate::sides::Sides;
+
+/// Work that is ready to be started.
+pub(crate) struct Prepared {
+    sides: Arc<Sides>,
+    lanes: Vec<Lane>,
+    jobs: Vec<(Schedule, FlowId, Engine)>,
+    rest: Duration,
+    check_every: Duration,
+}
+
+/// A flow and the engine that drives it.
+struct Lane {
+    flow: FlowId,
+    engine: Engine,
+    applies: bool,
+}
+
+/// Work that is being done.
+pub(crate) struct Work {
+    beat: Beat,
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Prepared {
+    /// Puts sides and engines together, without asking anything of anyone.
+    pub(crate) fn new(config: &Config, roles: Roles, backends: &Backends) -> Result<Self> {
+        let sides = Arc::new(Sides::open(config, roles)?);
+        let mut lanes = Vec::with_capacity(config.flows.len());
+        for setup in &config.flows {
+            let mut flow = Flow::new(setup.id.clone());
+            if let Some(shop) = sides.shop(&setup.id.frontend) {
+                flow = flow.source(OrdersSource::new(shop));
+            }
+            let erp = sides.erp(&setup.backoffice);
+            let applies = erp.is_some();
+            if let Some(erp) = erp {
+                flow = flow.target(OrdersTarget::new(erp));
+            }
+            let engine = Engine::builder(backends.store().clone())
+                .queue(backends.queue().clone())
+                .settings(setup.engine.clone())
+                .flow(flow)
+                .build()?;
+            lanes.push(Lane { flow: setup.id.clone(), engine, applies });
+        }
+        let mut jobs = Vec::new();
+        for setup in config.schedules.iter().filter(|_| roles.frontend) {
+            let lane = lanes.iter().find(|lane| lane.flow == setup.flow);
+            let lane =
+                lane.ok_or_else(|| Error::config("prepare schedule", format!("there is no flow {}", setup.flow)))?;
+            jobs.push((setup.schedule.clone(), setup.flow.clone(), lane.engine.clone()));
+        }
+        Ok(Self {
+            sides,
+            lanes,
+            jobs,
+            rest: Duration::from_millis(config.host.rest_ms),
+            check_every: Duration::from_millis(config.host.check_every_ms),
+        })
+    }
+
+    /// The flows.
+    pub(crate) fn flows(&self) -> Vec<FlowId> {
+        self.lanes.iter().map(|lane| lane.flow.clone()).collect()
+    }
+
+    /// Tries everything once; reading only.
+    pub(crate) async fn try_all(&self, backends: &Backends) -> Vec<(String, Answer)> {
+        health::try_all(backends, &self.sides, &self.flows()).await
+    }
+
+    /// Starts.
+    pub(crate) fn start(self, backends: &Arc<Backends>, health: &Health) -> Work {
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
+        for name in ["store", "queue"] {
+            health.expect(name);
+        }
+        for name in self.sides.parts() {
+            health.expect(&name);
+        }
+        let flows = self.flows();
+        tasks.spawn(keep_trying(
+            backends.clone(),
+            self.sides,
+            flows,
+            self.check_every,
+            health.clone(),
+            stop.subscribe(),
+        ));
+        for lane in self.lanes.into_iter().filter(|lane| lane.applies) {
+            tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
+        }
+        Work { beat: Beat::start(self.jobs, health), tasks, stop }
+    }
+}
+
+impl Work {
+    /// Ends in good order: pulls after their page, workers with what they apply; what is only held is handed back.
+    pub(crate) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let tasks = async { while self.tasks.join_next().await.is_some() {} };
+        tokio::join!(self.beat.stop(), tasks);
+    }
+}
+
+/// Applies what is staged of a flow. What stops the flow for good is told, and tried again after a rest: somebody may have
+/// mended it meanwhile.
+async fn apply(lane: Lane, rest: Duration, health: Health, mut stop: watch::Receiver<bool>) {
+    let part = format!("flow {}", lane.flow);
+    loop {
+        let workers = match lane.engine.start_workers(&lane.flow) {
+            Ok(workers) => workers,
+            Err(error) => {
+                health.set(&part, Err(error.to_string()));
+                return;
+            }
+        };
+        health.set(&part, Ok(()));
+        let halted = tokio::select! {
+            error = workers.halted() => Some(error),
+            _ = stop.wait_for(|stop| *stop) => None,
+        };
+        let stopped = workers.stop().await;
+        match halted {
+            None => return,
+            Some(error) => health.set(&part, Err(stopped.err().unwrap_or(error).to_string())),
+        }
+        if tokio::time::timeout(rest, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}
+
+/// Tries store, queue and sides now and then.
+async fn keep_trying(
+    backends: Arc<Backends>,
+    sides: Arc<Sides>,
+    flows: Vec<FlowId>,
+    every: Duration,
+    health: Health,
+    mut stop: watch::Receiver<bool>,
+) {
+    loop {
+        let tried = tokio::select! {
+            tried = health::try_all(&backends, &sides, &flows) => tried,
+            _ = stop.wait_for(|stop| *stop) => return,
+        };
+        for (part, state) in tried {
+            health.set(&part, state);
+        }
+        if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
+    }
+}

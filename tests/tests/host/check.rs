@@ -1,0 +1,110 @@
+//! `--check`: all mistakes at once, or that there is none.
+
+use std::process::Output;
+
+use mage2_connector::sandbox::OrderSet;
+use sapb1_connector::sandbox::restful::Faults;
+
+use crate::world::World;
+
+async fn check(world: &World, args: &[&str]) -> Output {
+    let mut command = world.command(args);
+    command.arg("--check").env_remove("NOT_SET");
+    tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// A file of mistakes, and what is told of it.
+const MISTAKES: (&str, &str) = (include_str!("mistakes.toml"), include_str!("mistakes.txt"));
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_mistake_is_told_at_once_and_no_secret() {
+    let world = World::new(OrderSet::Empty).await;
+    world.write_as(MISTAKES.0);
+    let output = check(&world, &["--role", "core", "--role", "frontend", "--role", "worker"]).await;
+    let folder = format!("{}/", world.folder.path().display());
+    let told = text(&output.stderr).replace(&folder, "");
+    assert_eq!(told.trim(), MISTAKES.1.trim(), "{told}");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(text(&output.stdout), "");
+    assert!(!told.contains("geheim"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_file_or_no_toml_is_told() {
+    let world = World::new(OrderSet::Empty).await;
+    let output = check(&world, &[]).await;
+    assert!(text(&output.stderr).contains("host.toml cannot be read"), "{output:?}");
+    world.write_as("[store]\nkind = \"sqlite\n");
+    let output = check(&world, &[]).await;
+    assert_eq!(text(&output.stderr).trim(), "line 2 is not TOML");
+    assert_eq!(output.status.code(), Some(1));
+    // Nothing is said: everything that must be there is missing.
+    world.write_as("");
+    let output = check(&world, &[]).await;
+    let told = text(&output.stderr);
+    assert!(told.contains("flows: is missing") && told.contains("store: is missing"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_good_file_is_complete_and_so_is_the_sample() {
+    let world = World::new(OrderSet::Empty).await;
+    world.write();
+    let output = check(&world, &[]).await;
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stdout).trim().ends_with("host.toml is complete"), "{output:?}");
+
+    for sample in
+        [include_str!("../../../examples/config/host.toml"), include_str!("../../../examples/config/host.compose.toml")]
+    {
+        world.write_as(sample);
+        let mut command = world.command(&["--check"]);
+        command.env("B1_PASSWORD", "p").env("AMQP_URL", "amqp://u:p@mq").env("MONGODB_URI", "mongodb://u:p@db/x");
+        let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+/// A worker needs no secret of the shop, and a role without its part of the file is told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_role_needs_its_own_part() {
+    let mut world = World::new(OrderSet::Empty).await;
+    world.more = String::new();
+    world.write();
+    let without_token = |args: &[&str]| {
+        let mut command = world.command(args);
+        command.arg("--check").env_remove("MAGENTO_TOKEN");
+        tokio::task::spawn_blocking(move || command.output().unwrap())
+    };
+    let output = without_token(&["--role", "worker"]).await.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let output = without_token(&["--role", "frontend", "--role", "core"]).await.unwrap();
+    assert_eq!(
+        text(&output.stderr).trim(),
+        "api: is missing: the role `core` answers over HTTP\n\
+         connections.mage2.credentials.token: the variable MAGENTO_TOKEN is not set"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_file_names_is_tried_without_writing() {
+    let world = World::new(OrderSet::Synthetic(3)).await;
+    world.write();
+    let output = check(&world, &["--connect"]).await;
+    let told = text(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["store", "queue", "connection mage2", "connection b1"] {
+        assert!(told.contains(&format!("{part}: answers")), "{told}");
+    }
+    assert_eq!(world.b1.counters().writes, 0);
+
+    world.b1.set_faults(Faults { latency_ms: 20_000, ..Faults::default() });
+    let output = check(&world, &["--connect", "--role", "worker"]).await;
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("connection b1: no answer within 10 s"), "{told}");
+    assert!(told.contains("store: answers") && !told.contains("mage2"), "{told}");
+}

@@ -1,0 +1,13 @@
+//! The host as a process, against the sandboxes of both sides.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod check;
+mod collector;
+mod core;
+mod observed;
+mod redaction;
+mod reload;
+mod stopping;
+mod traces;
+mod world;

@@ -1,0 +1,110 @@
+//! Readiness and metrics.
+
+use mage2_connector::sandbox::OrderSet;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::world::{LIMIT, World, get, get_until};
+
+const ORDERS: u64 = 25;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn metrics_tell_what_was_done() {
+    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    world.write();
+    let mut host = world.start("host", &[]);
+    world.documents(ORDERS, &mut host).await;
+    let done = format!("datawald_outcomes_total{{table=\"orders\",frontend=\"mage2\",status=\"success\"}} {ORDERS}");
+    let text = get_until(&mut host, "/metrics", |_, text| text.contains(&done)).await;
+    let labels = "table=\"orders\",frontend=\"mage2\"";
+    for line in [
+        format!("datawald_staged_total{{{labels},kind=\"inserted\"}} {ORDERS}"),
+        format!("datawald_claimed_total{{{labels}}} {ORDERS}"),
+        format!("datawald_due_entities{{{labels}}} 0"),
+        format!("datawald_oldest_due_seconds{{{labels}}} 0"),
+        "# TYPE datawald_apply_seconds histogram".to_owned(),
+        "# HELP datawald_staged_total ".to_owned(),
+    ] {
+        assert!(text.contains(&line), "no `{line}` in: {text}");
+    }
+    // Neither orders nor texts are labels: as many lines after more orders as before.
+    assert!(!text.contains("00000"), "{text}");
+    let pages: u64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("datawald_pages_total{{{labels}}} ")))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(pages >= ORDERS.div_ceil(10), "{pages}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
+
+/// A part of what readiness tells.
+fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let parts = report["parts"].as_array().unwrap();
+    parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| panic!("no {name} in {report}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readiness_tells_what_is_missing_and_why() {
+    let mut world = World::new(OrderSet::Empty).await;
+    world.write();
+    let mut host = world.start("host", &[]);
+    let text = get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["status"], "ok");
+    for name in
+        ["host", "store", "queue", "connection mage2", "connection b1", "flow orders of mage2", "schedule orders"]
+    {
+        assert_eq!(part(&report, name)["ready"], true, "{name}: {report}");
+    }
+
+    // SAP B1 goes away and comes back at the same address.
+    let port = world.b1.url().rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
+    let gone = std::mem::replace(&mut world.b1, datawald_examples::b1_sandbox(0, 0).await.unwrap());
+    drop(gone);
+    let text = get_until(&mut host, "/health/ready", |status, _| status == 503).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(report["status"], "missing");
+    let b1 = part(&report, "connection b1");
+    assert_eq!(b1["ready"], false);
+    assert!(b1["detail"].as_str().unwrap().contains("cannot connect to 127.0.0.1"), "{text}");
+    assert_eq!(part(&report, "connection mage2")["ready"], true);
+    assert_eq!(get(&mut host, "/health/live").await.0, 200, "it is alive all the same");
+    world.b1 = datawald_examples::b1_sandbox(port, 0).await.unwrap();
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    let log = host.log();
+    assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
+
+/// Credentials that are refused stop a flow, which says so, and goes on once they are mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flow_that_was_stopped_goes_on_when_it_is_mended() {
+    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    world.write();
+    let password = world.folder.path().join("b1-password");
+    let right = std::fs::read_to_string(&password).unwrap();
+    std::fs::write(&password, "wrong").unwrap();
+    let mut host = world.start("host", &[]);
+    let stopped = |text: &str| {
+        let report: Value = serde_json::from_str(text).unwrap();
+        let parts = report["parts"].as_array().unwrap();
+        parts.iter().any(|part| {
+            let why = part["detail"].as_str().unwrap_or_default();
+            part["name"] == "flow orders of mage2" && why.contains("refuses the user or the password")
+        })
+    };
+    get_until(&mut host, "/health/ready", |status, text| status == 503 && stopped(text)).await;
+    get_until(&mut host, "/metrics", |_, text| text.contains("part=\"target\"}")).await;
+    assert_eq!(world.b1.counters().documents, 0);
+
+    std::fs::write(&password, right).unwrap();
+    host.signal(Signal::HUP);
+    world.documents(ORDERS, &mut host).await;
+    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
