@@ -52,6 +52,11 @@ impl Engine {
 
     /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
     pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
+        self.try_pull_into(flow, SyncTaskId::generate()).await
+    }
+
+    /// As [`Engine::try_pull`], into the sync task `id`, which may be there from a pull that was cut off.
+    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId) -> Result<Option<Pulled>> {
         let source = self
             .flow(flow)?
             .source
@@ -66,7 +71,6 @@ impl Engine {
         cx.reached(Checkpoint::AfterPullLease);
 
         let cut_before = shared.store.cut(flow).await?;
-        let id = SyncTaskId::generate();
         let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now };
         shared.store.create_sync_task(task).await?;
         cx.reached(Checkpoint::AfterSyncTask);
