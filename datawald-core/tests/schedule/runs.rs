@@ -144,17 +144,19 @@ async fn a_run_that_fails_too_often_has_failed() {
         host.book.answer(Err(Error::store("count", "away")));
     }
     world.clock.advance(seconds(60));
-    for attempt in 1..=5 {
-        host.until_runs(attempt).await;
-        world.until("minutely", |state| state.running.as_ref().is_none_or(|run| run.waits_until.is_some())).await;
-        // Less than a minute in all, so that the next tick does not come: 10 s, 20 s, 40 s, 80 s would be more.
-        if let Some(until) = world.state("minutely").await.running.and_then(|run| run.waits_until) {
-            world.clock.set(until);
-        }
+    for attempt in 1..=4 {
+        let waits = world.until("minutely", |state| {
+            state.running.as_ref().is_some_and(|run| run.attempt == attempt && run.waits_until.is_some())
+        });
+        let run = waits.await.running.unwrap();
+        assert_eq!(run.tries_left, 5 - attempt);
+        world.clock.set(run.waits_until.unwrap());
     }
     let state = world.until("minutely", |state| !state.last_runs.is_empty()).await;
     let ended = state.last_runs.last().unwrap();
     assert_eq!((ended.outcome, ended.attempts, ended.note.as_str()), (RunOutcome::Failed, 5, "count: away"));
+    // The ticks that came in between have a run then.
+    host.until_runs(6).await;
 }
 
 #[tokio::test]

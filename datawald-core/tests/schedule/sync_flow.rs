@@ -81,7 +81,7 @@ async fn a_scheduled_sync_has_the_runs_id_and_tells_its_counts() {
     let ((), state) = tokio::join!(scheduler.run(), watch);
     workers.stop().await.unwrap();
     let ended = &state.last_runs[0];
-    assert_eq!((ended.outcome, ended.note.as_str()), (RunOutcome::Done, "orders/shop Fail: 2 succeeded, 1 failed"));
+    assert_eq!((ended.outcome, ended.note.as_str()), (RunOutcome::Done, "orders of shop Fail: 2 succeeded, 1 failed"));
     let tasks = tasks(&world.store).await;
     assert_eq!(tasks.len(), 1);
     assert_eq!((&tasks[0].id, tasks[0].status, tasks[0].pulled), (&ended.id, SyncStatus::Fail, true));
@@ -102,7 +102,7 @@ async fn a_run_that_was_cut_off_goes_on_with_its_sync_task() {
     let second = engine(&world.store);
     let workers = second.start_workers(&flow()).unwrap();
     let note = SyncFlow::new(second.clone(), flow()).run(&run).await.unwrap();
-    assert_eq!(note, "orders/shop Fail: 2 succeeded, 1 failed");
+    assert_eq!(note, "orders of shop Fail: 2 succeeded, 1 failed");
     // Once it is closed, another attempt only reads it.
     let before = tasks(&world.store).await;
     assert_eq!(SyncFlow::new(second, flow()).run(&run).await.unwrap(), note);
@@ -126,7 +126,7 @@ async fn a_pull_by_another_process_is_waited_for() {
         world.store.release_pull(&lease).await.unwrap();
     };
     let (note, ()) = tokio::join!(job.run(&run), release);
-    assert_eq!(note.unwrap(), "orders/shop Fail: 2 succeeded, 1 failed");
+    assert_eq!(note.unwrap(), "orders of shop Fail: 2 succeeded, 1 failed");
     workers.stop().await.unwrap();
 }
 
