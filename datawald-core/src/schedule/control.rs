@@ -47,8 +47,8 @@ impl ScheduleControl {
         self.store.record(records::LEADER).await?.map(|record| parse(&record.value)).transpose()
     }
 
-    /// Pauses a schedule: what runs goes on, and nothing more is started but what is asked for by name. Answers whether it
-    /// was not paused.
+    /// Pauses a schedule: what runs goes on, and nothing more is started but what is asked for by name; a run that waits to
+    /// be tried again, or whose host dies, waits until the schedule is resumed. Answers whether it was not paused.
     ///
     /// # Errors
     /// As [`ScheduleControl::get`].

@@ -19,9 +19,9 @@ pub trait Job: Send + Sync {
     /// # Behavior
     /// An error that is [`Retryable`](crate::Disposition::Retryable) has the run tried again later, as often as
     /// [`SchedulerSettings::max_attempts`](super::SchedulerSettings::max_attempts) says; any other ends it. An error of
-    /// kind [`Stopped`](crate::ErrorKind::Stopped) hands it back: it is taken up again as soon as some host can. The
-    /// future is dropped where it waits if it does not end in time when [`Run::stopping`] says so, and when this host
-    /// loses the lead.
+    /// kind [`Stopped`](crate::ErrorKind::Stopped) hands it back, which costs no attempt: when this host is stopped, the
+    /// next leader takes it up at once; else it waits for the shortest time. The future is dropped where it waits if it
+    /// does not end in time when [`Run::stopping`] says so, and when this host loses the lead.
     async fn run(&self, run: &Run) -> Result<String>;
 }
 

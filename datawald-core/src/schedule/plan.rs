@@ -1,5 +1,7 @@
 //! What a leader does about a schedule: a function of its record and the time, and nothing else.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::state::{RunOutcome, Running, ScheduleState, run_id, short};
@@ -13,6 +15,8 @@ pub(super) struct Leading<'a> {
     pub(super) owner: &'a str,
     pub(super) term: u64,
     pub(super) now: Timestamp,
+    /// Whether this host is to stop.
+    pub(super) stopping: bool,
     pub(super) settings: &'a SchedulerSettings,
 }
 
@@ -142,13 +146,18 @@ impl Leading<'_> {
         match again(error) {
             Again::No => run.tries_left = 0,
             Again::HandedBack => {
-                run.waits_until = Some(self.now);
+                // The next host may take it up at once; this one, if it goes on, would only be told the same again.
+                let wait = if self.stopping { Duration::ZERO } else { self.settings.retry(1) };
+                run.waits_until = Some(later(self.now, wait));
                 run.note = short(&error.to_string());
                 return Some(state);
             }
             Again::After(after) => {
                 run.tries_left = run.tries_left.saturating_sub(1);
-                run.waits_until = Some(later(self.now, after.max(self.settings.retry(run.tries_left))));
+                run.waits_until = Some(later(
+                    self.now,
+                    after.max(self.settings.retry(self.settings.max_attempts.saturating_sub(run.tries_left))),
+                ));
                 run.note = short(&error.to_string());
             }
         }
@@ -169,7 +178,7 @@ pub(super) struct Attempt {
 enum Again {
     No,
     HandedBack,
-    After(std::time::Duration),
+    After(Duration),
 }
 
 fn again(error: &Error) -> Again {

@@ -126,7 +126,13 @@ impl Reign {
 
     fn leading(&self) -> Leading<'_> {
         let host = &*self.host;
-        Leading { owner: &host.owner, term: self.term, now: host.clock.now(), settings: &host.settings }
+        Leading {
+            owner: &host.owner,
+            term: self.term,
+            now: host.clock.now(),
+            stopping: host.is_stopping(),
+            settings: &host.settings,
+        }
     }
 
     /// Takes one schedule a step on. Answers when it has its next.

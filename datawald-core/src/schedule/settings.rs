@@ -79,9 +79,9 @@ impl SchedulerSettings {
         Duration::from_millis(self.stop_grace_ms)
     }
 
-    /// The wait after a failure, if the run may fail `tries_left` times more.
-    pub(super) fn retry(&self, tries_left: u32) -> Duration {
-        let failures = self.max_attempts.saturating_sub(tries_left).saturating_sub(1).min(20);
-        Duration::from_millis(self.retry_ms.saturating_mul(1 << failures).min(self.max_retry_ms))
+    /// The wait after so many failures.
+    pub(super) fn retry(&self, failures: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        Duration::from_millis(self.retry_ms.saturating_mul(1 << doublings).min(self.max_retry_ms))
     }
 }

@@ -44,6 +44,22 @@ async fn what_runs_goes_on_when_it_is_paused() {
 }
 
 #[tokio::test]
+async fn a_run_that_waits_rests_with_its_paused_schedule() {
+    let world = World::new();
+    let host = world.host(vec![minutely()]).await;
+    host.book.answer(Err(datawald_core::Error::store("count", "away")));
+    world.clock.advance(seconds(60));
+    world.until("minutely", |state| state.running.as_ref().is_some_and(|run| run.waits_until.is_some())).await;
+    world.control.pause("minutely").await.unwrap();
+    world.clock.advance(seconds(600));
+    meanwhile().await;
+    assert_eq!(host.book.runs().len(), 1);
+    world.control.resume("minutely").await.unwrap();
+    let state = world.ended("minutely", 1).await;
+    assert_eq!((state.last_runs[0].attempts, state.missed), (2, 0));
+}
+
+#[tokio::test]
 async fn a_schedule_is_run_now_paused_or_not() {
     let world = World::new();
     let host = world.host(vec![minutely()]).await;

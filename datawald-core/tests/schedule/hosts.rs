@@ -274,9 +274,22 @@ async fn a_job_that_says_it_was_stopped_is_handed_back() {
     let world = World::new();
     let first = host(&world, 0);
     until_term(&world, 1).await;
-    let stopped = datawald_core::Disposition::Retryable { after: None };
-    first.book.answer(Err(Error::new(ErrorKind::Stopped, stopped, "count", "was told to stop")));
+    for _ in 0..5 {
+        let stopped = datawald_core::Disposition::Retryable { after: None };
+        first.book.answer(Err(Error::new(ErrorKind::Stopped, stopped, "count", "was told to stop")));
+    }
     first.clock.advance(seconds(60));
-    let state = world.ended("minutely", 1).await;
-    assert_eq!((state.last_runs[0].attempts, state.last_runs[0].outcome), (2, RunOutcome::Done));
+    // This host goes on: it does not ask the job again and again, and the run has all of its tries.
+    for attempt in 1..=5 {
+        let state = world.until("minutely", |state| {
+            state.running.as_ref().is_some_and(|run| run.attempt == attempt && run.waits_until.is_some())
+        });
+        let run = state.await.running.unwrap();
+        assert_eq!(run.tries_left, 3);
+        meanwhile().await;
+        assert_eq!(first.book.runs().len(), attempt as usize);
+        first.clock.set(run.waits_until.unwrap());
+    }
+    let state = world.until("minutely", |state| !state.last_runs.is_empty()).await;
+    assert_eq!((state.last_runs[0].attempts, state.last_runs[0].outcome), (6, RunOutcome::Done));
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod control;
 mod hosts;
 mod runs;
+mod store_errors;
 mod sync_flow;
 mod ticks;
 mod world;

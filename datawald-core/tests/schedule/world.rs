@@ -89,7 +89,10 @@ pub(crate) struct Host {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let store: Arc<dyn StagingStore> = Arc::new(MemoryStore::new());
+        Self::over(Arc::new(MemoryStore::new()))
+    }
+
+    pub(crate) fn over(store: Arc<dyn StagingStore>) -> Self {
         let clock = Arc::new(ManualClock::at(at("2026-01-31T10:00:00Z")));
         Self { control: ScheduleControl::new(store.clone(), clock.clone()), store, clock }
     }
