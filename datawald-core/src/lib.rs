@@ -10,6 +10,7 @@
 //!   over RabbitMQ (feature `rabbitmq`);
 //! - [`engine`]: pull → stage → dispatch → apply → outcome → close, the same for every table;
 //! - the core as a service: its REST API (feature `api`), and a client that is a staging store over it (feature `client`);
+//! - `schedule` (feature `scheduler`): the **scheduler**, of whose hosts one runs each tick, whichever die;
 //! - [`Error`], which carries what is to be done about it ([`Disposition`]), and [`Clock`], so that tests own the time.
 //!
 //! The two sides are `datawald-frontend` and `datawald-backoffice`, whose steps a connector implements and a project's agent
@@ -91,6 +92,8 @@ mod error;
 pub mod http;
 pub mod model;
 pub mod queue;
+#[cfg(feature = "scheduler")]
+pub mod schedule;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

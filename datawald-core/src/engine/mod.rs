@@ -18,6 +18,8 @@ mod flow;
 mod meter;
 mod outcome;
 mod pull;
+#[cfg(feature = "scheduler")]
+mod scheduled;
 mod settings;
 mod staging;
 mod worker;
@@ -47,6 +49,8 @@ use crate::{Clock, Cx, Disposition, Error, ErrorKind, Observer, Result, SystemCl
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    /// Ends what this clone pulls and closes, beside the signal that all clones share.
+    halt: Option<watch::Receiver<bool>>,
 }
 
 struct Shared {
@@ -160,6 +164,7 @@ impl EngineBuilder {
             }
         }
         Ok(Engine {
+            halt: None,
             shared: Arc::new(Shared {
                 store: self.store,
                 queue: self.queue.unwrap_or_else(|| Arc::new(InProcessQueue::default())),
@@ -249,7 +254,8 @@ impl Engine {
 
     /// An error, if this engine is to stop.
     fn check_stop(&self, operation: &'static str) -> Result<()> {
-        match *self.shared.stopping.borrow() {
+        let halted = self.halt.as_ref().is_some_and(|halt| *halt.borrow());
+        match halted || *self.shared.stopping.borrow() {
             true => Err(Error::new(
                 ErrorKind::Stopped,
                 Disposition::Retryable { after: None },
@@ -278,8 +284,22 @@ impl Engine {
     /// Waits, but not while this engine is to stop.
     async fn pause(&self, operation: &'static str, wait: Duration) -> Result<()> {
         let mut stopping = self.shared.stopping.subscribe();
-        // Either of them: the sender lives as long as this.
-        let _ = tokio::time::timeout(wait, stopping.wait_for(|stopping| *stopping)).await;
+        let halted = async {
+            let said = match self.halt.clone() {
+                Some(mut halt) => halt.wait_for(|halt| *halt).await.is_ok(),
+                None => false,
+            };
+            if !said {
+                // Nobody is there to say so.
+                std::future::pending::<()>().await;
+            }
+        };
+        // Whichever it was. The sender of `stopping` lives as long as this.
+        tokio::select! {
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            () = halted => {}
+            () = tokio::time::sleep(wait) => {}
+        }
         self.check_stop(operation)
     }
 

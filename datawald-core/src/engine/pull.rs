@@ -54,6 +54,11 @@ impl Engine {
 
     /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
     pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
+        self.try_pull_into(flow, SyncTaskId::generate()).await
+    }
+
+    /// As [`Engine::try_pull`], into the sync task `id`, which may be there from a pull that was cut off.
+    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId) -> Result<Option<Pulled>> {
         let source = self
             .flow(flow)?
             .source
@@ -66,7 +71,6 @@ impl Engine {
         let until = later(now, shared.settings.pull_lease());
         let Some(lease) = shared.store.acquire_pull(flow, &shared.owner, now, until).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
-        let id = SyncTaskId::generate();
         let span = info_span!("pull", %flow, sync_task = %id);
         self.pull_leased(&cx, &*source, &lease, id, now).instrument(span).await.map(Some)
     }

@@ -1,0 +1,67 @@
+//! A store that fails for a while only delays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datawald_core::schedule::RunOutcome;
+use datawald_core::store::{SqliteSettings, SqliteStore};
+use rusqlite::Connection;
+
+use crate::world::{World, meanwhile, minutely, seconds};
+
+/// A store in a file that gives up soon on a file that is locked, and another's connection to that file.
+fn lockable(folder: &tempfile::TempDir) -> (World, Connection) {
+    let path = folder.path().join("staging.db");
+    let settings = SqliteSettings { busy_timeout: Duration::from_millis(10), ..SqliteSettings::default() };
+    let store = SqliteStore::open_with(&path, settings).unwrap();
+    (World::over(Arc::new(store)), Connection::open(path).unwrap())
+}
+
+#[tokio::test]
+async fn what_is_due_while_the_store_fails_is_run_when_it_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, other) = lockable(&folder);
+    let host = world.host(vec![minutely()]).await;
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(world.control.pause("minutely").await.is_err(), "the store fails");
+    world.clock.advance(seconds(60));
+    meanwhile().await;
+    assert!(host.book.runs().is_empty());
+    other.execute_batch("COMMIT").unwrap();
+    let state = world.ended("minutely", 1).await;
+    assert_eq!((host.book.runs().len(), state.missed), (1, 0));
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn the_end_of_a_run_is_written_when_the_store_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, other) = lockable(&folder);
+    let host = world.host(vec![minutely()]).await;
+    host.book.hold(true);
+    world.clock.advance(seconds(60));
+    host.until_runs(1).await;
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    host.book.hold(false);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(world.state("minutely").await.running.is_some());
+    other.execute_batch("COMMIT").unwrap();
+    let state = world.ended("minutely", 1).await;
+    assert_eq!((state.last_runs[0].outcome, state.last_runs[0].attempts), (RunOutcome::Done, 1));
+    assert_eq!(host.book.runs().len(), 1);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_host_that_starts_while_the_store_fails_leads_when_it_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let (world, other) = lockable(&folder);
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let host = world.start(world.clock.clone(), crate::world::settings(), vec![minutely()]);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(world.control.leader().await.unwrap(), None);
+    other.execute_batch("COMMIT").unwrap();
+    world.until("minutely", |state| state.scheduled).await;
+    assert_eq!(world.control.leader().await.unwrap().unwrap().owner, host.scheduler.owner());
+    host.stop().await;
+}

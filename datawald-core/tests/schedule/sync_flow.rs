@@ -1,0 +1,167 @@
+//! The job of a flow: its sync task has the id of the run, whoever takes it up.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datawald_core::engine::{Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target};
+use datawald_core::model::{Fingerprint, FlowId, Intent, SyncStatus, Table};
+use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
+use datawald_core::store::{Claimed, StageEntity, StagingStore, SyncTaskFilter};
+use datawald_core::{Cx, Error, ErrorKind, Result};
+
+use crate::world::{World, at, minutely, seconds, settings};
+
+/// Orders 1 to 3.
+struct Shop;
+
+#[async_trait]
+impl Source for Shop {
+    async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
+        let order = |id: &str| StageEntity {
+            id: id.to_owned(),
+            intent: Intent::Apply,
+            source_status: "pending".into(),
+            source_updated_at: None,
+            fingerprint: Fingerprint::of(id.as_bytes()),
+            raw: String::new(),
+            doc: format!("{{\"fe_order_id\":\"{id}\"}}"),
+        };
+        Ok(SourcePage { entities: ["1", "2", "3"].map(order).into(), ..SourcePage::default() })
+    }
+}
+
+/// Takes all but order 2.
+struct Erp;
+
+#[async_trait]
+impl Target for Erp {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+        let apply = |claimed: &Claimed| match claimed.key.id.as_str() {
+            "2" => Err(Error::refused("insert order", "no such item")),
+            id => Ok(Done::Applied { target_id: id.to_owned(), note: String::new() }),
+        };
+        batch.iter().map(apply).collect()
+    }
+}
+
+fn flow() -> FlowId {
+    FlowId::new(Table::Orders, "shop")
+}
+
+fn engine(store: &Arc<dyn StagingStore>) -> Engine {
+    Engine::builder(store.clone())
+        .settings(EngineSettings { close_wait_ms: 5_000, sweep_ms: 20, ..EngineSettings::default() })
+        .flow(Flow::new(flow()).source(Shop).target(Erp))
+        .build()
+        .unwrap()
+}
+
+async fn tasks(store: &Arc<dyn StagingStore>) -> Vec<datawald_core::model::SyncTask> {
+    store.list_sync_tasks(&SyncTaskFilter::default()).await.unwrap().items
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduled_sync_has_the_runs_id_and_tells_its_counts() {
+    let world = World::new();
+    let engine = engine(&world.store);
+    let workers = engine.start_workers(&flow()).unwrap();
+    let scheduler = Scheduler::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(settings())
+        .job(minutely(), SyncFlow::new(engine, flow()))
+        .build()
+        .unwrap();
+    let watch = async {
+        world.until("minutely", |state| state.scheduled).await;
+        world.clock.advance(seconds(60));
+        let state = world.ended("minutely", 1).await;
+        scheduler.stop();
+        state
+    };
+    let ((), state) = tokio::join!(scheduler.run(), watch);
+    workers.stop().await.unwrap();
+    let ended = &state.last_runs[0];
+    assert_eq!((ended.outcome, ended.note.as_str()), (RunOutcome::Done, "orders of shop Fail: 2 succeeded, 1 failed"));
+    let tasks = tasks(&world.store).await;
+    assert_eq!(tasks.len(), 1);
+    assert_eq!((&tasks[0].id, tasks[0].status, tasks[0].pulled), (&ended.id, SyncStatus::Fail, true));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_was_cut_off_goes_on_with_its_sync_task() {
+    let world = World::new();
+    let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
+    // The first attempt pulls; nobody applies, and its host dies.
+    let first = engine(&world.store);
+    let job = SyncFlow::new(first, flow());
+    let cut_off = tokio::time::timeout(std::time::Duration::from_millis(300), job.run(&run)).await;
+    assert!(cut_off.is_err(), "nobody applied anything: {cut_off:?}");
+    let open = tasks(&world.store).await;
+    assert_eq!((open.len(), open[0].status, open[0].pulled), (1, SyncStatus::Processing, true));
+
+    let second = engine(&world.store);
+    let workers = second.start_workers(&flow()).unwrap();
+    let note = SyncFlow::new(second.clone(), flow()).run(&run).await.unwrap();
+    assert_eq!(note, "orders of shop Fail: 2 succeeded, 1 failed");
+    // Once it is closed, another attempt only reads it.
+    let before = tasks(&world.store).await;
+    assert_eq!(SyncFlow::new(second, flow()).run(&run).await.unwrap(), note);
+    assert_eq!(tasks(&world.store).await, before);
+    assert_eq!((before.len(), &before[0].id), (1, &run.id));
+    workers.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_by_another_process_is_waited_for() {
+    let world = World::new();
+    let now = jiff::Timestamp::now();
+    let lease = world.store.acquire_pull(&flow(), "another", now, now + seconds(60)).await.unwrap().unwrap();
+    let engine = engine(&world.store);
+    let workers = engine.start_workers(&flow()).unwrap();
+    let job = SyncFlow::new(engine, flow());
+    let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
+    let release = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert!(tasks(&world.store).await.is_empty());
+        world.store.release_pull(&lease).await.unwrap();
+    };
+    let (note, ()) = tokio::join!(job.run(&run), release);
+    assert_eq!(note.unwrap(), "orders of shop Fail: 2 succeeded, 1 failed");
+    workers.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scheduled_sync_is_handed_back_when_its_host_stops() {
+    let world = World::new();
+    // Without workers it would wait for outcomes.
+    let scheduler = Scheduler::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(settings())
+        .job(minutely(), SyncFlow::new(engine(&world.store), flow()))
+        .build()
+        .unwrap();
+    let watch = async {
+        world.until("minutely", |state| state.scheduled).await;
+        world.clock.advance(seconds(60));
+        while tasks(&world.store).await.iter().all(|task| !task.pulled) {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        scheduler.stop();
+    };
+    tokio::join!(scheduler.run(), watch);
+    let run = world.state("minutely").await.running.unwrap();
+    assert!(run.waits_until.is_some(), "{run:?}");
+    assert!(run.note.contains("was told to stop"), "{}", run.note);
+}
+
+#[tokio::test]
+async fn a_sync_task_of_another_flow_is_not_taken() {
+    let world = World::new();
+    let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
+    let other = FlowId::new(Table::Orders, "other");
+    let now = at("2026-01-31T10:01:00Z");
+    let task = datawald_core::store::NewSyncTask { id: run.id.clone(), flow: other, cut_before: None, now };
+    world.store.create_sync_task(task).await.unwrap();
+    let error = SyncFlow::new(engine(&world.store), flow()).run(&run).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+}
