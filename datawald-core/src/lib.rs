@@ -9,6 +9,7 @@
 //! - [`queue`]: the **task queue**, which carries wake-ups and distribution and may lose everything; in this process, or
 //!   over RabbitMQ (feature `rabbitmq`);
 //! - [`engine`]: pull → stage → dispatch → apply → outcome → close, the same for every table;
+//! - the core as a service: its REST API (feature `api`), and a client that is a staging store over it (feature `client`);
 //! - [`Error`], which carries what is to be done about it ([`Disposition`]), and [`Clock`], so that tests own the time.
 //!
 //! The two sides are `datawald-frontend` and `datawald-backoffice`, whose steps a connector implements and a project's agent
@@ -114,6 +115,8 @@ pub mod decisions {
     pub mod adr_0006_mongodb_without_transactions {}
     #[doc = include_str!("docs/adr/0007-lost-workers-and-queues.md")]
     pub mod adr_0007_lost_workers_and_queues {}
+    #[doc = include_str!("docs/adr/0008-the-core-as-a-service.md")]
+    pub mod adr_0008_the_core_as_a_service {}
 }
 
 pub use clock::{Clock, ManualClock, SystemClock};

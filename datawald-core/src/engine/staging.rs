@@ -43,9 +43,12 @@ impl Engine {
         Ok(())
     }
 
-    /// Stages a page for a pull that goes on elsewhere, and dispatches what is to be done.
-    #[cfg(feature = "api")]
-    pub(crate) async fn stage_page(&self, batch: StageBatch) -> Result<Vec<Staging>> {
+    /// Stages a page for a pull that goes on elsewhere, and dispatches what is to be done; see
+    /// [`StagingStore::stage`](crate::store::StagingStore::stage).
+    ///
+    /// # Errors
+    /// Of the store. A queue that is away only delays.
+    pub async fn stage_page(&self, batch: StageBatch) -> Result<Vec<Staging>> {
         let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.clone());
         let keys: Vec<_> = batch.entities.iter().map(to_be_done).collect();
         let staged = self.shared.store.stage(batch).await?;

@@ -20,7 +20,6 @@ macro_rules! tables {
     ($($variant:ident $name:literal $direction:ident $source:literal $target:literal $task:literal $one:literal;)*) => {
         /// One kind of entity that is kept in step. Its name is what stands in the store and on the wire.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-        #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
         #[non_exhaustive]
         pub enum Table {
             $(#[doc = concat!("`", $name, "`, pulled by the task `", $task, "`")] #[serde(rename = $name)] $variant,)*
@@ -80,6 +79,19 @@ tables! {
     Invoices "invoices" ToFrontend "bo_invoice_id" "fe_invoice_id" "sync_invoices" "invoice";
     PurchaseOrders "purchaseorders" ToFrontend "bo_po_num" "fe_po_num" "sync_purchase_orders" "purchase order";
 }
+
+#[cfg(feature = "api")]
+impl utoipa::PartialSchema for Table {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(Table::ALL.iter().map(|table| table.name())))
+            .into()
+    }
+}
+
+#[cfg(feature = "api")]
+impl utoipa::ToSchema for Table {}
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -15,6 +15,11 @@ pub(super) fn built_folder() -> PathBuf {
     workspace().join(".cache/bin")
 }
 
+/// The program `schemathesis`, on `PATH` or where `./scripts/test` puts it.
+pub fn schemathesis() -> Option<PathBuf> {
+    program("schemathesis", &[&workspace().join(".cache/schemathesis/bin")], &[])
+}
+
 /// The root of the workspace.
 pub(super) fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -29,6 +29,7 @@ mod shared;
 
 pub use compose::Compose;
 pub use error::{Result, ServerError};
+pub use find::schemathesis;
 pub use guard::Guard;
 pub use mongo::MongoServer;
 pub use rabbit::RabbitNode;

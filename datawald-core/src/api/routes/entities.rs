@@ -16,7 +16,7 @@ use crate::api::documents;
 use crate::api::input::{Body, Path, Query, check_name};
 use crate::api::problem::Problem;
 use crate::api::views::{BatchBody, EntityBody, EntityView, Staged, StagedBatch};
-use crate::model::{EntityKey, FlowId, Table, TxStatus};
+use crate::model::{EntityKey, FlowId, Intent, Table, TxStatus};
 use crate::store::{Push, StageEntity, Staging};
 
 /// Whose entity.
@@ -51,11 +51,12 @@ pub(crate) async fn put_entity(
     let if_rev = condition(&headers)?;
     let flow = FlowId::new(table, body.frontend.clone());
     let entity = documents::entity(table, &id, body, "")?;
-    let staged = shared.engine.push(&flow, vec![Push { entity: entity.clone(), if_rev }]).await?;
+    let intent = entity.intent.clone();
+    let staged = shared.engine.push(&flow, vec![Push { entity, if_rev }]).await?;
     match staged.first() {
         Some(Some(staging)) => {
             let status = if *staging == Staging::Inserted { StatusCode::CREATED } else { StatusCode::OK };
-            Ok((status, Json(told(&entity, *staging))).into_response())
+            Ok((status, Json(told(id, &intent, *staging))).into_response())
         }
         Some(None) => {
             let message = "another version is there than the request asks for; read it and decide again";
@@ -97,18 +98,20 @@ pub(crate) async fn put_entities(
         }
     }
     for (flow, entities) in flows {
-        let pushes = entities.iter().map(|(_, entity)| Push { entity: entity.clone(), if_rev: None }).collect();
+        let known: Vec<_> =
+            entities.iter().map(|(at, entity)| (*at, entity.id.clone(), entity.intent.clone())).collect();
+        let pushes = entities.into_iter().map(|(_, entity)| Push { entity, if_rev: None }).collect();
         let staged = shared.engine.push(&flow, pushes).await;
-        for (n, (at, entity)) in entities.iter().enumerate() {
+        for (n, (at, id, intent)) in known.into_iter().enumerate() {
             let result = match &staged {
                 Ok(staged) => match staged.get(n) {
-                    Some(Some(staging)) => told(entity, *staging),
-                    _ => refused(entity.id.clone(), &Error::store(OPERATION, "the store did not answer for it")),
+                    Some(Some(staging)) => told(id, &intent, *staging),
+                    _ => refused(id, &Error::store(OPERATION, "the store did not answer for it")),
                 },
                 // What other frontends' entities came to is to be told all the same.
-                Err(error) => refused(entity.id.clone(), error),
+                Err(error) => refused(id, error),
             };
-            if let Some(place) = results.get_mut(*at) {
+            if let Some(place) = results.get_mut(at) {
                 *place = Some(result);
             }
         }
@@ -157,20 +160,19 @@ fn condition(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     }
 }
 
-fn told(entity: &StageEntity, staging: Staging) -> Staged {
-    use crate::model::Intent;
+fn told(id: String, intent: &Intent, staging: Staging) -> Staged {
     let (word, fresh) = match staging {
         Staging::Inserted => ("inserted", true),
         Staging::Restaged => ("restaged", true),
         Staging::Retried => ("retried", true),
         Staging::Unchanged => ("unchanged", false),
     };
-    let tx_status = match (&entity.intent, fresh) {
+    let tx_status = match (intent, fresh) {
         (Intent::Reject(_), true) => TxStatus::Failed,
         (Intent::Apply | Intent::Cancel, true) => TxStatus::New,
         _ => TxStatus::Ignored,
     };
-    Staged { id: entity.id.clone(), staging: word, tx_status, problem: None }
+    Staged { id, staging: word, tx_status, problem: None }
 }
 
 fn refused(id: String, error: &Error) -> Staged {
