@@ -5,7 +5,8 @@ use datawald_examples::Backends;
 
 use crate::args::Args;
 use crate::config::Config;
-use crate::work::Prepared;
+use crate::health;
+use crate::sides::Sides;
 
 /// Tells that the file is complete; its mistakes were told already. With `--connect`, tries what it names.
 pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
@@ -13,14 +14,23 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
     if !args.connect {
         return Ok(());
     }
-    let backends = Backends::open(config.store.clone(), config.queue.clone()).await?;
-    let tried = match Prepared::new(&config, args.roles(), &backends) {
-        Ok(prepared) => Ok(prepared.try_all(&backends).await),
-        Err(error) => Err(error),
+    let sides = Sides::open(&config, args.roles())?;
+    let flows: Vec<_> = config.flows.iter().map(|flow| flow.id.clone()).collect();
+    let backends = async {
+        // Where the one cannot be opened, the other is not tried either: the error says which it is.
+        match Backends::open(config.store.clone(), config.queue.clone()).await {
+            Err(error) => vec![("store and queue".to_owned(), Err(error.report()))],
+            Ok(backends) => {
+                let tried = health::try_backends(&backends, &flows).await;
+                backends.close().await;
+                tried
+            }
+        }
     };
-    backends.close().await;
+    let (mut tried, sides) = tokio::join!(backends, sides.try_all());
+    tried.extend(sides);
     let mut failed = Vec::new();
-    for (part, answer) in tried? {
+    for (part, answer) in tried {
         match answer {
             Ok(()) => println!("{part}: answers"),
             Err(reason) => {

@@ -84,16 +84,21 @@ impl Readiness for Health {
 
 /// Tries store, queue and sides once; reading only. Answers how each part is.
 pub(crate) async fn try_all(backends: &Backends, sides: &Sides, flows: &[FlowId]) -> Vec<(String, Answer)> {
+    let (mut parts, sides) = tokio::join!(try_backends(backends, flows), sides.try_all());
+    parts.extend(sides);
+    parts
+}
+
+/// Tries store and queue once; reading only.
+pub(crate) async fn try_backends(backends: &Backends, flows: &[FlowId]) -> Vec<(String, Answer)> {
     let store = async {
         for flow in flows {
             backends.store().next_due(flow).await?;
         }
         Ok(())
     };
-    let (store, queue, sides) = tokio::join!(within(store), within(backends.reach_queue()), sides.try_all());
-    let mut parts = vec![("store".to_owned(), store), ("queue".to_owned(), queue)];
-    parts.extend(sides);
-    parts
+    let (store, queue) = tokio::join!(within(store), within(backends.reach_queue()));
+    vec![("store".to_owned(), store), ("queue".to_owned(), queue)]
 }
 
 /// Waits for an answer, but not for ever.

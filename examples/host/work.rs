@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::args::Roles;
 use crate::config::Config;
-use crate::health::{self, Answer, Health};
+use crate::health::{self, Health};
 use crate::schedules::{Beat, Schedule};
 use crate::sides::Sides;
 
@@ -82,11 +82,6 @@ impl Prepared {
     /// The flows.
     pub(crate) fn flows(&self) -> Vec<FlowId> {
         self.lanes.iter().map(|lane| lane.flow.clone()).collect()
-    }
-
-    /// Tries everything once; reading only.
-    pub(crate) async fn try_all(&self, backends: &Backends) -> Vec<(String, Answer)> {
-        health::try_all(backends, &self.sides, &self.flows()).await
     }
 
     /// Starts.

@@ -91,7 +91,7 @@ async fn each_role_needs_its_own_part() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_the_file_names_is_tried_without_writing() {
-    let world = World::new(OrderSet::Synthetic(3)).await;
+    let mut world = World::new(OrderSet::Synthetic(3)).await;
     world.write();
     let output = check(&world, &["--connect"]).await;
     let told = text(&output.stdout);
@@ -107,4 +107,13 @@ async fn what_the_file_names_is_tried_without_writing() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("connection b1: no answer within 10 s"), "{told}");
     assert!(told.contains("store: answers") && !told.contains("mage2"), "{told}");
+
+    // A store that cannot be opened keeps nobody from hearing how the rest is.
+    world.b1.set_faults(Faults::default());
+    world.store = "kind = 'sqlite'\npath = 'no/such/folder/host.db'".into();
+    world.write();
+    let output = check(&world, &["--connect"]).await;
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("store and queue: open store") && told.contains("connection b1: answers"), "{told}");
 }
