@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::schedule::ScheduleCommand;
 use crate::token::TokenCommand;
 
 /// Keeps a shop and an ERP in step, as a service: pulls by schedule, applies, and answers over HTTP, as its file says.
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     /// Who may use the API
     #[command(subcommand)]
     Token(TokenCommand),
+    /// What is scheduled, in the store that the file names
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
 }
 
 /// What a process does.

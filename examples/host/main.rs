@@ -7,6 +7,8 @@
 //! - `--role core|frontend|worker` (more than once if wanted) has a process do a part of the work; without it, all of it.
 //! - `token create|list|revoke` says who may use the API (`[api]`, role `core`). `[monitor]` answers probes and scrapers in any
 //!   role, without tokens.
+//! - Schedules are of all hosts of a store: one of those with the role `frontend` leads and pulls, and when it dies, another takes
+//!   over; each due run starts once. `schedule list|pause|resume|run` shows and changes them.
 //! - With `[core]` in the place of `[store]`, the store is that of a core on another machine, over its API.
 //! - SIGHUP reads the file again: connections, flows, schedules and the level of the log change while it runs. What the store,
 //!   the queue, the API's address and the collector of traces are needs a restart; a change of theirs is told. A file with
@@ -25,6 +27,7 @@ mod check;
 mod config;
 mod health;
 mod monitor;
+mod schedule;
 mod schedules;
 mod serve;
 mod server;
@@ -53,6 +56,7 @@ async fn main() -> ExitCode {
     let redaction = config.redaction.clone();
     let done = match &args.command {
         Some(Command::Token(command)) => token::run(command, config).await,
+        Some(Command::Schedule(command)) => schedule::run(command, config).await,
         None if args.check => check::check(&args, config).await,
         None => serve::serve(&args, config).await,
     };

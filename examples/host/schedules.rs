@@ -1,95 +1,110 @@
-//! When flows are pulled: the place where a scheduler plugs in.
+//! When flows are pulled: the scheduler of this host. Of all hosts of a store, one leads and pulls.
 
-use std::time::Duration;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use datawald_core::engine::Engine;
 use datawald_core::model::FlowId;
-use datawald_core::{Error, ErrorKind, Result};
-use serde::Deserialize;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use datawald_core::schedule::{Job, Run, Schedule, Scheduler, SchedulerSettings, SyncFlow};
+use datawald_core::store::StagingStore;
+use datawald_core::{ErrorKind, Result};
+use tokio::task::JoinHandle;
 
-use crate::config::typed;
+use crate::config::ScheduleSetup;
 use crate::health::Health;
 
-/// When a flow is pulled.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Schedule {
-    name: String,
-    every_ms: u64,
+/// The scheduler, ready to be started.
+pub(crate) struct PreparedBeat {
+    scheduler: Arc<Scheduler>,
+    schedules: Vec<ScheduleSetup>,
 }
 
-impl Schedule {
-    /// Reads a schedule from its table of the file.
-    pub(crate) fn read(table: toml::Table) -> Result<Self> {
-        let schedule: Self = typed(table)?;
-        let wrong = |field: &str, text: &str| Err(Error::config("read schedule", text).field(field));
-        if schedule.name.trim().is_empty() {
-            return wrong("name", "is empty");
-        }
-        if schedule.every_ms == 0 {
-            return wrong("every_ms", "must be at least 1");
-        }
-        Ok(schedule)
-    }
-
-    /// Its name.
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-/// Pulls flows by their schedules until it is stopped.
+/// The scheduler at work.
 pub(crate) struct Beat {
-    tasks: JoinSet<()>,
-    engines: Vec<Engine>,
-    stop: watch::Sender<bool>,
+    scheduler: Arc<Scheduler>,
+    running: JoinHandle<()>,
+}
+
+impl PreparedBeat {
+    /// Puts a scheduler together that syncs the flows of these engines.
+    pub(crate) fn new(
+        store: Arc<dyn StagingStore>,
+        settings: SchedulerSettings,
+        schedules: &[ScheduleSetup],
+        engines: Vec<(FlowId, Engine)>,
+        health: &Health,
+    ) -> Result<Self> {
+        let mut builder = Scheduler::builder(store).settings(settings).schedules(of_flows(schedules));
+        for (flow, engine) in engines {
+            let job = Told { job: SyncFlow::new(engine, flow.clone()), health: health.clone() };
+            builder = builder.named_job(job_of(&flow), job);
+        }
+        Ok(Self { scheduler: Arc::new(builder.build()?), schedules: schedules.to_vec() })
+    }
+
+    /// Starts to take part.
+    pub(crate) fn start(self, health: &Health) -> Beat {
+        for setup in &self.schedules {
+            health.set(&part(&setup.schedule.name), Ok(()));
+        }
+        let scheduler = self.scheduler.clone();
+        Beat { scheduler: self.scheduler, running: tokio::spawn(async move { scheduler.run().await }) }
+    }
 }
 
 impl Beat {
-    /// Starts to pull.
-    pub(crate) fn start(jobs: Vec<(Schedule, FlowId, Engine)>, health: &Health) -> Self {
-        let stop = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
-        let mut engines = Vec::with_capacity(jobs.len());
-        for (schedule, flow, engine) in jobs {
-            engines.push(engine.clone());
-            tasks.spawn(beat(schedule, flow, engine, health.clone(), stop.subscribe()));
+    /// Goes on with other schedules of the same flows.
+    pub(crate) fn replace(&self, schedules: &[ScheduleSetup], health: &Health) -> Result<()> {
+        self.scheduler.replace(of_flows(schedules))?;
+        health.forget(|name| name.starts_with(PART));
+        for setup in schedules {
+            health.set(&part(&setup.schedule.name), Ok(()));
         }
-        Self { tasks, engines, stop }
+        Ok(())
     }
 
-    /// Has what runs end after its page, and waits for it.
-    pub(crate) async fn stop(mut self) {
-        self.stop.send_replace(true);
-        for engine in &self.engines {
-            engine.stop();
+    /// Has what runs end after its page, hands it back, and waits for it.
+    pub(crate) async fn stop(self) {
+        self.scheduler.stop();
+        if self.running.await.is_err() {
+            tracing::error!("the scheduler panicked; the lines before tell where");
         }
-        while self.tasks.join_next().await.is_some() {}
     }
 }
 
-async fn beat(schedule: Schedule, flow: FlowId, engine: Engine, health: Health, mut stop: watch::Receiver<bool>) {
-    let part = format!("schedule {}", schedule.name);
-    health.set(&part, Ok(()));
-    let mut ticks = tokio::time::interval(Duration::from_millis(schedule.every_ms));
-    // One run makes up for all ticks that a long one took.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            _ = ticks.tick() => {}
-        }
-        match engine.sync(&flow).await {
-            Ok(_) => health.set(&part, Ok(())),
-            Err(error) if error.kind() == ErrorKind::Stopped => return,
+/// What the parts of readiness that are schedules begin with.
+const PART: &str = "schedule ";
+
+fn part(schedule: &str) -> String {
+    format!("{PART}{schedule}")
+}
+
+fn of_flows(schedules: &[ScheduleSetup]) -> Vec<Schedule> {
+    schedules.iter().map(|setup| setup.schedule.clone().job(&job_of(&setup.flow))).collect()
+}
+
+fn job_of(flow: &FlowId) -> String {
+    format!("sync {flow}")
+}
+
+/// Syncs a flow, and has readiness tell what came of it last.
+struct Told {
+    job: SyncFlow,
+    health: Health,
+}
+
+#[async_trait]
+impl Job for Told {
+    async fn run(&self, run: &Run) -> Result<String> {
+        let done = self.job.run(run).await;
+        match &done {
+            Err(error) if error.kind() == ErrorKind::Stopped => {}
             Err(error) => {
-                tracing::error!(%error, schedule = schedule.name, %flow, "a run failed; the next goes on from its cut");
-                health.set(&part, Err(error.to_string()));
+                tracing::error!(%error, schedule = run.schedule, attempt = run.attempt, "a run failed");
+                self.health.set(&part(&run.schedule), Err(error.to_string()));
             }
+            Ok(_) => self.health.set(&part(&run.schedule), Ok(())),
         }
+        done
     }
 }

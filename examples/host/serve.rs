@@ -52,7 +52,7 @@ impl Host {
     async fn start(roles: Roles, config: Config) -> Result<Self> {
         let backends = Arc::new(Backends::open(config.store.clone(), config.queue.clone()).await?);
         let health = Health::default();
-        let prepared = Prepared::new(&config, roles, &backends)?;
+        let prepared = Prepared::new(&config, roles, &backends, &health)?;
         let metrics = Metrics::start(backends.store().clone(), prepared.flows())?;
         let monitor = match &config.monitor {
             Some(monitor) => Some(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?),
@@ -101,13 +101,21 @@ impl Host {
             tracing::warn!(section = "log.format", "has changed, which counts after a restart only");
         }
         telemetry.reload(&config);
-        let same =
-            ["connections", "flows", "schedules", "host"].iter().all(|name| !config.differs_in(&self.config, name));
-        if same {
+        let same = |names: &[&str]| names.iter().all(|name| !config.differs_in(&self.config, name));
+        let same_work = same(&["connections", "flows", "scheduler", "host"]);
+        if same_work && !same(&["schedules"]) {
+            if let Err(error) = self.work.replace_schedules(&config.schedules, &self.health) {
+                tracing::error!(%error, "the schedules cannot be used; everything stays as it is");
+                return self;
+            }
+            tracing::info!("reloaded");
+            return Self { config: config.keeping(&self.config), ..self };
+        }
+        if same_work {
             tracing::info!("reloaded; flows and schedules are the same");
             return Self { config: config.keeping(&self.config), ..self };
         }
-        let prepared = match Prepared::new(&config, self.roles, &self.backends) {
+        let prepared = match Prepared::new(&config, self.roles, &self.backends, &self.health) {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::error!(%error, "the file cannot be used; everything stays as it is");

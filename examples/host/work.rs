@@ -4,25 +4,25 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_backoffice::OrdersTarget;
+use datawald_core::Result;
 use datawald_core::engine::{Engine, Flow};
 use datawald_core::model::FlowId;
-use datawald_core::{Error, Result};
 use datawald_examples::Backends;
 use datawald_frontend::OrdersSource;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::args::Roles;
-use crate::config::Config;
+use crate::config::{Config, ScheduleSetup};
 use crate::health::{self, Health};
-use crate::schedules::{Beat, Schedule};
+use crate::schedules::{Beat, PreparedBeat};
 use crate::sides::Sides;
 
 /// Work that is ready to be started.
 pub(crate) struct Prepared {
     sides: Arc<Sides>,
     lanes: Vec<Lane>,
-    jobs: Vec<(Schedule, FlowId, Engine)>,
+    beat: Option<PreparedBeat>,
     rest: Duration,
     check_every: Duration,
 }
@@ -36,14 +36,14 @@ struct Lane {
 
 /// Work that is being done.
 pub(crate) struct Work {
-    beat: Beat,
+    beat: Option<Beat>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
 }
 
 impl Prepared {
     /// Puts sides and engines together, without asking anything of anyone.
-    pub(crate) fn new(config: &Config, roles: Roles, backends: &Backends) -> Result<Self> {
+    pub(crate) fn new(config: &Config, roles: Roles, backends: &Backends, health: &Health) -> Result<Self> {
         let sides = Arc::new(Sides::open(config, roles)?);
         let mut lanes = Vec::with_capacity(config.flows.len());
         for setup in &config.flows {
@@ -63,17 +63,17 @@ impl Prepared {
                 .build()?;
             lanes.push(Lane { flow: setup.id.clone(), engine, applies });
         }
-        let mut jobs = Vec::new();
-        for setup in config.schedules.iter().filter(|_| roles.frontend) {
-            let lane = lanes.iter().find(|lane| lane.flow == setup.flow);
-            let lane =
-                lane.ok_or_else(|| Error::config("prepare schedule", format!("there is no flow {}", setup.flow)))?;
-            jobs.push((setup.schedule.clone(), setup.flow.clone(), lane.engine.clone()));
-        }
+        let beat = if roles.frontend {
+            let engines = lanes.iter().map(|lane| (lane.flow.clone(), lane.engine.clone())).collect();
+            let settings = config.scheduler.clone();
+            Some(PreparedBeat::new(backends.store().clone(), settings, &config.schedules, engines, health)?)
+        } else {
+            None
+        };
         Ok(Self {
             sides,
             lanes,
-            jobs,
+            beat,
             rest: Duration::from_millis(config.host.rest_ms),
             check_every: Duration::from_millis(config.host.check_every_ms),
         })
@@ -106,7 +106,7 @@ impl Prepared {
         for lane in self.lanes.into_iter().filter(|lane| lane.applies) {
             tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
         }
-        Work { beat: Beat::start(self.jobs, health), tasks, stop }
+        Work { beat: self.beat.map(|beat| beat.start(health)), tasks, stop }
     }
 }
 
@@ -115,7 +115,17 @@ impl Work {
     pub(crate) async fn stop(mut self) {
         self.stop.send_replace(true);
         let tasks = async { while self.tasks.join_next().await.is_some() {} };
-        tokio::join!(self.beat.stop(), tasks);
+        let beat = async {
+            if let Some(beat) = self.beat {
+                beat.stop().await;
+            }
+        };
+        tokio::join!(beat, tasks);
+    }
+
+    /// Goes on with other schedules.
+    pub(crate) fn replace_schedules(&self, schedules: &[ScheduleSetup], health: &Health) -> Result<()> {
+        self.beat.as_ref().map_or(Ok(()), |beat| beat.replace(schedules, health))
     }
 }
 

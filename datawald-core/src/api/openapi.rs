@@ -5,7 +5,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, InfoBuilder, Ref, RefOr, Response, SecurityRequirement};
 use utoipa::{Modify, OpenApi};
 
-use super::routes::{control, engine, entities, lists, outcomes, paths, service};
+use super::routes::{control, engine, entities, lists, outcomes, paths, schedules, service};
 use crate::model::Table;
 use crate::wire::ProblemBody;
 
@@ -17,6 +17,7 @@ use crate::wire::ProblemBody;
         control::close_sync_task, control::delete_sync_task, control::resync_task, control::resync_entity,
         control::task_status, control::task_result,
         lists::entities, lists::history, lists::sync_tasks,
+        schedules::list, schedules::get, schedules::pause, schedules::run_now,
         entities::put_entity, entities::put_entities, entities::get_entity, outcomes::put_outcome,
         engine::acquire_pull, engine::release_pull, engine::stage_page, engine::push, engine::record_pushed,
         engine::get_entity, engine::claim, engine::due, engine::next_due, engine::renew, engine::settle,

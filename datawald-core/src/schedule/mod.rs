@@ -94,6 +94,6 @@ pub use job::{Job, Run};
 pub use lease::Leader;
 pub use scheduler::{Scheduler, SchedulerBuilder};
 pub use settings::SchedulerSettings;
-pub use spec::{SCHEDULE_NAME_LIMIT, Schedule, When};
+pub use spec::{SCHEDULE_NAME_LIMIT, Schedule, ScheduleParts, When};
 pub use state::{EndedRun, LAST_RUNS, NOTE_LIMIT, RunOutcome, Running, ScheduleState};
 pub use sync_flow::SyncFlow;

@@ -30,7 +30,11 @@ pub(super) struct Plan {
 impl Leading<'_> {
     /// Takes a schedule one step on. `at_work` says whether this leader has the run that runs, or its outcome.
     pub(super) fn plan(&self, schedule: &Schedule, found: Option<&ScheduleState>, at_work: bool) -> Plan {
-        let mut state = found.cloned().unwrap_or_else(|| ScheduleState::new(&schedule.name, self.now));
+        let new = || ScheduleState {
+            wanted_at: schedule.at_start.then_some(self.now),
+            ..ScheduleState::new(&schedule.name, self.now)
+        };
+        let mut state = found.cloned().unwrap_or_else(new);
         state.term = self.term;
         let when = schedule.to_string();
         if state.when != when || !state.scheduled {

@@ -66,7 +66,7 @@ pub enum When {
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "Raw")]
+#[serde(try_from = "ScheduleParts")]
 #[non_exhaustive]
 pub struct Schedule {
     /// Its name: letters, digits, `-`, `_` and `.`, at most [`SCHEDULE_NAME_LIMIT`] bytes.
@@ -81,6 +81,8 @@ pub struct Schedule {
     /// Whether ticks that came while no host was up, or while a run took longer, are made up for by one run; else they are
     /// skipped. How many were missed is counted either way.
     pub catch_up: bool,
+    /// Whether it runs once when it is new to the store, rather than at its first tick.
+    pub at_start: bool,
     /// Without `catch_up`, how late the run of a tick may start before the tick counts as missed.
     pub grace: Duration,
     cron: Option<ZonedCron>,
@@ -110,6 +112,7 @@ impl Schedule {
             when,
             jitter: Duration::ZERO,
             catch_up: true,
+            at_start: false,
             grace: Duration::from_secs(60),
             cron: None,
         };
@@ -142,6 +145,13 @@ impl Schedule {
     pub fn with_jitter(mut self, jitter: Duration) -> Result<Self> {
         self.jitter = jitter;
         self.checked()
+    }
+
+    /// Runs once when it is new to the store, rather than at its first tick.
+    #[must_use]
+    pub fn at_start(mut self) -> Self {
+        self.at_start = true;
+        self
     }
 
     /// Skips ticks that are missed, and those whose run would start more than `grace` late.
@@ -209,23 +219,35 @@ impl fmt::Display for Schedule {
     }
 }
 
-#[derive(Deserialize)]
+/// A schedule as a file has it, not checked yet: [`Schedule`] is made of it, with an error that names the field. Periods are
+/// texts as `90s` or `15m`.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Raw {
-    name: String,
-    job: Option<String>,
-    cron: Option<String>,
-    time_zone: Option<String>,
-    every: Option<SignedDuration>,
-    jitter: Option<SignedDuration>,
-    catch_up: Option<bool>,
-    grace: Option<SignedDuration>,
+pub struct ScheduleParts {
+    /// See [`Schedule::name`].
+    pub name: String,
+    /// See [`Schedule::job`]; the schedule's name if absent.
+    pub job: Option<String>,
+    /// A cron expression; or `every`.
+    pub cron: Option<String>,
+    /// The zone in which the expression is read, an IANA name; UTC if absent.
+    pub time_zone: Option<String>,
+    /// A period; or `cron`.
+    pub every: Option<SignedDuration>,
+    /// See [`Schedule::jitter`].
+    pub jitter: Option<SignedDuration>,
+    /// See [`Schedule::catch_up`]; `true` if absent.
+    pub catch_up: Option<bool>,
+    /// See [`Schedule::at_start`]; `false` if absent.
+    pub at_start: Option<bool>,
+    /// See [`Schedule::grace`]; a minute if absent.
+    pub grace: Option<SignedDuration>,
 }
 
-impl TryFrom<Raw> for Schedule {
+impl TryFrom<ScheduleParts> for Schedule {
     type Error = Error;
 
-    fn try_from(raw: Raw) -> Result<Self> {
+    fn try_from(raw: ScheduleParts) -> Result<Self> {
         let wrong = |field: &'static str, message: &str| {
             Error::config("read schedule", message).entity(format!("schedule {}", raw.name)).field(field)
         };
@@ -248,6 +270,7 @@ impl TryFrom<Raw> for Schedule {
             when,
             jitter: raw.jitter.map(|jitter| positive("jitter", jitter)).transpose()?.unwrap_or_default(),
             catch_up: raw.catch_up.unwrap_or(true),
+            at_start: raw.at_start.unwrap_or(false),
             grace: raw.grace.map_or(Ok(Duration::from_secs(60)), |grace| positive("grace", grace))?,
             name: raw.name,
             cron: None,

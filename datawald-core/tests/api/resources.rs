@@ -305,3 +305,54 @@ async fn lists_are_paged_and_filtered_and_failures_done_again() {
         assert_eq!(core.json(&token, "GET", path, None).await.status, 400, "{path}");
     }
 }
+
+#[tokio::test]
+async fn schedules_are_shown_and_paused_and_run() {
+    use datawald_core::schedule::{Job, Run, Schedule, Scheduler, SchedulerSettings};
+
+    struct Nothing;
+
+    #[async_trait::async_trait]
+    impl Job for Nothing {
+        async fn run(&self, run: &Run) -> datawald_core::Result<String> {
+            Ok(format!("asked for: {}", run.asked_for))
+        }
+    }
+
+    let core = Core::start().await;
+    let token = core.any_scope("operator").await;
+    let scheduler = Scheduler::builder(core.store.clone())
+        .settings(SchedulerSettings { poll_ms: 20, ..SchedulerSettings::default() })
+        .job(Schedule::cron("orders", "0 3 * * *").unwrap(), Nothing)
+        .build()
+        .unwrap();
+    let watch = async {
+        let mut of = core.json(&token, "GET", "/control/schedule?name=orders", None).await;
+        while of.status == 404 {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            of = core.json(&token, "GET", "/control/schedule?name=orders", None).await;
+        }
+        assert_eq!((&of.body()["when"], &of.body()["paused"]), (&json!("cron 0 3 * * * UTC"), &json!(false)));
+        let paused = core.json(&token, "PUT", "/control/schedule?name=orders", Some(&json!({"paused": true}))).await;
+        assert_eq!((paused.status, &paused.body()["paused"]), (200, &json!(true)));
+        let run = core.json(&token, "POST", "/control/schedule/run?name=orders", None).await.body();
+        loop {
+            let list = core.json(&token, "GET", "/control/schedules", None).await.body();
+            if let Some(last) = list["items"][0]["last_runs"].get(0) {
+                assert_eq!((&last["id"], &last["note"]), (&run["id"], &json!("asked for: true")));
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let resumed = core.json(&token, "PUT", "/control/schedule?name=orders", Some(&json!({"paused": false}))).await;
+        assert_eq!(resumed.body()["paused"], json!(false));
+        for (method, path) in [("GET", ""), ("POST", "/run")] {
+            assert_eq!(
+                core.json(&token, method, &format!("/control/schedule{path}?name=moon"), None).await.status,
+                404
+            );
+        }
+        scheduler.stop();
+    };
+    tokio::join!(scheduler.run(), watch);
+}

@@ -168,6 +168,7 @@ async fn injections(core: &Core, tally: &mut Tally) {
             (format!("/control/cutdt/mage2/{id}"), 404),
             (format!("/control/synctask?id={id}"), 404),
             (format!("/control/task?table=orders&frontend=mage2&id={id}"), 404),
+            (format!("/control/schedule?name={id}"), 404),
             (format!("/control/task?table={id}&frontend=mage2&id=1"), 400),
             (format!("/entities/history?table=orders&frontend={id}&id=1"), 404),
             (format!("/entities?sync_task={id}"), 200),
@@ -329,6 +330,7 @@ async fn bounds(tally: &mut Tally) {
         {
             assert!(operation["requestBody"].is_object());
             let path = path.replace("{app}", "mage2").replace("{task}", "sync_orders").replace("{id}", "1");
+            let path = if path == "/control/schedule" { format!("{path}?name=orders") } else { path };
             let method = method.to_uppercase();
             assert_eq!(core.raw(&method, &path, &headers, &[b' '; 20_000]).await.status, 413, "{method} {path}");
             large += 1;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use datawald_core::engine::EngineSettings;
 use datawald_core::model::{FlowId, Table as EntityTable};
+use datawald_core::schedule::{Schedule, ScheduleParts};
 use datawald_core::{Error, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
@@ -13,7 +14,6 @@ use super::read::{section, typed};
 use super::sections::OPERATION;
 use super::{Connection, FlowSetup, Mistakes, ScheduleSetup};
 use crate::args::Roles;
-use crate::schedules::Schedule;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,7 +69,12 @@ pub(super) fn schedules(tables: Vec<Table>, mistakes: &mut Mistakes) -> Vec<Opti
             None => Err(Error::config(OPERATION, "is missing: it names the flow that is pulled").field(key)),
         };
         let flow = FlowId::new(synced(&text("table")?)?, text("frontend")?);
-        Ok(ScheduleSetup { flow, schedule: Schedule::read(table)? })
+        if table.contains_key("job") {
+            return Err(
+                Error::config(OPERATION, "is not known here; `table` and `frontend` name the flow").field("job")
+            );
+        }
+        Ok(ScheduleSetup { flow, schedule: Schedule::try_from(typed::<ScheduleParts>(table)?)? })
     };
     let mut names = BTreeSet::new();
     let mut schedules = Vec::with_capacity(tables.len());
@@ -77,9 +82,9 @@ pub(super) fn schedules(tables: Vec<Table>, mistakes: &mut Mistakes) -> Vec<Opti
         let path = format!("schedules[{at}]");
         let schedule = section(mistakes, &path, table, read);
         if let Some(setup) = &schedule
-            && !names.insert(setup.schedule.name().to_owned())
+            && !names.insert(setup.schedule.name.clone())
         {
-            mistakes.add(format!("{path}.name"), format!("is there twice: {}", setup.schedule.name()));
+            mistakes.add(format!("{path}.name"), format!("is there twice: {}", setup.schedule.name));
         }
         schedules.push(schedule);
     }

@@ -10,6 +10,7 @@ mod setup;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use datawald_core::schedule::SchedulerSettings;
 use datawald_examples::{QueueAt, StoreAt};
 use toml::{Table, Value};
 
@@ -36,6 +37,8 @@ pub(crate) struct Config {
     pub(crate) flows: Vec<FlowSetup>,
     /// When they are pulled.
     pub(crate) schedules: Vec<ScheduleSetup>,
+    /// How hosts agree on who pulls.
+    pub(crate) scheduler: SchedulerSettings,
     /// How the host answers as a core.
     pub(crate) api: Option<ApiSetup>,
     /// How it answers probes and scrapers.
@@ -126,6 +129,8 @@ impl Config {
         let connections = connection::all(connections, mistakes);
         let flows = check::flows(flows, mistakes);
         let schedules = check::schedules(list(mistakes, &mut file, "schedules"), mistakes);
+        let scheduler = part(mistakes, &mut file, "scheduler").unwrap_or_default();
+        let scheduler = section(mistakes, "scheduler", scheduler, sections::scheduler);
         let api = part(mistakes, &mut file, "api").map(|table| section(mistakes, "api", table, sections::api));
         let monitor = part(mistakes, &mut file, "monitor").map(|table| section(mistakes, "monitor", table, typed));
         let log = part(mistakes, &mut file, "log").unwrap_or_default();
@@ -137,7 +142,7 @@ impl Config {
         for name in file.keys() {
             mistakes.add(
                 name.as_str(),
-                "is not known; a file has store or core, queue, connections, flows, schedules, api, monitor, log, telemetry, host",
+                "is not known; a file has store or core, queue, connections, flows, schedules, scheduler, api, monitor, log, telemetry, host",
             );
         }
         check::together(&connections, &flows, &schedules, mistakes);
@@ -153,6 +158,7 @@ impl Config {
                 .collect::<Option<_>>()?,
             flows: all(flows)?,
             schedules: schedules.into_iter().collect::<Option<_>>()?,
+            scheduler: scheduler?,
             api: transposed(api)?,
             monitor: transposed(monitor)?,
             log: log?,

@@ -3,6 +3,7 @@
 use datawald_core::client::{ClientSettings, RemoteCore};
 use datawald_core::http::HttpSettings;
 use datawald_core::queue::{RabbitQueue, RabbitSettings};
+use datawald_core::schedule::SchedulerSettings;
 use datawald_core::store::MongoSettings;
 use datawald_core::{Error, Result};
 use datawald_examples::{QueueAt, StoreAt};
@@ -128,6 +129,12 @@ pub(super) fn telemetry(table: Table) -> Result<TelemetrySetup> {
 }
 
 /// How patient the host is.
+pub(super) fn scheduler(table: Table) -> Result<SchedulerSettings> {
+    let settings: SchedulerSettings = typed(table)?;
+    settings.check()?;
+    Ok(settings)
+}
+
 pub(super) fn host(table: Table) -> Result<HostSetup> {
     let setup: HostSetup = typed(table)?;
     let numbers = [

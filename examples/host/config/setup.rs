@@ -4,9 +4,8 @@ use std::net::SocketAddr;
 
 use datawald_core::engine::EngineSettings;
 use datawald_core::model::FlowId;
+use datawald_core::schedule::Schedule;
 use serde::Deserialize;
-
-use crate::schedules::Schedule;
 
 /// A flow and its two sides.
 #[derive(Debug, Clone)]

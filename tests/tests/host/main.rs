@@ -5,7 +5,9 @@
 mod check;
 mod collector;
 mod core;
+mod killed;
 mod observed;
+mod practice;
 mod redaction;
 mod reload;
 mod stopping;

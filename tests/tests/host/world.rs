@@ -62,7 +62,7 @@ impl World {
              [connections.b1]\nkind = 'sapb1-restful'\nurl = '{b1}'\nuser = '{user}'\npassword = {{ file = 'b1-password' }}\n\
              settings_file = 'sapb1.toml'\n\
              [[flows]]\ntable = 'orders'\nfrontend = 'mage2'\nbackoffice = 'b1'\n[flows.engine]\n{ENGINE}\n\
-             [[schedules]]\nname = 'orders'\ntable = 'orders'\nfrontend = 'mage2'\nevery_ms = {every_ms}\n\
+             [[schedules]]\nname = 'orders'\ntable = 'orders'\nfrontend = 'mage2'\nevery = '{every_ms}ms'\nat_start = true\n\
              [log]\n{log}\n[host]\ncheck_every_ms = 200\nrest_ms = 300\n{more}\n"
         );
         self.write_as(&text);

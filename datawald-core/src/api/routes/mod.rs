@@ -5,6 +5,7 @@ pub(super) mod engine;
 pub(super) mod entities;
 pub(super) mod lists;
 pub(super) mod outcomes;
+pub(super) mod schedules;
 pub(super) mod service;
 
 use std::any::Any;
@@ -52,6 +53,10 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/control/synctasks", read(get(lists::sync_tasks)))
         .route("/control/taskstatus", read(get(control::task_status)))
         .route("/control/task", read(get(control::task_result)))
+        .route("/control/schedules", read(get(schedules::list)))
+        .route("/control/schedule", read(get(schedules::get)))
+        .route("/control/schedule", operate(put(schedules::pause)))
+        .route("/control/schedule/run", operate(post(schedules::run_now)))
         .route("/entities", read(get(lists::entities)))
         .route("/entities/history", read(get(lists::history)))
         .route("/entities/resync", operate(post(control::resync_entity)));
