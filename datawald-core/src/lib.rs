@@ -117,6 +117,8 @@ pub mod decisions {
     pub mod adr_0006_mongodb_without_transactions {}
     #[doc = include_str!("docs/adr/0007-lost-workers-and-queues.md")]
     pub mod adr_0007_lost_workers_and_queues {}
+    #[doc = include_str!("docs/adr/0009-scheduler.md")]
+    pub mod adr_0009_scheduler {}
 }
 
 pub use clock::{Clock, ManualClock, SystemClock};
