@@ -120,6 +120,8 @@ pub mod decisions {
     pub mod adr_0007_lost_workers_and_queues {}
     #[doc = include_str!("docs/adr/0008-the-core-as-a-service.md")]
     pub mod adr_0008_the_core_as_a_service {}
+    #[doc = include_str!("docs/adr/0009-scheduler.md")]
+    pub mod adr_0009_scheduler {}
 }
 
 pub use clock::{Clock, ManualClock, SystemClock};

@@ -48,7 +48,8 @@ impl ScheduleControl {
     }
 
     /// Pauses a schedule: what runs goes on, and nothing more is started but what is asked for by name; a run that waits to
-    /// be tried again, or whose host dies, waits until the schedule is resumed. Answers whether it was not paused.
+    /// be tried again, or whose host dies, waits until the schedule is resumed, unless it was asked for by name. Answers
+    /// whether it was not paused.
     ///
     /// # Errors
     /// As [`ScheduleControl::get`].

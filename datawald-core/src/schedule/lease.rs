@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::host::Host;
-use super::records::{LEADER, text};
+use super::records::{self, LEADER, text};
 use crate::Result;
 use crate::clock::later;
 use crate::{Disposition, Error, ErrorKind};
@@ -44,7 +44,8 @@ impl Candidate {
     pub(super) async fn try_lead(&mut self, host: &Host) -> Result<Option<Lease>> {
         let now = host.clock.now();
         let (rev, term) = match read(host).await? {
-            None => (0, 0),
+            // Removed by an operator, perhaps: schedules' records would fence a leader that began at the first term again.
+            None => (0, records::highest_term(&host.store).await?),
             Some((rev, leader)) if self.is_over(host, rev, &leader, now) => (rev, leader.term),
             Some(_) => return Ok(None),
         };

@@ -43,7 +43,9 @@ impl Leading<'_> {
             state.when = when;
             state.scheduled = true;
         }
-        let mut start = state.running.is_some() && !at_work && !state.paused && self.take_up(&mut state);
+        // Who asks for a run by name while the schedule is paused wants it to come to its end.
+        let rests = state.paused && !state.running.as_ref().is_some_and(|run| run.asked_for);
+        let mut start = state.running.is_some() && !at_work && !rests && self.take_up(&mut state);
         if state.running.is_none() {
             start = self.start_asked_for(&mut state) || self.start_due(schedule, &mut state);
         }

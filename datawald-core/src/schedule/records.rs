@@ -44,6 +44,12 @@ pub(super) async fn all(store: &Arc<dyn StagingStore>) -> Result<Vec<Found>> {
     Ok(store.records(PREFIX).await?.iter().map(Found::of).collect())
 }
 
+/// The highest term that a schedule's record carries; 0 if there is none.
+pub(super) async fn highest_term(store: &Arc<dyn StagingStore>) -> Result<u64> {
+    let terms = all(store).await?.into_iter().filter_map(|found| found.state.ok()).map(|state| state.term);
+    Ok(terms.max().unwrap_or(0))
+}
+
 pub(super) async fn find(store: &Arc<dyn StagingStore>, name: &str) -> Result<Option<Found>> {
     Ok(store.record(&format!("{PREFIX}{name}")).await?.as_ref().map(Found::of))
 }

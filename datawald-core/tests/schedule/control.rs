@@ -75,6 +75,19 @@ async fn a_schedule_is_run_now_paused_or_not() {
 }
 
 #[tokio::test]
+async fn what_was_asked_for_while_paused_is_tried_again_too() {
+    let world = World::new();
+    let host = world.host(vec![minutely()]).await;
+    world.control.pause("minutely").await.unwrap();
+    host.book.answer(Err(datawald_core::Error::store("count", "away")));
+    world.control.run_now("minutely").await.unwrap();
+    world.until("minutely", |state| state.running.as_ref().is_some_and(|run| run.waits_until.is_some())).await;
+    world.clock.advance(seconds(600));
+    let state = world.ended("minutely", 1).await;
+    assert_eq!((state.paused, state.last_runs[0].attempts), (true, 2));
+}
+
+#[tokio::test]
 async fn what_is_asked_for_twice_before_it_starts_is_run_once() {
     let world = World::new();
     let host = world.host(vec![minutely()]).await;

@@ -100,6 +100,24 @@ async fn a_lease_ends_for_a_host_that_sees_it_unchanged_however_far_clocks_are_a
 }
 
 #[tokio::test]
+async fn terms_go_on_when_the_leaders_record_was_removed() {
+    let world = World::new();
+    let first = host(&world, 0);
+    until_term(&world, 1).await;
+    first.stop().await;
+    let second = host(&world, 0);
+    until_term(&world, 2).await;
+    second.kill().await;
+    // As the error of a record that cannot be read advises.
+    let record = world.store.record("scheduler/leader").await.unwrap().unwrap();
+    assert!(world.store.delete_record(&record.name, record.rev).await.unwrap());
+    let third = host(&world, 0);
+    until_term(&world, 3).await;
+    third.clock.advance(seconds(60));
+    third.until_runs(1).await;
+}
+
+#[tokio::test]
 async fn a_leader_that_renews_is_not_succeeded() {
     let world = World::new();
     let first = host(&world, 0);

@@ -40,7 +40,7 @@ pub(super) fn write(db: &Connection, name: &str, rev: u64, value: &str) -> Work<
             .execute(params![name, int(rev), value])?,
     };
     // An earlier call may have written it.
-    Ok(written > 0 || find(db, name)?.is_some_and(|there| there.rev == rev + 1 && there.value == value))
+    Ok(written > 0 || find(db, name)?.is_some_and(|there| there.rev == rev.saturating_add(1) && there.value == value))
 }
 
 pub(super) fn delete(db: &Connection, name: &str, rev: u64) -> Work<bool> {

@@ -195,9 +195,9 @@ impl StagingStore for MemoryStore {
         let mut state = self.state();
         let there = state.records.get(name);
         if there.map_or(0, |record| record.rev) != rev {
-            return Ok(there.is_some_and(|record| record.rev == rev + 1 && record.value == value));
+            return Ok(there.is_some_and(|record| record.rev == rev.saturating_add(1) && record.value == value));
         }
-        let record = Record { name: name.to_owned(), rev: rev + 1, value: value.to_owned() };
+        let record = Record { name: name.to_owned(), rev: rev.saturating_add(1), value: value.to_owned() };
         state.records.insert(record.name.clone(), record);
         Ok(true)
     }

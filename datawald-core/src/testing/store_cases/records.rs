@@ -20,6 +20,9 @@ pub async fn a_record_counts_its_changes(store: Store) {
     assert!(store.write_record("leader", 1, "b €'\"$\n").await.unwrap());
     assert!(!store.write_record("leader", 1, "c").await.unwrap());
     assert!(!store.write_record("leader", 3, "c").await.unwrap());
+    // A revision that no record ever has.
+    assert!(!store.write_record("leader", u64::MAX, "c").await.unwrap());
+    assert!(!store.delete_record("leader", u64::MAX).await.unwrap());
     assert_eq!(store.record("leader").await.unwrap(), Some(record("leader", 2, "b €'\"$\n")));
 }
 
