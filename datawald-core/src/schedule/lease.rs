@@ -1,5 +1,7 @@
 //! Who leads: one host at a time, by a lease in a record, with a term that counts the leaders.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +10,9 @@ use super::records::{self, LEADER, text};
 use crate::Result;
 use crate::clock::later;
 use crate::{Disposition, Error, ErrorKind};
+
+/// How often a lease is renewed before it would be over.
+const RENEWALS: u32 = 3;
 
 /// Who leads the schedulers of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,8 +59,9 @@ impl Candidate {
         Ok(won.then_some(lease))
     }
 
-    /// Whether a lease is over. Clocks may differ; but a holder gives up before this host has seen its record unchanged
-    /// for as long as a lease lasts, whatever its clock shows.
+    /// Whether a lease is over: this host has seen its record unchanged for as long as a lease lasts, which needs no clock
+    /// that is right; or it is past its time, whatever clocks show that are as right as they should be. That alone is not
+    /// believed while the holder may be renewing it.
     fn is_over(&mut self, host: &Host, rev: u64, leader: &Leader, now: Timestamp) -> bool {
         let since = match self.seen {
             // A clock that was set back has not seen anything for so long.
@@ -64,17 +70,18 @@ impl Candidate {
         };
         self.seen = Some((rev, since));
         let offset = host.settings.clock_offset();
-        let lease = std::time::Duration::from_millis(leader.lease_ms);
+        let lease = Duration::from_millis(leader.lease_ms);
+        let renews = lease / RENEWALS + host.settings.poll();
         // Its clock may be off the one way, and this host's the other.
-        let by_its_clock = later(leader.lease_until, offset * 2);
-        leader.owner.is_empty() || now > by_its_clock || now > later(since, lease + offset)
+        let past = now > later(leader.lease_until, offset * 2) && now > later(since, renews);
+        leader.owner.is_empty() || past || now > later(since, lease + offset)
     }
 }
 
 impl Lease {
     /// Renews the lease for as long as that succeeds; comes back when it is over.
     pub(super) async fn keep(&mut self, host: &Host) {
-        let every = host.settings.lease() / 3;
+        let every = host.settings.lease() / RENEWALS;
         let mut at = later(host.clock.now(), every);
         loop {
             host.until(at.min(self.until)).await;

@@ -194,3 +194,51 @@ fn again(error: &Error) -> Again {
         Disposition::Uncertain | Disposition::Rejected | Disposition::Permanent => Again::No,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn leading(settings: &SchedulerSettings) -> Leading<'_> {
+        Leading { owner: "host", term: 3, now: NOW, stopping: false, settings }
+    }
+
+    /// A schedule whose second attempt at a run is under way.
+    fn running(settings: &SchedulerSettings) -> (ScheduleState, Attempt) {
+        let mut state = ScheduleState::new("orders", NOW);
+        state.term = 3;
+        leading(settings).start(&mut state, NOW, false, 0);
+        let run = state.running.as_mut().unwrap();
+        run.attempt = 2;
+        let attempt = Attempt { id: run.id.clone(), attempt: 2 };
+        (state, attempt)
+    }
+
+    #[test]
+    fn an_end_that_was_written_without_an_answer_is_not_written_again() {
+        let settings = SchedulerSettings::default();
+        let (state, attempt) = running(&settings);
+        let failed = Err(Error::store("count", "away"));
+        let once = leading(&settings).ended(&state, &attempt, &failed).unwrap();
+        assert_eq!(once.running.as_ref().map(|run| run.tries_left), Some(4));
+        assert_eq!(leading(&settings).ended(&once, &attempt, &failed), None);
+        let done = leading(&settings).ended(&state, &attempt, &Ok(String::new())).unwrap();
+        assert_eq!(leading(&settings).ended(&done, &attempt, &Ok(String::new())), None);
+    }
+
+    #[test]
+    fn the_end_of_another_attempt_or_of_an_older_term_is_not_written() {
+        let settings = SchedulerSettings::default();
+        let (state, attempt) = running(&settings);
+        let done = Ok(String::new());
+        let earlier = Attempt { attempt: 1, ..attempt.clone() };
+        assert_eq!(leading(&settings).ended(&state, &earlier, &done), None);
+        let other = Attempt { id: run_id("orders", NOW, true), ..attempt.clone() };
+        assert_eq!(leading(&settings).ended(&state, &other, &done), None);
+        let old = Leading { term: 2, ..leading(&settings) };
+        assert_eq!(old.ended(&state, &attempt, &done), None);
+        assert!(leading(&settings).ended(&state, &attempt, &done).is_some());
+    }
+}

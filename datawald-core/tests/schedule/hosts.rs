@@ -118,6 +118,22 @@ async fn terms_go_on_when_the_leaders_record_was_removed() {
 }
 
 #[tokio::test]
+async fn a_host_whose_clock_is_a_day_ahead_does_not_succeed_a_leader_that_renews() {
+    let world = World::new();
+    let first = host(&world, 0);
+    until_term(&world, 1).await;
+    let second = host(&world, 86_400);
+    for _ in 0..10 {
+        second.clock.advance(seconds(200));
+        meanwhile().await;
+        first.clock.advance(seconds(200));
+        meanwhile().await;
+    }
+    assert_eq!(term(&world).await, 1);
+    assert!(second.book.runs().is_empty());
+}
+
+#[tokio::test]
 async fn a_leader_that_renews_is_not_succeeded() {
     let world = World::new();
     let first = host(&world, 0);
@@ -244,6 +260,10 @@ async fn jobs_do_not_outlive_the_lease_of_their_host() {
     first.until_runs(1).await;
     // The clock jumps over the end of the lease before it could be renewed: the job is dropped, and the run begun anew.
     first.clock.advance(seconds(700));
+    meanwhile().await;
+    assert_eq!(term(&world).await, 1);
+    // Nobody has renewed it for as long as a leader takes to.
+    first.clock.advance(seconds(201));
     until_term(&world, 2).await;
     first.until_runs(2).await;
     first.book.hold(false);
