@@ -63,17 +63,17 @@ impl SchedulerBuilder {
     /// The scheduler.
     ///
     /// # Errors
-    /// Of kind `Config` if a setting is wrong, a schedule is there twice, or one names a job that is not there.
+    /// Of kind `Config` if a setting or a schedule is wrong, a schedule is there twice, or one names a job that is not there.
     pub fn build(self) -> Result<Scheduler> {
         self.settings.check()?;
-        check(&self.schedules, &self.jobs)?;
+        let schedules = checked(self.schedules, &self.jobs)?;
         let host = Host {
             store: self.store,
             clock: self.clock,
             settings: self.settings,
             owner: format!("{}-{}", std::process::id(), uuid::Uuid::now_v7().simple()),
             jobs: self.jobs,
-            schedules: Mutex::new(Arc::new(self.schedules)),
+            schedules: Mutex::new(Arc::new(schedules)),
             replaced: Notify::new(),
             stopping: watch::Sender::new(false),
             store_away: AtomicBool::new(false),
@@ -82,9 +82,11 @@ impl SchedulerBuilder {
     }
 }
 
-fn check(schedules: &[Schedule], jobs: &HashMap<String, Arc<dyn Job>>) -> Result<()> {
+/// The schedules, whose fields may have been changed since they were made, if they are right.
+fn checked(schedules: Vec<Schedule>, jobs: &HashMap<String, Arc<dyn Job>>) -> Result<Vec<Schedule>> {
+    let schedules = schedules.into_iter().map(Schedule::checked).collect::<Result<Vec<_>>>()?;
     let mut names = HashSet::new();
-    for schedule in schedules {
+    for schedule in &schedules {
         let wrong = |field: &'static str, message: String| {
             Err(Error::config("read schedules", message).entity(format!("schedule {}", schedule.name)).field(field))
         };
@@ -97,7 +99,7 @@ fn check(schedules: &[Schedule], jobs: &HashMap<String, Arc<dyn Job>>) -> Result
             return wrong("job", format!("there is no job {:?}; there are: {}", schedule.job, known.join(", ")));
         }
     }
-    Ok(())
+    Ok(schedules)
 }
 
 impl Scheduler {
@@ -152,7 +154,7 @@ impl Scheduler {
     /// # Errors
     /// As [`SchedulerBuilder::build`]; the schedules are as they were then.
     pub fn replace(&self, schedules: Vec<Schedule>) -> Result<()> {
-        check(&schedules, &self.host.jobs)?;
+        let schedules = checked(schedules, &self.host.jobs)?;
         *self.host.schedules.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(schedules);
         self.host.replaced.notify_one();
         Ok(())

@@ -177,7 +177,7 @@ impl Schedule {
     }
 
     /// The schedule with what is derived from its fields, if they are right.
-    fn checked(mut self) -> Result<Self> {
+    pub(super) fn checked(mut self) -> Result<Self> {
         let named = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
         if self.name.is_empty() || self.name.len() > SCHEDULE_NAME_LIMIT || !self.name.bytes().all(named) {
             let message = format!("is to be 1 to {SCHEDULE_NAME_LIMIT} letters, digits, `-`, `_` and `.`");

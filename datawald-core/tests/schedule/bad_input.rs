@@ -73,6 +73,13 @@ fn schedules_are_checked_with_their_jobs() {
     let without = builder().named_job("known", Book::default()).schedules([minutely()]).build().err().unwrap();
     assert_eq!(field(&without), "job");
     assert!(without.message().ends_with("there are: known"), "{without}");
+    // Fields that were changed afterwards are looked at again.
+    let mut changed = minutely();
+    changed.name = "a/b".to_owned();
+    assert_eq!(field(&builder().job(changed, Book::default()).build().err().unwrap()), "name");
+    let mut changed = minutely();
+    changed.when = datawald_core::schedule::When::Every(Duration::ZERO);
+    assert_eq!(field(&builder().job(changed, Book::default()).build().err().unwrap()), "every");
     let scheduler = builder().job(minutely(), Book::default()).build().unwrap();
     assert_eq!(field(&scheduler.replace(vec![minutely().job("unknown")]).unwrap_err()), "job");
 }

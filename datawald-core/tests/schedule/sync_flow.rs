@@ -1,9 +1,10 @@
 //! The job of a flow: its sync task has the id of the run, whoever takes it up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use datawald_core::engine::{Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target};
+use datawald_core::engine::{Cursor, Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target};
 use datawald_core::model::{Fingerprint, FlowId, Intent, SyncStatus, Table};
 use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
 use datawald_core::store::{Claimed, StageEntity, StagingStore, SyncTaskFilter};
@@ -30,6 +31,26 @@ impl Source for Shop {
     }
 }
 
+/// The same orders on two pages, of which the second cannot be had the first time.
+#[derive(Default)]
+struct Shaky(AtomicU32);
+
+#[async_trait]
+impl Source for Shaky {
+    async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
+        let mut page = Shop.fetch(cx, query).await?;
+        if query.after.is_none() {
+            page.entities.truncate(2);
+            page.next = Some(Cursor("2".into()));
+            return Ok(page);
+        }
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(Error::config("fetch orders", "the token is no longer valid")),
+            _ => Ok(SourcePage { entities: page.entities.split_off(2), ..page }),
+        }
+    }
+}
+
 /// Takes all but order 2.
 struct Erp;
 
@@ -49,9 +70,13 @@ fn flow() -> FlowId {
 }
 
 fn engine(store: &Arc<dyn StagingStore>) -> Engine {
+    engine_of(store, Shop)
+}
+
+fn engine_of(store: &Arc<dyn StagingStore>, source: impl Source + 'static) -> Engine {
     Engine::builder(store.clone())
         .settings(EngineSettings { close_wait_ms: 5_000, sweep_ms: 20, ..EngineSettings::default() })
-        .flow(Flow::new(flow()).source(Shop).target(Erp))
+        .flow(Flow::new(flow()).source(source).target(Erp))
         .build()
         .unwrap()
 }
@@ -108,6 +133,22 @@ async fn a_run_that_was_cut_off_goes_on_with_its_sync_task() {
     assert_eq!(SyncFlow::new(second, flow()).run(&run).await.unwrap(), note);
     assert_eq!(tasks(&world.store).await, before);
     assert_eq!((before.len(), &before[0].id), (1, &run.id));
+    workers.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_that_was_cut_off_is_made_again_into_the_same_sync_task() {
+    let world = World::new();
+    let engine = engine_of(&world.store, Shaky::default());
+    let workers = engine.start_workers(&flow()).unwrap();
+    let job = SyncFlow::new(engine, flow());
+    let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
+    assert_eq!(job.run(&run).await.unwrap_err().kind(), ErrorKind::Config);
+    let cut_off = tasks(&world.store).await;
+    assert_eq!((cut_off.len(), cut_off[0].status, cut_off[0].pulled), (1, SyncStatus::Incompleted, false));
+    assert_eq!(job.run(&run).await.unwrap(), "orders of shop Fail: 2 succeeded, 1 failed");
+    let ended = tasks(&world.store).await;
+    assert_eq!((ended.len(), ended[0].status, ended[0].pulled), (1, SyncStatus::Fail, true));
     workers.stop().await.unwrap();
 }
 
