@@ -15,6 +15,7 @@ use crate::api::auth::Caller;
 use crate::api::input::{Body, check_name};
 use crate::api::problem::Problem;
 use crate::api::views::{EntityView, NO_TARGET, OutcomeBody};
+use crate::clock::later;
 use crate::model::{Entity, EntityKey, Table, TxStatus};
 use crate::store::{Claim, Outcome, Settled, Settlement};
 
@@ -110,12 +111,15 @@ async fn without_lease(
     if rev.is_some_and(|rev| rev != found.rev) {
         return Err(Problem::conflict(OPERATION, "newer content was staged since; read it and decide again"));
     }
+    let mut now = shared.engine.clock().now();
     if found.status.is_final() {
         if is_what_stands(found, &outcome) {
             return Ok(());
         }
-        // Somebody mends what came to its end otherwise.
-        shared.engine.store().resync(&found.key, shared.engine.clock().now()).await?;
+        // Somebody mends what came to its end otherwise. It is opened for later, and taken up as if it were later: no
+        // worker is to find it meanwhile and carry it out once more.
+        now = later(now, MOMENT);
+        shared.engine.store().resync(&found.key, now).await?;
     }
     let keys = [found.key.id.clone()];
     let flow = found.key.flow();
@@ -126,7 +130,7 @@ async fn without_lease(
         owner: &format!("api {caller}"),
         lease: MOMENT,
         settle_delay: Duration::ZERO,
-        now: shared.engine.clock().now(),
+        now,
     };
     let Some(claimed) = shared.engine.store().claim(claim).await?.into_iter().next() else {
         let message = match found.due_at {
@@ -138,7 +142,8 @@ async fn without_lease(
         };
         return Err(Problem::conflict(OPERATION, message));
     };
-    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: claimed.rev, outcome }).await
+    // Of the version that was decided on: what was staged since is still to be done.
+    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: found.rev, outcome }).await
 }
 
 async fn settle(shared: &Shared, settlement: Settlement) -> Result<(), Problem> {
