@@ -47,6 +47,8 @@ pub(crate) async fn put_outcome(
     let outcome = outcome(table, &body, target)?;
     let found = control::entity(&shared, &key).await?;
     match (body.token, body.rev) {
+        // Sent again, since the answer was lost.
+        (Some(_), Some(rev)) if rev == found.rev && is_what_stands(&found, &outcome) => {}
         (Some(token), Some(rev)) => settle(&shared, Settlement { key: key.clone(), token, rev, outcome }).await?,
         (Some(_), None) => {
             return Err(Problem::field(OPERATION, "rev", "is missing: give the version that the lease was of"));
