@@ -163,6 +163,20 @@ async fn of_many_at_once_each_has_its_own_answer() {
 }
 
 #[tokio::test]
+async fn a_store_that_fails_refuses_no_entity() {
+    let (core, path) = Core::lockable().await;
+    let token = core.any_scope("agent").await;
+    let body = json!({"entities": [{"id": "1", "entity": handed("1")}]});
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failed = core.json(&token, "PUT", "/backoffice/order", Some(&body)).await;
+    assert_eq!((failed.status, &failed.body()["disposition"]), (503, &json!("retryable")), "{failed:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let again = core.json(&token, "PUT", "/backoffice/order", Some(&body)).await;
+    assert_eq!((again.status, &again.body()["results"][0]["staging"]), (200, &json!("inserted")), "{again:?}");
+}
+
+#[tokio::test]
 async fn what_is_wrong_is_named_by_its_path() {
     let core = Core::start().await;
     let token = core.any_scope("agent").await;

@@ -67,7 +67,7 @@ pub(crate) async fn put_entity(
 }
 
 /// Stages several orders at once, in one durable write per frontend, and dispatches their tasks. Each is staged or refused
-/// on its own.
+/// on its own; if the core cannot do it now, some may be staged, and all are to be sent again.
 #[utoipa::path(
     put, path = "/backoffice/order", tag = "orders", request_body = BatchBody,
     responses((status = 200, body = StagedBatch)),
@@ -101,15 +101,12 @@ pub(crate) async fn put_entities(
         let known: Vec<_> =
             entities.iter().map(|(at, entity)| (*at, entity.id.clone(), entity.intent.clone())).collect();
         let pushes = entities.into_iter().map(|(_, entity)| Push { entity, if_rev: None }).collect();
-        let staged = shared.engine.push(&flow, pushes).await;
+        // What was staged before this failed is there; sending all of it again is safe.
+        let staged = shared.engine.push(&flow, pushes).await?;
         for (n, (at, id, intent)) in known.into_iter().enumerate() {
-            let result = match &staged {
-                Ok(staged) => match staged.get(n) {
-                    Some(Some(staging)) => told(id, &intent, *staging),
-                    _ => refused(id, &Error::store(OPERATION, "the store did not answer for it")),
-                },
-                // What other frontends' entities came to is to be told all the same.
-                Err(error) => refused(id, error),
+            let result = match staged.get(n) {
+                Some(Some(staging)) => told(id, &intent, *staging),
+                _ => return Err(Error::store(OPERATION, "the store did not answer for every entity").into()),
             };
             if let Some(place) = results.get_mut(at) {
                 *place = Some(result);
