@@ -135,6 +135,19 @@ pub async fn what_was_pushed_is_recorded(store: Store) {
     assert_eq!(store.resync_task(&id, world.now).await.unwrap(), 1);
 }
 
+pub async fn one_that_is_named_twice_counts_once_and_as_changed(store: Store) {
+    let world = World::new(store.clone()).await;
+    push(&store, vec![entity("1", "v1"), entity("2", "v1")]).await;
+    for id in ["1", "2"] {
+        let claimed = world.claim_one(id).await;
+        assert_eq!(world.settle(&claimed, success("B1")).await, Settled::Done);
+    }
+    // Whoever hands one over twice is told `inserted`, then `unchanged`.
+    let members = [("1", false), ("1", true), ("2", true), ("2", false)];
+    store.record_pushed(pushed("push", &members, None)).await.unwrap();
+    assert_eq!(world.counts("push").await, counts(&[(TxStatus::Success, 2)]));
+}
+
 pub async fn recording_moves_the_cut_forwards_only(store: Store) {
     let world = World::new(store.clone()).await;
     let cut = |seconds, offset| Cut { cut_dt: sec(seconds), offset };
