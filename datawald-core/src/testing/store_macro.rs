@@ -66,6 +66,7 @@ macro_rules! staging_store_conformance {
                     recording_twice_changes_nothing
                     recording_under_the_id_of_another_flow_is_refused
                     many_pushes_at_once_lose_nothing
+                    what_is_recorded_while_it_is_claimed_reaches_who_claims
                 }
                 claims {
                     a_claim_leases_what_is_due
