@@ -10,7 +10,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::control;
-use crate::Error;
 use crate::api::Shared;
 use crate::api::documents;
 use crate::api::input::{Body, Path, Query, check_name};
@@ -18,6 +17,7 @@ use crate::api::problem::Problem;
 use crate::api::views::{BatchBody, EntityBody, EntityView, Staged, StagedBatch};
 use crate::model::{EntityKey, FlowId, Intent, Table, TxStatus};
 use crate::store::{Push, StageEntity, Staging};
+use crate::{Disposition, Error, ErrorKind};
 
 /// Whose entity.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,7 +60,8 @@ pub(crate) async fn put_entity(
         }
         Some(None) => {
             let message = "another version is there than the request asks for; read it and decide again";
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, Error::fenced(OPERATION, message)))
+            let error = Error::new(ErrorKind::Fenced, Disposition::Rejected, OPERATION, message);
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, error))
         }
         None => Err(Error::store(OPERATION, "the store did not answer for this entity").into()),
     }
