@@ -8,6 +8,8 @@ use datawald_core::model::{EntityKey, FlowId, Table, TxStatus};
 use datawald_core::store::Claim;
 use datawald_core::{Clock, SystemClock};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::world::{Core, handed};
 
@@ -81,4 +83,28 @@ async fn mending_an_outcome_gives_workers_nothing_to_do() {
     }
     stop.store(true, Ordering::Relaxed);
     assert_eq!(worker.await.unwrap(), 0, "a worker would have carried out what is not wanted");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_is_written_though_its_caller_hangs_up() {
+    let core = Core::start().await;
+    let token = core.any_scope("operator").await;
+    core.json(&token, "PUT", "/backoffice/order/1", Some(&handed("1"))).await;
+    let first = outcome("1", json!({"tx_status": "I", "tx_note": "not wanted"}));
+    assert_eq!(core.json(&token, "PUT", "/backoffice/orderstatus", Some(&first)).await.status, 200);
+    for n in 0..RACES as u64 {
+        let body = outcome("1", json!({"tx_status": "I", "tx_note": format!("not wanted, {n}")})).to_string();
+        let head = format!(
+            "PUT /backoffice/orderstatus HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer {token}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&core.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        tokio::time::sleep(Duration::from_micros(n * 20)).await;
+        drop(stream);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let stands = core.store.get(&EntityKey::new(&flow(), "1")).await.unwrap().unwrap();
+        assert_eq!(stands.status, TxStatus::Ignored, "it was left open, hung up {} us after asking", n * 20);
+    }
 }

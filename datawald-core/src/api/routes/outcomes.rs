@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::control;
 use crate::Error;
@@ -53,7 +54,15 @@ pub(crate) async fn put_outcome(
         (Some(_), None) => {
             return Err(Problem::field(OPERATION, "rev", "is missing: give the version that the lease was of"));
         }
-        (None, _) => without_lease(&shared, &caller, &found, body.rev, outcome).await?,
+        (None, rev) => {
+            // To its end even if the caller hangs up: what was opened for it is not to be left to the workers.
+            let core = shared.clone();
+            let writing = async move { without_lease(&core, &caller, &found, rev, outcome).await };
+            let written = tokio::spawn(writing.in_current_span()).await;
+            written.unwrap_or_else(|_| {
+                Err(Error::store(OPERATION, "the core failed over it; its log says where").into())
+            })?;
+        }
     }
     Ok(Json(EntityView::of(control::entity(&shared, &key).await?, false)))
 }
