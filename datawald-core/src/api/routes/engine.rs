@@ -187,12 +187,12 @@ operations! {
         records.into_iter().filter(|record| not_a_token(&record.name).is_ok()).collect()
     };
     /// Writes a record if its revision is as it is said to be.
-    Stage write_record "/engine/write_record" (WriteRecord) -> bool = |shared, body| {
+    Operate write_record "/engine/write_record" (WriteRecord) -> bool = |shared, body| {
         not_a_token(&body.name)?;
         shared.engine.store().write_record(&body.name, body.rev, &body.value).await?
     };
     /// Removes a record if its revision is as it is said to be.
-    Stage delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
+    Operate delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
         not_a_token(&body.name)?;
         shared.engine.store().delete_record(&body.name, body.rev).await?
     };
