@@ -221,7 +221,10 @@ impl Shared {
             false => Err(Problem::field(
                 OPERATION,
                 "now",
-                format!("the caller's clock is {off} ms off this host's; set both by a time server"),
+                format!(
+                    "the time of the request is {off} ms off this host's: set both clocks by a time server, or have the \
+                     caller try again for less long"
+                ),
             )),
         }
     }
