@@ -101,7 +101,10 @@ pub(super) fn path_below(prefix: &str, path: &str) -> String {
 fn what_is_wrong(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
-    if text.starts_with("missing field") || text.starts_with("unknown field") || text.starts_with("unknown variant") {
+    if ["missing field", "unknown field", "unknown variant", "duplicate field"]
+        .iter()
+        .any(|known| text.starts_with(known))
+    {
         return text.chars().filter(|char| !char.is_control()).take(300).collect();
     }
     match text.rsplit_once(", expected ") {

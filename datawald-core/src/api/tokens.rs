@@ -21,7 +21,8 @@ pub enum Scope {
     Read,
     /// To stage: what sources do, up to closing their sync task.
     Stage,
-    /// To operate: what workers do (lease entities, write outcomes) and what operators do (sync again, set cuts, remove).
+    /// To operate: what workers do (lease entities, write outcomes), what operators do (sync again, set cuts, remove), and
+    /// what hosts agree by (who leads, what is scheduled).
     Operate,
 }
 

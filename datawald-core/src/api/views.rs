@@ -298,7 +298,7 @@ impl From<Option<Cut>> for CutView {
 pub(super) struct SyncControlBody {
     /// Its id, so that sending it again records it once; a new one is made if it is absent.
     pub(super) id: Option<String>,
-    /// Everything that changed at the source before has been handed over.
+    /// Everything that changed at the source before has been handed over; no later than now.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub(super) cut_dt: Option<Timestamp>,
     /// How many with exactly this time were handed over.

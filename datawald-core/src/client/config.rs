@@ -13,7 +13,9 @@ pub struct ClientSettings {
     pub token: SecretString,
     /// For one exchange, in milliseconds.
     pub timeout_ms: u64,
-    /// How long a call goes on trying while the core is away, busy or limits its callers, in milliseconds.
+    /// How long a call goes on trying while the core is away, busy or limits its callers, in milliseconds. A call carries
+    /// the time at which it was made, and the core refuses one that is older than its `max_clock_skew_ms`: more than that
+    /// is of no use.
     pub patience_ms: u64,
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_ca_pem: Option<String>,

@@ -106,7 +106,8 @@ impl RemoteCore {
             };
             let Some(asked) = again(&failed) else { return Err(failed) };
             let pause = asked.unwrap_or_default().max(wait);
-            if Instant::now() + pause >= deadline {
+            // Whatever wait is asked for: a sum with it may be later than a clock can tell.
+            if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(failed);
             }
             tracing::debug!(error = %failed, ?pause, "a call to the core failed; trying again");

@@ -112,10 +112,10 @@ pub trait StagingStore: Send + Sync {
     /// Records a sync task of entities that were pushed, its pull come to its end, and moves the cut on, as one step.
     ///
     /// # Behavior
-    /// An entity counts in it as what it is, from now on; as I if it is said to be unchanged and stands at its end. The
-    /// cut and the sync task's `cut_after` are as after [`StagingStore::stage`]. If an entity is not staged, the error is
-    /// of kind `NotFound` and names it, and neither task nor cut are touched; if the task is another flow's, it is of kind
-    /// `Invalid`. Recording again joins what has not joined, and changes nothing else.
+    /// An entity counts in it as what it is, from now on; as I if it is said to be unchanged, each time that it is named,
+    /// and stands at its end. The cut and the sync task's `cut_after` are as after [`StagingStore::stage`]. If an entity is
+    /// not staged, the error is of kind `NotFound` and names it, and neither task nor cut are touched; if the task is another
+    /// flow's, it is of kind `Invalid`. Recording again joins what has not joined, and changes nothing else.
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()>;
 
     /// Reads one entity.

@@ -60,11 +60,13 @@ macro_rules! staging_store_conformance {
                     a_push_treats_an_entity_as_a_pull_does
                     a_push_may_ask_for_a_version
                     what_was_pushed_is_recorded
+                    one_that_is_named_twice_counts_once_and_as_changed
                     recording_moves_the_cut_forwards_only
                     recording_what_is_not_staged_changes_nothing
                     recording_twice_changes_nothing
                     recording_under_the_id_of_another_flow_is_refused
                     many_pushes_at_once_lose_nothing
+                    what_is_recorded_while_it_is_claimed_reaches_who_claims
                 }
                 claims {
                     a_claim_leases_what_is_due

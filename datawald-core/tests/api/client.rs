@@ -205,6 +205,11 @@ async fn patience_ends() {
     let client = RemoteCore::new(ClientSettings::new(format!("http://{address}"), "dw_a_b".to_owned())).unwrap();
     let error = client.cut(&FlowId::new(Table::Orders, "mage2")).await.unwrap_err();
     assert!(error.to_string().contains("does the URL lead to its API"), "{error}");
+    let endless = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 18446744073709551615\r\nContent-Length: 0\r\n\r\n";
+    let address = proxy(String::new(), vec![endless]).await;
+    let client = RemoteCore::new(ClientSettings::new(format!("http://{address}"), "dw_a_b".to_owned())).unwrap();
+    let error = client.cut(&FlowId::new(Table::Orders, "mage2")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Busy);
 }
 
 #[tokio::test]

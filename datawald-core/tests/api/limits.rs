@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::world::{Answer, Core, handed};
+use crate::world::{Answer, Core, NOW, handed};
 
 fn json_headers(token: &str) -> Vec<(&'static str, String)> {
     vec![("Authorization", format!("Bearer {token}")), ("Content-Type", "application/json".to_owned())]
@@ -104,7 +104,69 @@ async fn a_clock_that_is_far_off_leases_nothing() {
     for (now, status) in [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)] {
         let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(now))).await;
         assert_eq!(answer.status, status, "{now}: {answer:?}");
+        // An old request is not always the fault of a clock.
+        assert_eq!(answer.text.contains("try again for less long"), status == 422, "{answer:?}");
     }
+}
+
+#[tokio::test]
+async fn leases_end_within_bounds() {
+    let core = Core::start().await;
+    let token = core.any_scope("worker").await;
+    let flow = json!({"table": "orders", "frontend": "mage2"});
+    let operations = |until: &str| {
+        let pull = json!({"flow": flow, "owner": "w", "token": 1});
+        [
+            ("acquire_pull", json!({"flow": flow, "owner": "w", "now": NOW, "until": until}), "until"),
+            (
+                "stage",
+                json!({"lease": pull, "lease_until": until, "sync_task": "1", "entities": [], "cut": null, "now": NOW}),
+                "lease_until",
+            ),
+            ("renew", json!({"leases": [], "until": until, "due_at": until}), "until"),
+        ]
+    };
+    for (until, good) in [
+        ("2026-01-31T09:00:00Z", false),
+        ("2026-01-31T09:59:30Z", true),
+        ("2026-02-01T10:00:00Z", true),
+        ("2027-01-31T10:00:00Z", false),
+    ] {
+        for (name, body, field) in operations(until) {
+            let answer = core.json(&token, "POST", &format!("/engine/{name}"), Some(&body)).await;
+            match good {
+                // It may be refused for what it is about.
+                true => assert!([200, 404, 409].contains(&answer.status), "{name} {until}: {answer:?}"),
+                false => assert_eq!((answer.status, answer.fields()), (422, vec![field.to_owned()]), "{name} {until}"),
+            }
+        }
+    }
+    for (lease_ms, settle_delay_ms, field) in [(u64::MAX, 0, "lease_ms"), (1, u64::MAX, "settle_delay_ms")] {
+        let body = json!({"flow": flow, "keys": null, "limit": 1, "owner": "w", "lease_ms": lease_ms,
+            "settle_delay_ms": settle_delay_ms, "now": NOW});
+        let answer = core.json(&token, "POST", "/engine/claim", Some(&body)).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec![field.to_owned()]), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_cut_does_not_lie_ahead() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let flow = json!({"table": "orders", "frontend": "mage2"});
+    // Local time that was given as UTC.
+    let ahead = "2026-01-31T18:00:00Z";
+    let told = json!({"cut_dt": ahead});
+    let answer = core.json(&token, "PUT", "/control/synccontrol/mage2/sync_orders", Some(&told)).await;
+    assert_eq!((answer.status, answer.fields()), (422, vec!["cut_dt".to_owned()]));
+    let task = json!({"id": "1", "flow": flow, "cut_before": null, "now": NOW});
+    let pushed = json!({"task": task, "members": [], "cut": {"cut_dt": ahead, "offset": 0}});
+    let answer = core.json(&token, "POST", "/engine/record_pushed", Some(&pushed)).await;
+    assert_eq!((answer.status, answer.fields()), (422, vec!["cut".to_owned()]));
+    let listed = core.json(&token, "GET", "/control/synctasks", None).await.body();
+    assert_eq!(listed["items"], json!([]));
+    let soon = json!({"cut_dt": "2026-01-31T10:00:30Z"});
+    assert_eq!(core.json(&token, "PUT", "/control/synccontrol/mage2/sync_orders", Some(&soon)).await.status, 200);
 }
 
 #[tokio::test]

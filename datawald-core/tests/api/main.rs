@@ -5,6 +5,7 @@ mod client;
 mod conformance;
 mod document;
 mod limits;
+mod outcomes;
 mod resources;
 mod security;
 mod transcript;

@@ -122,7 +122,11 @@ async fn versions_guard_against_each_other() {
             let mut headers =
                 vec![("Authorization", format!("Bearer {token}")), ("Content-Type", "application/json".to_owned())];
             headers.extend(condition.map(|(name, value)| (name, value.to_owned())));
-            core.raw("PUT", "/backoffice/order/1", &headers, body.to_string().as_bytes()).await.status
+            let answer = core.raw("PUT", "/backoffice/order/1", &headers, body.to_string().as_bytes()).await;
+            if answer.status == 412 {
+                assert_eq!(answer.body()["disposition"], json!("rejected"), "the same again is of no use");
+            }
+            answer.status
         }
     };
     assert_eq!(put(Some(("If-Match", "\"1\"")), "1.00").await, 412);
@@ -160,6 +164,20 @@ async fn of_many_at_once_each_has_its_own_answer() {
     assert!(results[3]["problem"].as_str().unwrap().contains("data.fe_order_id"), "{results}");
     let there = core.store.get(&EntityKey { table: Table::Orders, frontend: "other".into(), id: "3".into() }).await;
     assert_eq!(there.unwrap().unwrap().status, TxStatus::New);
+}
+
+#[tokio::test]
+async fn a_store_that_fails_refuses_no_entity() {
+    let (core, path) = Core::lockable().await;
+    let token = core.any_scope("agent").await;
+    let body = json!({"entities": [{"id": "1", "entity": handed("1")}]});
+    let other = rusqlite::Connection::open(path).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let failed = core.json(&token, "PUT", "/backoffice/order", Some(&body)).await;
+    assert_eq!((failed.status, &failed.body()["disposition"]), (503, &json!("retryable")), "{failed:?}");
+    other.execute_batch("ROLLBACK").unwrap();
+    let again = core.json(&token, "PUT", "/backoffice/order", Some(&body)).await;
+    assert_eq!((again.status, &again.body()["results"][0]["staging"]), (200, &json!("inserted")), "{again:?}");
 }
 
 #[tokio::test]
@@ -202,6 +220,11 @@ async fn what_is_wrong_is_named_by_its_path() {
             answer.text
         );
     }
+    let twice = br#"{"frontend": "mage2", "frontend": "other", "data": {}}"#;
+    let headers = [("Authorization", format!("Bearer {token}")), ("Content-Type", "application/json".to_owned())];
+    let answer = core.raw("PUT", "/frontend/product/1", &headers, twice).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.text.contains("duplicate field `frontend`"), "{answer:?}");
     assert_eq!(core.store.list(&Default::default()).await.unwrap().items, []);
     // Money may come as a number; its digits are kept.
     let number = with(&["data", "grand_total"], serde_json::from_str("35.10").unwrap());
@@ -231,7 +254,9 @@ async fn outcomes_are_fenced() {
     assert_eq!(write(json!({"token": 99, "rev": 1})).await.status, 409);
     assert_eq!(write(json!({"token": claimed["token"]})).await.fields(), ["rev"]);
     assert_eq!(write(json!({"token": claimed["token"], "rev": claimed["rev"]})).await.status, 200);
-    assert_eq!(write(json!({"token": claimed["token"], "rev": claimed["rev"]})).await.status, 409, "the lease is over");
+    assert_eq!(write(json!({"token": claimed["token"], "rev": claimed["rev"]})).await.status, 200, "it stands there");
+    let other = json!({"token": claimed["token"], "rev": claimed["rev"], "bo_order_id": "538"});
+    assert_eq!(write(other).await.status, 409, "the lease is over");
     // Whoever mends it by hand says what is so.
     let mended = write(json!({"bo_order_id": "537", "tx_note": "entered by hand"})).await;
     assert_eq!((mended.status, &mended.body()["bo_order_id"]), (200, &json!("537")));

@@ -382,6 +382,19 @@ async fn who_is_refused_and_how_often() {
 }
 
 #[tokio::test]
+async fn a_source_does_not_change_what_hosts_agree_by() {
+    let core = Core::start().await;
+    let token = core.token("source", &[Scope::Read, Scope::Stage]).await;
+    assert!(core.store.write_record("schedule/orders", 0, "{}").await.unwrap());
+    let write = json!({"name": "schedule/orders", "rev": 1, "value": "paused"});
+    let delete = json!({"name": "schedule/orders", "rev": 1});
+    for (operation, body) in [("write_record", write), ("delete_record", delete)] {
+        assert_eq!(core.json(&token, "POST", &format!("/engine/{operation}"), Some(&body)).await.status, 403);
+    }
+    assert_eq!(core.store.record("schedule/orders").await.unwrap().unwrap().value, "{}");
+}
+
+#[tokio::test]
 async fn a_revoked_token_is_of_no_use_after_a_moment() {
     let core = Core::start().await;
     let token = core.any_scope("short").await;

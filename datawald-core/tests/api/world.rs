@@ -7,7 +7,7 @@ use datawald_core::api::{Api, ApiSettings, Scope, Tokens};
 use datawald_core::client::{ClientSettings, RemoteCore};
 use datawald_core::engine::Engine;
 use datawald_core::queue::{InProcessQueue, TaskQueue};
-use datawald_core::store::{SqliteStore, StagingStore};
+use datawald_core::store::{SqliteSettings, SqliteStore, StagingStore};
 use datawald_core::{Clock, ManualClock, SystemClock};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -58,6 +58,16 @@ impl Core {
     pub(crate) async fn over(store: Arc<dyn StagingStore>) -> Self {
         let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
         Self::of(store, tempfile::tempdir().unwrap(), ApiSettings::default(), clock.clone(), clock).await
+    }
+
+    /// Over a store whose file can be locked, and the file.
+    pub(crate) async fn lockable() -> (Self, std::path::PathBuf) {
+        let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("core.db");
+        let impatient = SqliteSettings { busy_timeout: Duration::from_millis(100), ..SqliteSettings::default() };
+        let store = Arc::new(SqliteStore::open_with(&path, impatient).unwrap());
+        (Self::of(store, folder, ApiSettings::default(), clock.clone(), clock).await, path)
     }
 
     async fn at(settings: ApiSettings, clock: Arc<dyn Clock>, manual: Arc<ManualClock>) -> Self {

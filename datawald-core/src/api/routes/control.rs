@@ -104,6 +104,7 @@ pub(crate) async fn put_sync_control(
 ) -> Result<Json<Recorded>, Problem> {
     const OPERATION: &str = "record sync task";
     let flow = flow_of(&app, &task, of.table)?;
+    shared.not_ahead("cut_dt", body.cut_dt)?;
     let max = shared.settings.max_batch;
     if body.entities.len() > max {
         return Err(Problem::field(OPERATION, "entities", format!("are more than {max}; record several sync tasks")));

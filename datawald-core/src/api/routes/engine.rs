@@ -12,7 +12,7 @@ use crate::api::Shared;
 use crate::api::input::Body;
 use crate::api::problem::Problem;
 use crate::api::tokens::{PREFIX, Scope};
-use crate::clock::millis_between;
+use crate::clock::{later, millis_between};
 use crate::model::{Counts, Cut, Entity, SyncTask, Version};
 use crate::store::{Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
 use crate::wire::{
@@ -52,6 +52,7 @@ operations! {
     /// Takes the right to pull a flow.
     Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
         shared.on_time(body.now)?;
+        shared.leased("until", body.until)?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
     };
     /// Gives the right to pull back.
@@ -62,6 +63,7 @@ operations! {
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
         shared.on_time(body.now)?;
+        shared.leased("lease_until", body.lease_until)?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.stage_page(body).await?
     };
@@ -74,6 +76,7 @@ operations! {
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
         shared.on_time(body.task.now)?;
+        shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
         shared.engine.record_pushed(body).await?;
         true
@@ -87,7 +90,10 @@ operations! {
         shared.on_time(body.now)?;
         shared.bounded("limit", body.limit)?;
         shared.bounded("keys", body.keys.as_ref().map_or(0, Vec::len))?;
-        shared.engine.store().claim(body.claim()).await?
+        let claim = body.claim();
+        shared.leased("lease_ms", later(claim.now, claim.lease))?;
+        shared.leased("settle_delay_ms", later(claim.now, claim.settle_delay))?;
+        shared.engine.store().claim(claim).await?
     };
     /// Keys that are due.
     Read due "/engine/due" (DueBody) -> Vec<String> = |shared, body| {
@@ -99,6 +105,8 @@ operations! {
     };
     /// Prolongs leases.
     Operate renew "/engine/renew" (RenewBody) -> Vec<bool> = |shared, body| {
+        shared.leased("until", body.until)?;
+        shared.leased("due_at", body.due_at)?;
         shared.bounded("leases", body.leases.len())?;
         let leases: Vec<_> = body.leases.into_iter().map(|lease| (lease.key, lease.token)).collect();
         shared.engine.store().renew(&leases, body.until, body.due_at).await?
@@ -179,16 +187,19 @@ operations! {
         records.into_iter().filter(|record| not_a_token(&record.name).is_ok()).collect()
     };
     /// Writes a record if its revision is as it is said to be.
-    Stage write_record "/engine/write_record" (WriteRecord) -> bool = |shared, body| {
+    Operate write_record "/engine/write_record" (WriteRecord) -> bool = |shared, body| {
         not_a_token(&body.name)?;
         shared.engine.store().write_record(&body.name, body.rev, &body.value).await?
     };
     /// Removes a record if its revision is as it is said to be.
-    Stage delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
+    Operate delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
         not_a_token(&body.name)?;
         shared.engine.store().delete_record(&body.name, body.rev).await?
     };
 }
+
+/// The longest lease, in milliseconds: a day.
+const LONGEST_LEASE_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Keys that are told at once.
 const LONGEST_DUE: usize = 10_000;
@@ -210,7 +221,38 @@ impl Shared {
             false => Err(Problem::field(
                 OPERATION,
                 "now",
-                format!("the caller's clock is {off} ms off this host's; set both by a time server"),
+                format!(
+                    "the time of the request is {off} ms off this host's: set both clocks by a time server, or have the \
+                     caller try again for less long"
+                ),
+            )),
+        }
+    }
+
+    /// A lease ends by this time, told by the caller's clock: one that is far back would hand over what he still holds, and
+    /// one that is far ahead would keep it from all others.
+    fn leased(&self, field: &str, until: Timestamp) -> Result<(), Problem> {
+        let (now, skew) = (self.engine.clock().now(), self.settings.max_clock_skew_ms);
+        let longest = if until < now { skew } else { LONGEST_LEASE_MS.saturating_add(skew) };
+        match millis_between(until, now) <= longest {
+            true => Ok(()),
+            false => Err(Problem::field(
+                OPERATION,
+                field,
+                "is to be from now to a day ahead; if it was meant so, set the clocks of both hosts by a time server",
+            )),
+        }
+    }
+
+    /// A cut that lies ahead would leave out what changes until then.
+    pub(super) fn not_ahead(&self, field: &str, cut_dt: Option<Timestamp>) -> Result<(), Problem> {
+        let (now, skew) = (self.engine.clock().now(), self.settings.max_clock_skew_ms);
+        match cut_dt.is_none_or(|cut_dt| cut_dt <= now || millis_between(cut_dt, now) <= skew) {
+            true => Ok(()),
+            false => Err(Problem::field(
+                OPERATION,
+                field,
+                "lies ahead, and what changes until then would be left out; give it in UTC, and no later than now",
             )),
         }
     }

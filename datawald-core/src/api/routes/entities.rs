@@ -10,7 +10,6 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::control;
-use crate::Error;
 use crate::api::Shared;
 use crate::api::documents;
 use crate::api::input::{Body, Path, Query, check_name};
@@ -18,6 +17,7 @@ use crate::api::problem::Problem;
 use crate::api::views::{BatchBody, EntityBody, EntityView, Staged, StagedBatch};
 use crate::model::{EntityKey, FlowId, Intent, Table, TxStatus};
 use crate::store::{Push, StageEntity, Staging};
+use crate::{Disposition, Error, ErrorKind};
 
 /// Whose entity.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -60,14 +60,15 @@ pub(crate) async fn put_entity(
         }
         Some(None) => {
             let message = "another version is there than the request asks for; read it and decide again";
-            Err(Problem::new(StatusCode::PRECONDITION_FAILED, Error::fenced(OPERATION, message)))
+            let error = Error::new(ErrorKind::Fenced, Disposition::Rejected, OPERATION, message);
+            Err(Problem::new(StatusCode::PRECONDITION_FAILED, error))
         }
         None => Err(Error::store(OPERATION, "the store did not answer for this entity").into()),
     }
 }
 
 /// Stages several orders at once, in one durable write per frontend, and dispatches their tasks. Each is staged or refused
-/// on its own.
+/// on its own; if the core cannot do it now, some may be staged, and all are to be sent again.
 #[utoipa::path(
     put, path = "/backoffice/order", tag = "orders", request_body = BatchBody,
     responses((status = 200, body = StagedBatch)),
@@ -101,15 +102,12 @@ pub(crate) async fn put_entities(
         let known: Vec<_> =
             entities.iter().map(|(at, entity)| (*at, entity.id.clone(), entity.intent.clone())).collect();
         let pushes = entities.into_iter().map(|(_, entity)| Push { entity, if_rev: None }).collect();
-        let staged = shared.engine.push(&flow, pushes).await;
+        // What was staged before this failed is there; sending all of it again is safe.
+        let staged = shared.engine.push(&flow, pushes).await?;
         for (n, (at, id, intent)) in known.into_iter().enumerate() {
-            let result = match &staged {
-                Ok(staged) => match staged.get(n) {
-                    Some(Some(staging)) => told(id, &intent, *staging),
-                    _ => refused(id, &Error::store(OPERATION, "the store did not answer for it")),
-                },
-                // What other frontends' entities came to is to be told all the same.
-                Err(error) => refused(id, error),
+            let result = match staged.get(n) {
+                Some(Some(staging)) => told(id, &intent, *staging),
+                _ => return Err(Error::store(OPERATION, "the store did not answer for every entity").into()),
             };
             if let Some(place) = results.get_mut(at) {
                 *place = Some(result);

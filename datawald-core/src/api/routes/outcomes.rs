@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::{Extension, Json};
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::control;
 use crate::Error;
@@ -15,6 +16,7 @@ use crate::api::auth::Caller;
 use crate::api::input::{Body, check_name};
 use crate::api::problem::Problem;
 use crate::api::views::{EntityView, NO_TARGET, OutcomeBody};
+use crate::clock::later;
 use crate::model::{Entity, EntityKey, Table, TxStatus};
 use crate::store::{Claim, Outcome, Settled, Settlement};
 
@@ -46,11 +48,21 @@ pub(crate) async fn put_outcome(
     let outcome = outcome(table, &body, target)?;
     let found = control::entity(&shared, &key).await?;
     match (body.token, body.rev) {
+        // Sent again, since the answer was lost.
+        (Some(_), Some(rev)) if rev == found.rev && is_what_stands(&found, &outcome) => {}
         (Some(token), Some(rev)) => settle(&shared, Settlement { key: key.clone(), token, rev, outcome }).await?,
         (Some(_), None) => {
             return Err(Problem::field(OPERATION, "rev", "is missing: give the version that the lease was of"));
         }
-        (None, _) => without_lease(&shared, &caller, &found, body.rev, outcome).await?,
+        (None, rev) => {
+            // To its end even if the caller hangs up: what was opened for it is not to be left to the workers.
+            let core = shared.clone();
+            let writing = async move { without_lease(&core, &caller, &found, rev, outcome).await };
+            let written = tokio::spawn(writing.in_current_span()).await;
+            written.unwrap_or_else(|_| {
+                Err(Error::store(OPERATION, "the core failed over it; its log says where").into())
+            })?;
+        }
     }
     Ok(Json(EntityView::of(control::entity(&shared, &key).await?, false)))
 }
@@ -110,12 +122,15 @@ async fn without_lease(
     if rev.is_some_and(|rev| rev != found.rev) {
         return Err(Problem::conflict(OPERATION, "newer content was staged since; read it and decide again"));
     }
+    let mut now = shared.engine.clock().now();
     if found.status.is_final() {
         if is_what_stands(found, &outcome) {
             return Ok(());
         }
-        // Somebody mends what came to its end otherwise.
-        shared.engine.store().resync(&found.key, shared.engine.clock().now()).await?;
+        // Somebody mends what came to its end otherwise. It is opened for later, and taken up as if it were later: no
+        // worker is to find it meanwhile and carry it out once more.
+        now = later(now, MOMENT);
+        shared.engine.store().resync(&found.key, now).await?;
     }
     let keys = [found.key.id.clone()];
     let flow = found.key.flow();
@@ -126,7 +141,7 @@ async fn without_lease(
         owner: &format!("api {caller}"),
         lease: MOMENT,
         settle_delay: Duration::ZERO,
-        now: shared.engine.clock().now(),
+        now,
     };
     let Some(claimed) = shared.engine.store().claim(claim).await?.into_iter().next() else {
         let message = match found.due_at {
@@ -138,7 +153,8 @@ async fn without_lease(
         };
         return Err(Problem::conflict(OPERATION, message));
     };
-    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: claimed.rev, outcome }).await
+    // Of the version that was decided on: what was staged since is still to be done.
+    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: found.rev, outcome }).await
 }
 
 async fn settle(shared: &Shared, settlement: Settlement) -> Result<(), Problem> {

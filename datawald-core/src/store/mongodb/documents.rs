@@ -50,6 +50,9 @@ pub(super) struct EntityDoc {
     pub(super) lost_leases: i64,
     pub(super) lease_owner: Option<String>,
     pub(super) lease_until: Option<DateTime>,
+    /// The mark of the last claim. No other change replaces it, so that whoever claimed finds what is his.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<String>,
     /// Absent exactly for final statuses, so that the partial index holds what is open and nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) due_at: Option<DateTime>,
@@ -135,6 +138,7 @@ impl EntityDoc {
             lost_leases: 0,
             lease_owner: None,
             lease_until: None,
+            claim: None,
             due_at: due_at.map(date),
             created_at: date(now),
             updated_at: date(now),

@@ -20,11 +20,14 @@ const OPERATION: &str = "record sync task";
 pub(super) async fn record(commands: &Commands, pushed: PushedSync) -> Result<()> {
     let PushedSync { task, members, cut } = pushed;
     let (flow, id) = (task.flow.clone(), task.id.clone());
-    let members: HashMap<String, bool> =
-        members.into_iter().map(|member| (entity_id(&EntityKey::new(&flow, member.id)), member.unchanged)).collect();
-    check_staged(commands, &members).await?;
+    let mut joining: HashMap<String, bool> = HashMap::new();
+    for member in members {
+        // One that is named twice is unchanged only if it is said to be each time.
+        *joining.entry(entity_id(&EntityKey::new(&flow, member.id))).or_insert(true) &= member.unchanged;
+    }
+    check_staged(commands, &joining).await?;
     tasks::create(commands, task).await?;
-    join_all(commands, &id, members).await?;
+    join_all(commands, &id, joining).await?;
     // Last, so that the cut is never further than what is recorded.
     if let Some(cut) = cut {
         let stands = pulls::advance_pushed(commands, OPERATION, &flow, CutDoc::of(cut)).await?;

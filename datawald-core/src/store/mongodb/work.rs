@@ -68,6 +68,7 @@ async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Resul
             "lease_until": lease_until,
             "due_at": date(later(time(lease_until), claim.settle_delay)),
             "updated_at": date(claim.now),
+            "claim": &op,
             "op": &op,
         } }],
         "multi": true,
@@ -77,7 +78,8 @@ async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Resul
     if written.matched == 0 && !written.again {
         return Ok(Vec::new());
     }
-    let filter = doc! { "_id": { "$in": ids }, "op": op };
+    // Not by the mark of the last change: a pass may have brought or joined one of them since.
+    let filter = doc! { "_id": { "$in": ids }, "claim": op };
     let options = FindOptions::builder().projection(doc! { "raw": 0 }).build();
     let mut claimed = HashMap::new();
     for found in commands.find(OPERATION, ENTITIES, filter, options).await? {

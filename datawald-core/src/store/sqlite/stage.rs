@@ -85,7 +85,9 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
     tasks::finish_pull(db, &task.id)?;
     let seq = task_seq(db, flow, &task.id)?;
     let pass = Pass { db, flow, task: Some(seq), now: task.now };
-    for member in members {
+    // One that is named twice is unchanged only if it is said to be each time: the first to join stands.
+    let (unchanged, changed): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.unchanged);
+    for member in changed.into_iter().chain(unchanged) {
         let Some(known) = pass.known(&member.id)? else {
             let message = "is not staged; nothing was recorded";
             let error = Error::new(ErrorKind::NotFound, Disposition::Rejected, "record sync task", message);

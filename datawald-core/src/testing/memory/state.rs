@@ -137,7 +137,9 @@ impl State {
         let PushedSync { task, members, cut } = pushed;
         let flow = task.flow.clone();
         let mut joining = Vec::new();
-        for member in members {
+        // One that is named twice is unchanged only if it is said to be each time: the first to join stands.
+        let (unchanged, changed): (Vec<_>, Vec<_>) = members.into_iter().partition(|member| member.unchanged);
+        for member in changed.into_iter().chain(unchanged) {
             let key = EntityKey::new(&flow, member.id);
             let Some(row) = self.rows.get(&key) else {
                 let refused = Disposition::Rejected;

@@ -135,6 +135,19 @@ pub async fn what_was_pushed_is_recorded(store: Store) {
     assert_eq!(store.resync_task(&id, world.now).await.unwrap(), 1);
 }
 
+pub async fn one_that_is_named_twice_counts_once_and_as_changed(store: Store) {
+    let world = World::new(store.clone()).await;
+    push(&store, vec![entity("1", "v1"), entity("2", "v1")]).await;
+    for id in ["1", "2"] {
+        let claimed = world.claim_one(id).await;
+        assert_eq!(world.settle(&claimed, success("B1")).await, Settled::Done);
+    }
+    // Whoever hands one over twice is told `inserted`, then `unchanged`.
+    let members = [("1", false), ("1", true), ("2", true), ("2", false)];
+    store.record_pushed(pushed("push", &members, None)).await.unwrap();
+    assert_eq!(world.counts("push").await, counts(&[(TxStatus::Success, 2)]));
+}
+
 pub async fn recording_moves_the_cut_forwards_only(store: Store) {
     let world = World::new(store.clone()).await;
     let cut = |seconds, offset| Cut { cut_dt: sec(seconds), offset };
@@ -208,4 +221,34 @@ pub async fn many_pushes_at_once_lose_nothing(store: Store) {
     let shared = store.get(&EntityKey::new(&flow(), "shared")).await.unwrap().unwrap();
     assert_eq!(shared.rev, 40);
     assert_eq!(store.due(&flow(), sec(0), 100).await.unwrap().len(), 41);
+}
+
+pub async fn what_is_recorded_while_it_is_claimed_reaches_who_claims(store: Store) {
+    const ORDERS: usize = 100;
+    let ids: Vec<String> = (0..ORDERS).map(|n| format!("{n:03}")).collect();
+    push(&store, ids.iter().map(|id| entity(id, "v1")).collect()).await;
+    let recording = (0..4).map(|caller| {
+        let (store, ids) = (store.clone(), ids.clone());
+        tokio::spawn(async move {
+            for turn in 0..10 {
+                let members: Vec<_> = ids.iter().map(|id| (id.as_str(), false)).collect();
+                store.record_pushed(pushed(&format!("push-{caller}-{turn}"), &members, None)).await.unwrap();
+            }
+        })
+    });
+    let recording: Vec<_> = recording.collect();
+    let world = World::new(store.clone()).await;
+    let mut reached = Vec::new();
+    loop {
+        let claimed = world.claim(5).await;
+        if claimed.is_empty() && store.due(&flow(), world.now, 1).await.unwrap().is_empty() {
+            break;
+        }
+        reached.extend(claimed.into_iter().map(|claimed| claimed.key.id));
+    }
+    for recording in recording {
+        recording.await.unwrap();
+    }
+    reached.sort();
+    assert_eq!(reached, ids);
 }
