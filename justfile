@@ -33,4 +33,5 @@ docs:
 bench:
     cargo bench -p datawald-examples --bench orders
     cargo bench -p datawald-core --bench store
+    cargo bench -p datawald-core --features api,client --bench api
     cargo bench -p datawald-tests --bench distributed
