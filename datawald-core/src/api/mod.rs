@@ -80,6 +80,21 @@ struct Shared {
     document: String,
 }
 
+impl Shared {
+    /// Refuses a frontend that is not one of those that the settings name.
+    fn check_frontend(&self, path: &str, frontend: &str) -> Result<(), problem::Problem> {
+        match self.settings.knows(frontend) {
+            true => Ok(()),
+            false => {
+                let known = self.settings.frontends.join(", ");
+                let message =
+                    format!("is no frontend of this core; there are: {known} (the API's setting `frontends`)");
+                Err(problem::Problem::field("find frontend", path, message))
+            }
+        }
+    }
+}
+
 impl Api {
     /// The API over `engine`.
     ///

@@ -127,6 +127,7 @@ const PROBLEMS: &[(&str, &str)] = &[
     ("415", "The body is not JSON"),
     ("422", "A field is not acceptable; `errors` names it"),
     ("429", "Too many requests; `Retry-After` says when to try again"),
+    ("500", "The core failed over this request; its log says where"),
     ("503", "The core cannot do it now"),
 ];
 

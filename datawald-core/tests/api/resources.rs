@@ -1,5 +1,6 @@
 //! The routes of the resources.
 
+use datawald_core::api::ApiSettings;
 use datawald_core::model::{Direction, EntityKey, FlowId, Table, TxStatus};
 use datawald_core::queue::TaskQueue;
 use serde_json::{Value, json};
@@ -380,4 +381,30 @@ async fn schedules_are_shown_and_paused_and_run() {
         scheduler.stop();
     };
     tokio::join!(scheduler.run(), watch);
+}
+
+#[tokio::test]
+async fn a_misspelt_frontend_stages_nothing() {
+    let core = Core::with(ApiSettings { frontends: vec!["mage2".into()], ..ApiSettings::default() }).await;
+    let token = core.any_scope("agent").await;
+    assert_eq!(core.json(&token, "PUT", "/backoffice/order/1", Some(&handed("1"))).await.status, 201);
+    let mut wrong = handed("2");
+    wrong["frontend"] = json!("magento");
+    let refused = core.json(&token, "PUT", "/backoffice/order/2", Some(&wrong)).await;
+    assert_eq!((refused.status, refused.fields()), (422, vec!["frontend".to_owned()]));
+    assert!(refused.text.contains("there are: mage2"), "{refused:?}");
+    let both = json!({"entities": [{"id": "2", "entity": wrong}, {"id": "3", "entity": handed("3")}]});
+    let results = core.json(&token, "PUT", "/backoffice/order", Some(&both)).await.body();
+    assert_eq!(
+        (&results["results"][0]["staging"], &results["results"][1]["staging"]),
+        (&json!("refused"), &json!("inserted"))
+    );
+    let record = core.json(&token, "PUT", "/control/synccontrol/magento/sync_orders", Some(&json!({}))).await;
+    assert_eq!((record.status, record.fields()), (422, vec!["app".to_owned()]));
+    let now = crate::world::NOW;
+    let until = "2026-01-31T10:01:00Z";
+    let pull = json!({"flow": {"table": "orders", "frontend": "magento"}, "owner": "o", "now": now, "until": until});
+    let pull = core.json(&token, "POST", "/engine/acquire_pull", Some(&pull)).await;
+    assert_eq!((pull.status, pull.fields()), (422, vec!["flow.frontend".to_owned()]));
+    assert_eq!(core.store.list(&Default::default()).await.unwrap().items.len(), 2);
 }

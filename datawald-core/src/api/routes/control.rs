@@ -104,6 +104,7 @@ pub(crate) async fn put_sync_control(
 ) -> Result<Json<Recorded>, Problem> {
     const OPERATION: &str = "record sync task";
     let flow = flow_of(&app, &task, of.table)?;
+    shared.check_frontend("app", &flow.frontend)?;
     shared.not_ahead("cut_dt", body.cut_dt)?;
     let max = shared.settings.max_batch;
     if body.entities.len() > max {

@@ -51,6 +51,7 @@ macro_rules! operations {
 operations! {
     /// Takes the right to pull a flow.
     Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
+        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
         shared.on_time(body.now)?;
         shared.leased("until", body.until)?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
@@ -69,12 +70,14 @@ operations! {
     };
     /// Stages entities outside a pull and dispatches their tasks.
     Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
+        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
         shared.on_time(body.now)?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.push_at(&body.flow, body.entities, body.now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
+        shared.check_frontend("task.flow.frontend", &body.task.flow.frontend)?;
         shared.on_time(body.task.now)?;
         shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
@@ -128,6 +131,7 @@ operations! {
     };
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
+        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
         shared.on_time(body.now)?;
         shared.engine.store().create_sync_task(body).await?;
         true

@@ -51,6 +51,7 @@ pub(crate) async fn put_entity(
     let if_rev = condition(&headers)?;
     let flow = FlowId::new(table, body.frontend.clone());
     let entity = documents::entity(table, &id, body, "")?;
+    shared.check_frontend("frontend", &flow.frontend)?;
     let intent = entity.intent.clone();
     let staged = shared.engine.push(&flow, vec![Push { entity, if_rev }]).await?;
     match staged.first() {
@@ -87,7 +88,9 @@ pub(crate) async fn put_entities(
     let mut flows: Vec<(FlowId, Vec<(usize, StageEntity)>)> = Vec::new();
     for (at, one) in body.entities.into_iter().enumerate() {
         let flow = FlowId::new(table, one.entity.frontend.clone());
-        match documents::entity(table, &one.id, one.entity, &format!("entities[{at}].entity")) {
+        let path = format!("entities[{at}].entity");
+        let known = shared.check_frontend(&format!("{path}.frontend"), &flow.frontend);
+        match known.and_then(|()| documents::entity(table, &one.id, one.entity, &path)) {
             Ok(entity) => {
                 results.push(None);
                 match flows.iter_mut().find(|(known, _)| *known == flow) {
