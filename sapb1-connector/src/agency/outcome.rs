@@ -9,14 +9,14 @@ pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
     documents.sort_by(|a, b| (a.doc_entry.len(), &a.doc_entry).cmp(&(b.doc_entry.len(), &b.doc_entry)));
     let (cancelled, mut standing): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| document.cancelled);
     match (standing.pop(), standing.is_empty()) {
-        (Some(only), true) => Found::Open { target_id: only.doc_entry },
+        (Some(only), true) => Found::Open { target_id: only.key() },
         (Some(last), false) => {
-            let mut target_ids: Vec<String> = standing.into_iter().map(|document| document.doc_entry).collect();
-            target_ids.push(last.doc_entry);
+            let mut target_ids: Vec<String> = standing.iter().map(B1Document::key).collect();
+            target_ids.push(last.key());
             Found::Several { target_ids }
         }
         (None, _) => match cancelled.into_iter().next_back() {
-            Some(newest) => Found::Cancelled { target_id: newest.doc_entry },
+            Some(newest) => Found::Cancelled { target_id: newest.key() },
             None => Found::Missing,
         },
     }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn doc(doc_entry: &str, cancelled: bool) -> B1Document {
-        B1Document { doc_entry: doc_entry.into(), cancelled, closed: cancelled }
+        B1Document { doc_entry: doc_entry.into(), cancelled, closed: cancelled, draft: false }
     }
 
     #[test]

@@ -148,8 +148,7 @@ impl Backoffice for B1Agency {
 
     /// Cancels by number. What SAP B1 refuses is rejected; an answer that does not come leaves it uncertain.
     async fn cancel_orders(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
-        let references: Vec<&Reference> = orders.iter().map(|(reference, _)| *reference).collect();
-        let results = self.api.cancel(cx, &references).await?;
+        let results = self.api.cancel(cx, orders).await?;
         Ok(orders.iter().zip(results).map(|((_, key), result)| Ok(outcome::cancelled(key, &result?))).collect())
     }
 }

@@ -1,0 +1,249 @@
+//! An order as the Service Layer takes it: names become codes, persons become contacts, text becomes numbers.
+
+use datawald_backoffice::{NativeOrder, Reference};
+use datawald_core::model::parse_decimal;
+use datawald_core::{Error, Result};
+use serde_json::{Map, Value};
+
+use super::codes::Codes;
+use super::{ServiceLayerSettings, TaxTable};
+use crate::fields;
+
+const OPERATION: &str = "translate order for the Service Layer";
+
+/// The fields that hold amounts, quantities and percentages.
+const NUMBERS: [&str; 7] = [
+    fields::DISCOUNT_PERCENT,
+    fields::QUANTITY,
+    fields::UNIT_PRICE,
+    fields::LINE_TOTAL,
+    "Price",
+    "RowTotalFC",
+    "LineGross",
+];
+
+/// A document, ready but for its contact person.
+pub(super) struct Translated {
+    pub(super) reference: Reference,
+    pub(super) card_code: String,
+    /// Who ordered.
+    pub(super) person: Option<Person>,
+    json: Map<String, Value>,
+}
+
+/// Who ordered or receives.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Person {
+    pub(super) first_name: String,
+    pub(super) last_name: String,
+    pub(super) email: String,
+    pub(super) phone: String,
+    pub(super) company: String,
+}
+
+impl Person {
+    /// First and last name in one.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.first_name.trim(), self.last_name.trim()).trim().to_owned()
+    }
+}
+
+impl Translated {
+    /// Translates a document. Fields that are not known here go as they are: the Service Layer knows its own.
+    ///
+    /// # Errors
+    /// Rejected if a field is missing, of the wrong type, or names what SAP B1 does not have.
+    pub(super) fn new(doc: &NativeOrder, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Self> {
+        let mut made = Self {
+            reference: reference(doc)?,
+            card_code: String::new(),
+            person: None,
+            json: Map::with_capacity(doc.header.len() + 1),
+        };
+        let mut receiver = None;
+        let mut foreign = None;
+        for (name, value) in &doc.header {
+            match name.as_str() {
+                fields::CARD_CODE => {
+                    value.as_str().unwrap_or_default().clone_into(&mut made.card_code);
+                    made.json.insert(name.clone(), value.clone());
+                }
+                fields::DOC_CURRENCY => {
+                    let currency = value.as_str().ok_or_else(|| wrong_type(name, "text"))?;
+                    let code = codes.currencies.get(currency).ok_or_else(|| {
+                        let message = format!(
+                            "SAP B1 has no currency `{currency}`: set it up there, or name its code in `currency_codes`"
+                        );
+                        Error::invalid(OPERATION, message).field(name.as_str())
+                    })?;
+                    foreign = (currency != settings.main_currency).then_some(code);
+                    made.json.insert(name.clone(), code.as_str().into());
+                }
+                fields::TRANSPORTATION_CODE => {
+                    made.json.insert(name.clone(), code(name, value, &codes.transports)?);
+                }
+                fields::EXPENSES => {
+                    let expenses = expenses(value, settings, codes)?;
+                    made.json.insert(name.clone(), expenses);
+                }
+                fields::CONTACT_PERSON => made.person = Some(person(name, value)?),
+                fields::SHIP_TO_PERSON => receiver = Some(person(name, value)?),
+                fields::ADDRESS_EXTENSION => {
+                    let mut parts = object(name, value)?.clone();
+                    // What is empty stays as the customer has it.
+                    parts.retain(|_, part| part.as_str() != Some(""));
+                    made.json.insert(name.clone(), parts.into());
+                }
+                _ => {
+                    made.json.insert(name.clone(), plain(name, value, name)?);
+                }
+            }
+        }
+        made.name_persons(receiver);
+        let lines = doc.lines.iter().enumerate();
+        let lines: Vec<Value> =
+            lines.map(|(i, line)| self::line(i, &line.fields, settings, foreign)).collect::<Result<_>>()?;
+        let needed = [
+            (fields::CARD_CODE, made.card_code.is_empty()),
+            (fields::DOC_DUE_DATE, !made.json.contains_key(fields::DOC_DUE_DATE)),
+            ("DocumentLines", lines.is_empty()),
+        ];
+        if let Some((name, _)) = needed.into_iter().find(|(_, missing)| *missing) {
+            return Err(Error::invalid(OPERATION, "is missing; SAP B1 makes no order without it").field(name));
+        }
+        made.json.insert("DocumentLines".into(), lines.into());
+        Ok(made)
+    }
+
+    /// The names of persons and companies stand in the addresses too, where a delivery note has them.
+    fn name_persons(&mut self, receiver: Option<Person>) {
+        let Some(Value::Object(parts)) = self.json.get_mut(fields::ADDRESS_EXTENSION) else { return };
+        for (side, person) in [("BillTo", self.person.as_ref()), ("ShipTo", receiver.as_ref())] {
+            let Some(person) = person else { continue };
+            for (name, text) in [("Address2", person.name()), ("Address3", person.company.trim().to_owned())] {
+                if !text.is_empty() {
+                    parts.entry(format!("{side}{name}")).or_insert_with(|| text.into());
+                }
+            }
+        }
+    }
+
+    /// With the code of its contact person.
+    pub(super) fn set_contact(&mut self, code: i64) {
+        self.json.insert("ContactPersonCode".into(), code.into());
+    }
+
+    /// The document as JSON.
+    pub(super) fn body(&self) -> String {
+        Value::Object(self.json.clone()).to_string()
+    }
+}
+
+/// What the document is looked up by: the user-defined field that holds the number, or `NumAtCard`.
+fn reference(doc: &NativeOrder) -> Result<Reference> {
+    let holds = |name: &str| doc.get(name).and_then(Value::as_str) == Some(doc.reference.as_str());
+    let field = if holds(fields::NUM_AT_CARD) {
+        None
+    } else {
+        let udf = doc.header.keys().find(|name| fields::is_udf(name) && holds(name));
+        Some(udf.ok_or_else(|| {
+            Error::invalid(OPERATION, "is missing; SAP B1 makes no order that cannot be found again")
+                .field(fields::NUM_AT_CARD)
+        })?)
+    };
+    if doc.reference.is_empty() {
+        return Err(Error::invalid(OPERATION, "is empty").field(fields::NUM_AT_CARD));
+    }
+    Ok(Reference { field: field.cloned(), value: doc.reference.clone() })
+}
+
+fn expenses(value: &Value, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Value> {
+    let Value::Array(list) = value else { return Err(wrong_type(fields::EXPENSES, "a list")) };
+    let one = |(i, expense): (usize, &Value)| {
+        let path = format!("{}[{i}]", fields::EXPENSES);
+        let mut made = Map::new();
+        for (name, value) in object(&path, expense)? {
+            let at = format!("{path}.{name}");
+            match name.as_str() {
+                fields::EXPENSE_CODE => made.insert(name.clone(), code(&at, value, &codes.expenses)?),
+                fields::TAX_CODE => made.insert(tax_field(settings).into(), value.clone()),
+                _ => made.insert(name.clone(), plain(name, value, &at)?),
+            };
+        }
+        Ok(Value::Object(made))
+    };
+    list.iter().enumerate().map(one).collect::<Result<Vec<_>>>().map(Value::Array)
+}
+
+/// A line. In a document of another currency `LineTotal` is in the main one, so the amount goes into `RowTotalFC`.
+fn line(
+    i: usize,
+    fields: &Map<String, Value>,
+    settings: &ServiceLayerSettings,
+    foreign: Option<&String>,
+) -> Result<Value> {
+    let mut made = Map::with_capacity(fields.len() + 1);
+    for (name, value) in fields {
+        let at = format!("DocumentLines[{i}].{name}");
+        match name.as_str() {
+            fields::TAX_CODE => made.insert(tax_field(settings).into(), value.clone()),
+            fields::LINE_TOTAL if foreign.is_some() => made.insert("RowTotalFC".into(), plain(name, value, &at)?),
+            _ => made.insert(name.clone(), plain(name, value, &at)?),
+        };
+    }
+    if let Some(currency) = foreign {
+        made.entry("Currency").or_insert_with(|| currency.as_str().into());
+    }
+    Ok(made.into())
+}
+
+fn tax_field(settings: &ServiceLayerSettings) -> &'static str {
+    match settings.tax_table {
+        TaxTable::SalesTaxCodes => fields::TAX_CODE,
+        TaxTable::VatGroups => "VatGroup",
+    }
+}
+
+/// A value as it is, but numbers as numbers: every server takes those, and they keep their digits.
+fn plain(name: &str, value: &Value, path: &str) -> Result<Value> {
+    match value {
+        Value::String(text) if NUMBERS.contains(&name) => {
+            let number = parse_decimal(text).and_then(|number| number.to_string().parse().ok());
+            number.map(Value::Number).ok_or_else(|| wrong_type(path, "a number"))
+        }
+        _ => Ok(value.clone()),
+    }
+}
+
+/// The code that a name stands for; a number is a code already.
+fn code(path: &str, value: &Value, codes: &std::collections::BTreeMap<String, i64>) -> Result<Value> {
+    match value {
+        Value::Number(_) => Ok(value.clone()),
+        Value::String(name) => codes.get(name).map(|code| (*code).into()).ok_or_else(|| {
+            let message =
+                format!("SAP B1 does not know `{name}`: set it up there, or correct the name in the settings");
+            Error::invalid(OPERATION, message).field(path)
+        }),
+        _ => Err(wrong_type(path, "a name or a code")),
+    }
+}
+
+fn person(path: &str, value: &Value) -> Result<Person> {
+    let parts = object(path, value)?;
+    let text = |name: &str| parts.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(Person {
+        first_name: text("FirstName"),
+        last_name: text("LastName"),
+        email: text("E_Mail"),
+        phone: text("Phone1"),
+        company: text("Company"),
+    })
+}
+
+fn object<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>> {
+    value.as_object().ok_or_else(|| wrong_type(path, "an object"))
+}
+
+fn wrong_type(path: &str, wanted: &str) -> Error {
+    Error::invalid(OPERATION, format!("must be {wanted}")).field(path)
+}

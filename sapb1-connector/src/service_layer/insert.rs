@@ -1,0 +1,107 @@
+//! Inserting orders: many in one batch, an outcome each.
+
+use std::collections::HashSet;
+
+use datawald_backoffice::{NativeOrder, Reference};
+use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use serde::Deserialize;
+
+use super::ServiceLayerClient;
+use super::answer::key_in_location;
+use super::batch::Request;
+use super::document::Translated;
+use super::error::{NO_MATCH, has_code};
+use super::send::{Done, send_all};
+use super::{codes, customers, look_up};
+use crate::api::B1Document;
+
+const OPERATION: &str = "insert orders into SAP B1";
+
+/// What is read of a document that was made.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Made {
+    doc_entry: i64,
+}
+
+pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>> {
+    if docs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let codes = codes::held(client, cx).await?;
+    let mut results: Vec<Option<Result<String>>> = docs.iter().map(|_| None).collect();
+    let mut seen = HashSet::new();
+    let mut good: Vec<(usize, Translated)> = Vec::with_capacity(docs.len());
+    for (i, doc) in docs.iter().enumerate() {
+        let result = match Translated::new(doc, &client.settings, &codes) {
+            Ok(translated) if seen.insert(translated.reference.clone()) => {
+                good.push((i, translated));
+                continue;
+            }
+            Ok(_) => {
+                let message = "stands twice in one batch; only the first of them was sent";
+                Err(Error::invalid(OPERATION, message).field("reference"))
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(slot) = results.get_mut(i) {
+            *slot = Some(result);
+        }
+    }
+    customers::add_contacts(client, cx, good.iter_mut().map(|(_, translated)| translated).collect()).await?;
+    let requests: Vec<Request> =
+        good.iter().map(|(_, translated)| Request::post("Orders".into(), Some(translated.body()))).collect();
+    let size = client.settings.requests.write_batch;
+    let answers = send_all(client, cx, OPERATION, Effect::Write, size, &requests).await;
+    let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(&answer?)).collect();
+    let references: Vec<&Reference> = good.iter().map(|(_, translated)| &translated.reference).collect();
+    find_drafts(client, cx, &references, &mut made).await;
+    for ((i, _), result) in good.iter().zip(made) {
+        if let Some(slot) = results.get_mut(*i) {
+            *slot = Some(result);
+        }
+    }
+    let missing = || Err(Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, "no outcome came"));
+    Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+}
+
+/// The key of a document that was made.
+fn key(done: &Done) -> Result<String> {
+    let body = serde_json::from_slice::<Made>(&done.body).ok().map(|made| made.doc_entry.to_string());
+    let location = || key_in_location(done.location.as_deref()?, "Orders");
+    body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(|| {
+        let message = "the answer reports success without the document's number";
+        Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message)
+    })
+}
+
+/// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
+async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, references: &[&Reference], made: &mut [Result<String>]) {
+    let doubtful = |result: &Result<String>| result.as_ref().is_err_and(|error| has_code(error, NO_MATCH));
+    let asked: Vec<Reference> = made
+        .iter()
+        .zip(references)
+        .filter(|(result, _)| doubtful(result))
+        .map(|(_, reference)| (*reference).clone())
+        .collect();
+    if asked.is_empty() || !client.settings.approvals {
+        return;
+    }
+    let mut found = match look_up::look_up(client, cx, &asked).await {
+        Ok(found) => found.into_iter(),
+        Err(error) => {
+            let message = "may have become a draft for approval, and that could not be looked up";
+            for result in made.iter_mut().filter(|result| doubtful(result)) {
+                let uncertain = Error::new(ErrorKind::Refused, Disposition::Uncertain, OPERATION, message);
+                *result = Err(uncertain.code(NO_MATCH.to_string()).caused_by(error.clone()));
+            }
+            return;
+        }
+    };
+    for result in made.iter_mut().filter(|result| doubtful(result)) {
+        let mut standing = found.next().unwrap_or_default().into_iter().filter(|document| !document.cancelled);
+        if let Some(document) = standing.next() {
+            *result = Ok(B1Document::key(&document));
+        }
+    }
+}
