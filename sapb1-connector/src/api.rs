@@ -35,6 +35,13 @@ pub trait B1Api: Send + Sync {
     /// As [`B1Api::insert`].
     async fn cancel(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>>;
 
+    /// Changes header fields of documents that are still open, by key; each document has the fields that are to change.
+    /// Answers whether it was changed, or the failure of each, in order.
+    ///
+    /// # Errors
+    /// As [`B1Api::insert`]; permanent where [`Capabilities::updates`] says that it cannot be done.
+    async fn change(&self, cx: &Cx, changes: &[(&str, NativeOrder)]) -> Result<Vec<Result<Changed>>>;
+
     /// The codes of customers by email, made where there is none and one is wanted; `None` where there is none; in order.
     ///
     /// # Errors
@@ -101,6 +108,15 @@ impl B1Document {
     pub fn key(&self) -> String {
         if self.draft { format!("draft {}", self.doc_entry) } else { self.doc_entry.clone() }
     }
+}
+
+/// What came of a change of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It has the new values.
+    Done,
+    /// It is closed, cancelled or a draft, and stays as it is.
+    NotOpen,
 }
 
 /// A customer that is wanted. `Debug` shows none of it, since it is personal.

@@ -2,7 +2,7 @@
 
 use datawald_backoffice::Found;
 
-use crate::B1Document;
+use crate::{B1Document, Changed};
 
 /// What the documents under one reference mean.
 pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
@@ -25,6 +25,16 @@ pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
 /// The remark for an order that is there already.
 pub(super) fn already_there(key: &str) -> String {
     format!("already in SAP B1 (DocEntry {key}); changes in the shop are not carried over to it")
+}
+
+/// The remark for an order whose addresses have changed in the shop.
+pub(super) fn changed(key: &str, changed: Changed) -> String {
+    match changed {
+        Changed::Done => format!("its addresses are brought up to date in SAP B1 (DocEntry {key})"),
+        Changed::NotOpen => {
+            format!("is not open in SAP B1 any more ({key}); changes in the shop are not carried over to it")
+        }
+    }
 }
 
 /// The remark for a cancelled order.

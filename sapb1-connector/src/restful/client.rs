@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Session;
 use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
-use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, TextLimits};
+use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, TextLimits};
 
 /// The client of *SAP B1 RESTful*. Cheap to share: put it into an `Arc`.
 ///
@@ -133,6 +133,10 @@ impl B1Api for RestfulClient {
         // This way in knows documents by their number only.
         let references: Vec<&Reference> = orders.iter().map(|(reference, _)| *reference).collect();
         cancel::cancel(self, cx, &references).await
+    }
+
+    async fn change(&self, _: &Cx, _: &[(&str, NativeOrder)]) -> Result<Vec<Result<Changed>>> {
+        Err(Error::config("change orders in SAP B1", "SAP B1 RESTful cannot change an order").field("changes"))
     }
 
     async fn partners(&self, _: &Cx, _: &[B1Partner]) -> Result<Vec<Result<Option<String>>>> {

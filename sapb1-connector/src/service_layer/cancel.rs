@@ -9,12 +9,16 @@ use super::send::send_all;
 
 const OPERATION: &str = "cancel orders in SAP B1";
 
+/// Whether it is the key of a document. That of a draft is none.
+pub(super) fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 pub(super) async fn cancel(
     client: &ServiceLayerClient,
     cx: &Cx,
     orders: &[(&Reference, &str)],
 ) -> Result<Vec<Result<String>>> {
-    let is_key = |key: &str| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit());
     let keys: Vec<&str> = orders.iter().map(|(_, key)| *key).filter(|key| is_key(key)).collect();
     let requests: Vec<Request> = keys.iter().map(|key| Request::post(format!("Orders({key})/Cancel"), None)).collect();
     let size = client.settings.requests.write_batch;

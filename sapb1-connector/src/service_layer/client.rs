@@ -182,22 +182,6 @@ impl ServiceLayerClient {
         format!("odata.maxpagesize={}", self.settings.page_size)
     }
 
-    /// Reads one entity; `None` if it is not there.
-    pub(super) async fn get<T: DeserializeOwned>(
-        &self,
-        cx: &Cx,
-        operation: &'static str,
-        path: &str,
-    ) -> Result<Option<T>> {
-        let call =
-            Call { operation, effect: Effect::Read, method: Method::GET, url: self.url(path)?, body: None, parts: 1 };
-        match self.call(cx, call).await {
-            Ok(response) => response.json().map(Some),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Reads all rows of a collection, page by page.
     pub(super) async fn rows<T: DeserializeOwned>(
         &self,

@@ -31,6 +31,14 @@ pub(super) struct Translated {
     json: Map<String, Value>,
 }
 
+/// The header of a document.
+pub(super) struct Header {
+    pub(super) json: Map<String, Value>,
+    person: Option<Person>,
+    /// The company's code of the currency, if it is not the main one.
+    foreign: Option<String>,
+}
+
 /// Who ordered or receives.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Person {
@@ -48,84 +56,79 @@ impl Person {
     }
 }
 
-impl Translated {
-    /// Translates a document. Fields that are not known here go as they are: the Service Layer knows its own.
+impl Header {
+    /// Translates the fields of the header. Those that are not known here go as they are: the Service Layer knows its own.
     ///
     /// # Errors
-    /// Rejected if a field is missing, of the wrong type, or names what SAP B1 does not have.
+    /// Rejected if a field is of the wrong type or names what SAP B1 does not have.
     pub(super) fn new(doc: &NativeOrder, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Self> {
-        let mut made = Self {
-            reference: reference(doc)?,
-            card_code: String::new(),
-            person: None,
-            json: Map::with_capacity(doc.header.len() + 1),
-        };
+        let mut made = Self { json: Map::with_capacity(doc.header.len() + 1), person: None, foreign: None };
         let mut receiver = None;
-        let mut foreign = None;
         for (name, value) in &doc.header {
-            match name.as_str() {
-                fields::CARD_CODE => {
-                    value.as_str().unwrap_or_default().clone_into(&mut made.card_code);
-                    made.json.insert(name.clone(), value.clone());
+            let value = match name.as_str() {
+                fields::CONTACT_PERSON => {
+                    made.person = Some(person(name, value)?);
+                    continue;
+                }
+                fields::SHIP_TO_PERSON => {
+                    receiver = Some(person(name, value)?);
+                    continue;
                 }
                 fields::DOC_CURRENCY => {
                     let currency = value.as_str().ok_or_else(|| wrong_type(name, "text"))?;
-                    let code = codes.currencies.get(currency).ok_or_else(|| {
-                        let message = format!(
-                            "SAP B1 has no currency `{currency}`: set it up there, or name its code in `currency_codes`"
-                        );
-                        Error::invalid(OPERATION, message).field(name.as_str())
-                    })?;
-                    foreign = (currency != settings.main_currency).then_some(code);
-                    made.json.insert(name.clone(), code.as_str().into());
+                    let code = currency_code(currency, codes)?;
+                    made.foreign = (currency != settings.main_currency).then(|| code.to_owned());
+                    code.into()
                 }
-                fields::TRANSPORTATION_CODE => {
-                    made.json.insert(name.clone(), code(name, value, &codes.transports)?);
-                }
-                fields::EXPENSES => {
-                    let expenses = expenses(value, settings, codes)?;
-                    made.json.insert(name.clone(), expenses);
-                }
-                fields::CONTACT_PERSON => made.person = Some(person(name, value)?),
-                fields::SHIP_TO_PERSON => receiver = Some(person(name, value)?),
-                fields::ADDRESS_EXTENSION => {
-                    let mut parts = object(name, value)?.clone();
-                    // What is empty stays as the customer has it.
-                    parts.retain(|_, part| part.as_str() != Some(""));
-                    made.json.insert(name.clone(), parts.into());
-                }
-                _ => {
-                    made.json.insert(name.clone(), plain(name, value, name)?);
-                }
+                fields::TRANSPORTATION_CODE => code(name, value, &codes.transports)?,
+                fields::EXPENSES => expenses(value, settings, codes)?,
+                fields::ADDRESS_EXTENSION => object(name, value)?.clone().into(),
+                _ => plain(name, value, name)?,
+            };
+            made.json.insert(name.clone(), value);
+        }
+        made.name_persons(receiver.as_ref());
+        Ok(made)
+    }
+
+    /// The names of persons and companies stand in the addresses too, where a delivery note has them.
+    fn name_persons(&mut self, receiver: Option<&Person>) {
+        let Some(Value::Object(parts)) = self.json.get_mut(fields::ADDRESS_EXTENSION) else { return };
+        for (side, person) in [("BillTo", self.person.as_ref()), ("ShipTo", receiver)] {
+            let Some(person) = person else { continue };
+            for (name, text) in [("Address2", person.name()), ("Address3", person.company.trim().to_owned())] {
+                parts.entry(format!("{side}{name}")).or_insert_with(|| text.into());
             }
         }
-        made.name_persons(receiver);
+    }
+}
+
+impl Translated {
+    /// Translates a document.
+    ///
+    /// # Errors
+    /// As [`Header::new`], and rejected if a field is missing.
+    pub(super) fn new(doc: &NativeOrder, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Self> {
+        let reference = reference(doc)?;
+        let Header { mut json, person, foreign } = Header::new(doc, settings, codes)?;
+        let card_code = json.get(fields::CARD_CODE).and_then(Value::as_str).unwrap_or_default().to_owned();
+        // What is empty stays as the customer has it.
+        if let Some(Value::Object(parts)) = json.get_mut(fields::ADDRESS_EXTENSION) {
+            parts.retain(|_, part| part.as_str() != Some(""));
+        }
         let lines = doc.lines.iter().enumerate();
         let lines: Vec<Value> =
-            lines.map(|(i, line)| self::line(i, &line.fields, settings, foreign)).collect::<Result<_>>()?;
+            lines.map(|(i, it)| line(i, &it.fields, settings, foreign.as_deref())).collect::<Result<_>>()?;
         let needed = [
-            (fields::CARD_CODE, made.card_code.is_empty()),
-            (fields::DOC_DUE_DATE, !made.json.contains_key(fields::DOC_DUE_DATE)),
+            (fields::CARD_CODE, card_code.is_empty()),
+            (fields::DOC_DUE_DATE, !json.contains_key(fields::DOC_DUE_DATE)),
             ("DocumentLines", lines.is_empty()),
         ];
         if let Some((name, _)) = needed.into_iter().find(|(_, missing)| *missing) {
             return Err(Error::invalid(OPERATION, "is missing; SAP B1 makes no order without it").field(name));
         }
-        made.json.insert("DocumentLines".into(), lines.into());
-        Ok(made)
-    }
-
-    /// The names of persons and companies stand in the addresses too, where a delivery note has them.
-    fn name_persons(&mut self, receiver: Option<Person>) {
-        let Some(Value::Object(parts)) = self.json.get_mut(fields::ADDRESS_EXTENSION) else { return };
-        for (side, person) in [("BillTo", self.person.as_ref()), ("ShipTo", receiver.as_ref())] {
-            let Some(person) = person else { continue };
-            for (name, text) in [("Address2", person.name()), ("Address3", person.company.trim().to_owned())] {
-                if !text.is_empty() {
-                    parts.entry(format!("{side}{name}")).or_insert_with(|| text.into());
-                }
-            }
-        }
+        json.insert("DocumentLines".into(), lines.into());
+        Ok(Self { reference, card_code, person, json })
     }
 
     /// With the code of its contact person.
@@ -157,6 +160,14 @@ fn reference(doc: &NativeOrder) -> Result<Reference> {
     Ok(Reference { field: field.cloned(), value: doc.reference.clone() })
 }
 
+fn currency_code<'a>(currency: &str, codes: &'a Codes) -> Result<&'a str> {
+    codes.currencies.get(currency).map(String::as_str).ok_or_else(|| {
+        let message =
+            format!("SAP B1 has no currency `{currency}`: set it up there, or name its code in `currency_codes`");
+        Error::invalid(OPERATION, message).field(fields::DOC_CURRENCY)
+    })
+}
+
 fn expenses(value: &Value, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Value> {
     let Value::Array(list) = value else { return Err(wrong_type(fields::EXPENSES, "a list")) };
     let one = |(i, expense): (usize, &Value)| {
@@ -180,7 +191,7 @@ fn line(
     i: usize,
     fields: &Map<String, Value>,
     settings: &ServiceLayerSettings,
-    foreign: Option<&String>,
+    foreign: Option<&str>,
 ) -> Result<Value> {
     let mut made = Map::with_capacity(fields.len() + 1);
     for (name, value) in fields {
@@ -192,7 +203,7 @@ fn line(
         };
     }
     if let Some(currency) = foreign {
-        made.entry("Currency").or_insert_with(|| currency.as_str().into());
+        made.entry("Currency").or_insert_with(|| currency.into());
     }
     Ok(made.into())
 }

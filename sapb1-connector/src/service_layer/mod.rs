@@ -12,6 +12,7 @@
 pub mod answer;
 pub mod batch;
 mod cancel;
+mod change;
 mod client;
 mod codes;
 mod config;

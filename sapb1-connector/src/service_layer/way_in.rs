@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Result};
 
-use super::{ServiceLayerClient, cancel, codes, customers, insert, look_up};
-use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities};
+use super::{ServiceLayerClient, cancel, change, codes, customers, insert, look_up};
+use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed};
 
 #[async_trait]
 impl B1Api for ServiceLayerClient {
@@ -31,6 +31,10 @@ impl B1Api for ServiceLayerClient {
 
     async fn cancel(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
         cancel::cancel(self, cx, orders).await
+    }
+
+    async fn change(&self, cx: &Cx, changes: &[(&str, NativeOrder)]) -> Result<Vec<Result<Changed>>> {
+        change::change(self, cx, changes).await
     }
 
     async fn partners(&self, cx: &Cx, wanted: &[B1Partner]) -> Result<Vec<Result<Option<String>>>> {
