@@ -1,5 +1,6 @@
 //! One call, on a session, with its time-out and its answer sorted by what it means; pages and batches of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use jiff::civil::Date;
 use reqwest::Method;
 use reqwest::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
+use rust_decimal::Decimal;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 use url::Url;
@@ -45,6 +48,8 @@ pub struct ServiceLayerClient {
     pub(super) settings: Arc<ServiceLayerSettings>,
     pool: Arc<Pool>,
     pub(super) codes: Mutex<codes::Held>,
+    /// Rates of exchange, by the company's code of the currency, and the day that they are of.
+    pub(super) rates: Mutex<BTreeMap<String, (Date, Decimal)>>,
     pub(super) contacts: Mutex<customers::Contacts>,
 }
 
@@ -74,6 +79,7 @@ impl ServiceLayerClient {
             http,
             settings,
             codes: Mutex::default(),
+            rates: Mutex::default(),
             contacts: Mutex::default(),
         })
     }

@@ -11,13 +11,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::Number;
+use serde_json::{Number, Value, json};
 
 use super::link::query;
 use super::{ServiceLayerClient, ServiceLayerSettings, TaxTable};
 use crate::api::{B1Codes, B1Info};
 
 const OPERATION: &str = "fetch names and codes from SAP B1";
+const RATE: &str = "ask SAP B1 for a rate of exchange";
 const INFO: &str = "ask SAP B1 which company it is";
 
 /// What was fetched, and until when it is fresh.
@@ -189,6 +190,33 @@ fn rate_of(group: &VatGroup, today: Date) -> Option<&Number> {
         from.is_none_or(|from| from <= today).then_some((from, line))
     });
     begun.max_by_key(|(from, _)| *from).and_then(|(_, line)| line.rate.as_ref())
+}
+
+/// What one of a currency (by the company's code) is worth in the main one today. Held until tomorrow.
+pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
+    let today = TimeZone::UTC.to_datetime(cx.now()).date();
+    let mut rates = client.rates.lock().await;
+    if let Some((_, rate)) = rates.get(currency).filter(|(date, _)| *date == today) {
+        return Ok(*rate);
+    }
+    let body = json!({ "Currency": currency, "Date": today.strftime("%Y%m%d").to_string() }).to_string();
+    let call = super::client::Call {
+        operation: RATE,
+        effect: Effect::Read,
+        method: reqwest::Method::POST,
+        url: client.url("SBOBobService_GetCurrencyRate")?,
+        body: Some(("application/json", body.into())),
+        parts: 1,
+    };
+    let response = client.call(cx, call).await?;
+    // A number alone, or as the value of an object, by version.
+    let answered: Value = response.json()?;
+    let number = answered.get("value").unwrap_or(&answered);
+    let rate = parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO).ok_or_else(|| {
+        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
+    })?;
+    rates.insert(currency.to_owned(), (today, rate));
+    Ok(rate)
 }
 
 /// Asks for the company's name, which costs the server little.

@@ -1,8 +1,9 @@
 //! An order as the Service Layer takes it: names become codes, persons become contacts, text becomes numbers.
 
 use datawald_backoffice::{NativeOrder, Reference};
-use datawald_core::model::parse_decimal;
+use datawald_core::model::{parse_decimal, round_cents};
 use datawald_core::{Error, Result};
+use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
 use super::codes::Codes;
@@ -29,6 +30,7 @@ pub(super) struct Translated {
     /// Who ordered.
     pub(super) person: Option<Person>,
     json: Map<String, Value>,
+    foreign: Option<String>,
 }
 
 /// The header of a document.
@@ -128,7 +130,38 @@ impl Translated {
             return Err(Error::invalid(OPERATION, "is missing; SAP B1 makes no order without it").field(name));
         }
         json.insert("DocumentLines".into(), lines.into());
-        Ok(Self { reference, card_code, person, json })
+        Ok(Self { reference, card_code, person, json, foreign })
+    }
+
+    /// The company's code of the document's currency, if that is not the main one and there are expenses: their amounts
+    /// are written in the main currency, so its rate is needed.
+    pub(super) fn converted(&self) -> Option<&str> {
+        self.foreign.as_deref().filter(|_| self.json.contains_key(fields::EXPENSES))
+    }
+
+    /// Writes the amounts of expenses in the main currency, by `rate`.
+    ///
+    /// # Errors
+    /// Rejected for an amount that would not come out as it was charged.
+    pub(super) fn convert(&mut self, rate: Decimal) -> Result<()> {
+        let Some(Value::Array(expenses)) = self.json.get_mut(fields::EXPENSES) else { return Ok(()) };
+        for (i, expense) in expenses.iter_mut().enumerate() {
+            let Some(total) = expense.get_mut(fields::LINE_TOTAL) else { continue };
+            let Some(amount) = parse_decimal(&total.to_string()) else { continue };
+            let local = amount.checked_mul(rate).map(round_cents);
+            let back = local.and_then(|local| local.checked_div(rate)).map(round_cents);
+            match local.and_then(|local| local.to_string().parse().ok()) {
+                Some(local) if back == Some(round_cents(amount)) => *total = Value::Number(local),
+                _ => {
+                    let message = "cannot be written: SAP B1 holds the amount of an expense in the main currency, to the \
+                                   cent, which does not give the amount in the document's: charge freight as a line \
+                                   (`freight.item_code`)";
+                    let field = format!("{}[{i}].{}", fields::EXPENSES, fields::LINE_TOTAL);
+                    return Err(Error::invalid(OPERATION, message).field(field));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// With the code of its contact person.

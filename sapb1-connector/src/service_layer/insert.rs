@@ -33,7 +33,7 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
     let mut seen = HashSet::new();
     let mut good: Vec<(usize, Translated)> = Vec::with_capacity(docs.len());
     for (i, doc) in docs.iter().enumerate() {
-        let result = match Translated::new(doc, &client.settings, &codes) {
+        let result = match translate(client, cx, doc, &codes).await {
             Ok(translated) if seen.insert(translated.reference.clone()) => {
                 good.push((i, translated));
                 continue;
@@ -63,6 +63,20 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
     }
     let missing = || Err(Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, "no outcome came"));
     Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+}
+
+async fn translate(
+    client: &ServiceLayerClient,
+    cx: &Cx,
+    doc: &NativeOrder,
+    codes: &codes::Codes,
+) -> Result<Translated> {
+    let mut translated = Translated::new(doc, &client.settings, codes)?;
+    if let Some(currency) = translated.converted() {
+        let rate = codes::rate(client, cx, currency).await?;
+        translated.convert(rate)?;
+    }
+    Ok(translated)
 }
 
 /// The key of a document that was made.
