@@ -70,6 +70,9 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
     }
     let first = if order { work.state.options.first_doc_entry } else { 1 };
     let entry = work.store.tables.next(set, first);
+    if matches!(set, "DeliveryNotes" | "Invoices") {
+        take_base_lines(work, &mut values)?;
+    }
     complete(work, set, entry, &mut values)?;
     reckon(work, &mut values, entry)?;
     if order {
@@ -79,9 +82,6 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
             return Ok(Added::Draft);
         }
         work.orders += 1;
-    }
-    if matches!(set, "DeliveryNotes" | "Invoices") {
-        take_base_lines(work, &values)?;
     }
     let key = vec![Part::Int(entry)];
     work.store.tables.put(set, key.clone(), &values);
@@ -322,25 +322,39 @@ pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> 
     Ok(key)
 }
 
-/// Closes the lines of orders that a delivery or an invoice is based on.
-fn take_base_lines(work: &mut Work<'_>, values: &Map<String, Value>) -> Result<(), Refusal> {
-    let lines = values.get("DocumentLines").and_then(Value::as_array);
-    for line in lines.into_iter().flatten().filter_map(Value::as_object) {
+/// Copies what lines that are based on an order's leave out, and takes their quantities from the order: what is
+/// delivered in full is closed.
+fn take_base_lines(work: &mut Work<'_>, values: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let mut lines = objects(values, "DocumentLines");
+    for line in &mut lines {
         let int = |name: &str| line.get(name).and_then(Value::as_i64);
         if int("BaseType") != Some(17) {
             continue;
         }
-        let key = vec![Part::Int(int("BaseEntry").unwrap_or_default())];
+        let (entry, at) = (int("BaseEntry").unwrap_or_default(), int("BaseLine"));
+        let key = vec![Part::Int(entry)];
         let mut order = work.store.tables.get("Orders", &key).ok_or_else(Refusal::no_match)?.values();
         let mut rows = objects(&mut order, "DocumentLines");
-        let base = rows.iter_mut().find(|row| row.get("LineNum").and_then(Value::as_i64) == int("BaseLine"));
+        let base = rows.iter_mut().find(|row| row.get("LineNum").and_then(Value::as_i64) == at);
         let base = base.filter(|row| text(row, "LineStatus") == "bost_Open").ok_or_else(Refusal::no_match)?;
-        base.insert("LineStatus".into(), json!("bost_Close"));
+        let open = given(base, "RemainingOpenQuantity").unwrap_or_default();
+        for name in ["ItemCode", "UnitPrice", "TaxCode", "DiscountPercent", "WarehouseCode"] {
+            if let Some(value) = base.get(name) {
+                line.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        let left = open - given(line, "Quantity").unwrap_or(open);
+        line.entry("Quantity").or_insert_with(|| number(open));
+        base.insert("RemainingOpenQuantity".into(), number(left.max(Decimal::ZERO)));
+        if left <= Decimal::ZERO {
+            base.insert("LineStatus".into(), json!("bost_Close"));
+        }
         if rows.iter().all(|row| text(row, "LineStatus") == "bost_Close") {
             order.insert("DocumentStatus".into(), json!("bost_Close"));
         }
         order.insert("DocumentLines".into(), rows.into_iter().map(Value::Object).collect());
         work.store.tables.put("Orders", key, &order);
     }
+    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
     Ok(())
 }

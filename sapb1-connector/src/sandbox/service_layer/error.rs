@@ -77,6 +77,9 @@ impl Refusal {
             Version::V1 => {
                 json!({ "error": { "code": self.code, "message": { "lang": "en-us", "value": self.text } } })
             }
+            Version::V2 if self.status == 412 => {
+                json!({ "error": { "code": self.code.to_string(), "message": self.text } })
+            }
             Version::V2 => {
                 let details = json!([{ "code": "", "message": "" }]);
                 json!({ "error": { "code": self.code.to_string(), "details": details, "message": self.text } })

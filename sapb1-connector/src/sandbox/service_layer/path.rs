@@ -135,9 +135,9 @@ mod tests {
         assert_eq!(key("BusinessPartners('a''b/(c),d=e')", "BusinessPartner"), {
             Some(vec![Part::Text("a'b/(c),d=e".into())])
         });
-        let two = Some(vec![Part::Text("OCRD".into()), Part::Int(0)]);
-        assert_eq!(key("UserFieldsMD(FieldID=0,TableName='OCRD')", "UserFieldMD"), two);
-        assert_eq!(written(schema().type_named("UserFieldMD").unwrap(), &two.unwrap()), "TableName='OCRD',FieldID=0");
+        let two = vec![Part::Text("OCRD".into()), Part::Int(0)];
+        assert_eq!(written(schema().type_named("UserFieldMD").unwrap(), &two), "TableName='OCRD',FieldID=0");
+        assert_eq!(key("UserFieldsMD(FieldID=0,TableName='OCRD')", "UserFieldMD"), Some(two));
     }
 
     #[test]

@@ -12,9 +12,17 @@ use super::schema::schema;
 use super::state::Work;
 use super::{actions, read, write};
 
-/// Carries out a call, alone or in a batch.
+/// Carries out a call, alone or in a batch. One that is refused changes nothing.
 pub(super) fn run(work: &mut Work<'_>, call: &Call) -> Answer {
-    let answer = attempt(work, call).unwrap_or_else(|refusal| Answer::refusal(call.version, &refusal));
+    let alone = work.store.tables.begin();
+    let answer = attempt(work, call);
+    match (&answer, alone) {
+        (Ok(_), true) => work.store.tables.commit(),
+        (Err(_), true) => work.store.tables.roll_back(),
+        // The change set's end decides.
+        (_, false) => {}
+    }
+    let answer = answer.unwrap_or_else(|refusal| Answer::refusal(call.version, &refusal));
     if call.method != Method::GET && !answer.is_success() {
         work.store.counters.refused += 1;
     }

@@ -110,9 +110,11 @@ impl Tables {
         }
     }
 
-    /// From here on changes can be taken back.
-    pub(super) fn begin(&mut self) {
-        self.undo = Some(Vec::new());
+    /// From here on changes can be taken back; whether that is new.
+    pub(super) fn begin(&mut self) -> bool {
+        let new = self.undo.is_none();
+        self.undo.get_or_insert_default();
+        new
     }
 
     /// Keeps what was changed since `begin`.
@@ -178,7 +180,8 @@ mod tests {
         let mut tables = Tables::default();
         let key = |n| vec![Part::Int(n)];
         tables.put("Orders", key(1), &values("a"));
-        tables.begin();
+        assert!(tables.begin());
+        assert!(!tables.begin());
         tables.put("Orders", key(1), &values("b"));
         tables.put("Orders", key(2), &values("a"));
         tables.remove("Orders", &key(1));

@@ -26,7 +26,7 @@ pub(super) fn create(work: &mut Work<'_>, call: &Call, set: &'static EntitySet) 
                 return Ok(Answer::no_content().with("Preference-Applied", "return-no-content"));
             }
             // Something was saved all the same.
-            Added::Draft => return Err(Refusal::no_match()),
+            Added::Draft => return Ok(Answer::refusal(call.version, &Refusal::no_match())),
         },
         (_, "BusinessPartner") => partners::add_partner(work, values)?,
         (_, "Item") => partners::add_item(work, &values)?,
