@@ -4,11 +4,15 @@ use std::collections::HashSet;
 
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use futures::{FutureExt, StreamExt, stream};
+use reqwest::Method;
+use reqwest::header::LOCATION;
 use serde::Deserialize;
 
 use super::ServiceLayerClient;
 use super::answer::key_in_location;
 use super::batch::Request;
+use super::client::Call;
 use super::document::Translated;
 use super::error::{NO_MATCH, has_code};
 use super::send::{Done, send_all};
@@ -54,8 +58,12 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
     let size = client.settings.requests.write_batch;
     let answers = send_all(client, cx, OPERATION, Effect::Write, size, &requests).await;
     let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(&answer?)).collect();
-    let references: Vec<&Reference> = good.iter().map(|(_, translated)| &translated.reference).collect();
-    find_drafts(client, cx, &references, &mut made).await;
+    if client.settings.approvals {
+        let orders: Vec<&Translated> = good.iter().map(|(_, translated)| translated).collect();
+        find_drafts(client, cx, &orders, &mut made).await;
+        post_alone(client, cx, &orders, &mut made).await;
+        find_drafts(client, cx, &orders, &mut made).await;
+    }
     for ((i, _), result) in good.iter().zip(made) {
         if let Some(slot) = results.get_mut(*i) {
             *slot = Some(result);
@@ -89,33 +97,61 @@ fn key(done: &Done) -> Result<String> {
     })
 }
 
+fn is_doubtful(result: &Result<String>) -> bool {
+    result.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected && has_code(error, NO_MATCH))
+}
+
 /// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
-async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, references: &[&Reference], made: &mut [Result<String>]) {
-    let doubtful = |result: &Result<String>| result.as_ref().is_err_and(|error| has_code(error, NO_MATCH));
-    let asked: Vec<Reference> = made
-        .iter()
-        .zip(references)
-        .filter(|(result, _)| doubtful(result))
-        .map(|(_, reference)| (*reference).clone())
-        .collect();
-    if asked.is_empty() || !client.settings.approvals {
+async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
+    let doubtful = made.iter().zip(orders).filter(|(result, _)| is_doubtful(result));
+    let asked: Vec<Reference> = doubtful.map(|(_, order)| order.reference.clone()).collect();
+    if asked.is_empty() {
         return;
     }
-    let mut found = match look_up::look_up(client, cx, &asked).await {
-        Ok(found) => found.into_iter(),
-        Err(error) => {
-            let message = "may have become a draft for approval, and that could not be looked up";
-            for result in made.iter_mut().filter(|result| doubtful(result)) {
+    let found = look_up::look_up(client, cx, &asked).await;
+    let mut found = found.map(Vec::into_iter);
+    for result in made.iter_mut().filter(|result| is_doubtful(result)) {
+        match &mut found {
+            Ok(found) => {
+                let documents = found.next().unwrap_or_default();
+                if let Some(document) = documents.iter().find(|document| !document.cancelled) {
+                    *result = Ok(B1Document::key(document));
+                }
+            }
+            Err(error) => {
+                let message = "may have become a draft for approval, and that could not be looked up";
                 let uncertain = Error::new(ErrorKind::Refused, Disposition::Uncertain, OPERATION, message);
                 *result = Err(uncertain.code(NO_MATCH.to_string()).caused_by(error.clone()));
             }
-            return;
-        }
-    };
-    for result in made.iter_mut().filter(|result| doubtful(result)) {
-        let mut standing = found.next().unwrap_or_default().into_iter().filter(|document| !document.cancelled);
-        if let Some(document) = standing.next() {
-            *result = Ok(B1Document::key(&document));
         }
     }
+}
+
+/// Sends once more, each alone, what was answered by -2028 and of which there is no draft: a change set that fails is taken
+/// back as a whole, and the draft with it.
+async fn post_alone(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
+    let mut calls = Vec::new();
+    for (place, order) in orders.iter().enumerate().filter(|(place, _)| made.get(*place).is_some_and(is_doubtful)) {
+        calls.push(async move { (place, post(client, cx, order).await) }.boxed());
+    }
+    let answered: Vec<_> = stream::iter(calls).buffered(client.settings.sessions).collect().await;
+    for (place, result) in answered {
+        if let Some(slot) = made.get_mut(place) {
+            *slot = result;
+        }
+    }
+}
+
+async fn post(client: &ServiceLayerClient, cx: &Cx, order: &Translated) -> Result<String> {
+    let call = Call {
+        operation: OPERATION,
+        effect: Effect::Write,
+        method: Method::POST,
+        url: client.url("Orders")?,
+        body: Some(("application/json", order.body().into())),
+        parts: 1,
+    };
+    let response = client.call(cx, call).await?;
+    let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    key(&Done { body: response.body, location })
 }

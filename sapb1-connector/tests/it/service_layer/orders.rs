@@ -11,10 +11,17 @@ use serde_json::{Value, json};
 use super::{ROOTS, plain, world};
 use crate::common::*;
 
+/// The customer must be there for a contact to be added.
+async fn add_customer(world: &super::World) {
+    let make = Some(NewPartner { card_code: "C20000".into(), name: "Web".into(), phone: String::new() });
+    world.client.partners(&cx(), &[B1Partner { email: "web@example.com".into(), make }]).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_order_is_made_whole_found_and_cancelled() {
     for root in ROOTS {
         let world = plain(root).await;
+        add_customer(&world).await;
         let docs = world.documents(2).await;
         let keys: Vec<String> = world.insert(&docs).await.into_iter().map(Result::unwrap).collect();
         assert_eq!(keys, ["536", "537"]);
@@ -206,9 +213,7 @@ async fn contact_persons_are_made_once_or_left_out() {
     for root in ROOTS {
         let rules = settings("");
         let world = plain(root).await;
-        // The customer must be there for a contact to be added.
-        let make = Some(NewPartner { card_code: "C20000".into(), name: "Web".into(), phone: String::new() });
-        world.client.partners(&cx(), &[B1Partner { email: "web@example.com".into(), make }]).await.unwrap();
+        add_customer(&world).await;
         let docs = world.documents(3).await;
         let before = world.client.requests_sent();
         assert!(world.insert(&docs).await.iter().all(Result::is_ok));
