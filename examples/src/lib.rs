@@ -8,10 +8,28 @@ use datawald_core::Result;
 use rust_decimal::Decimal;
 use sapb1_connector::B1Settings;
 use sapb1_connector::sandbox::restful::{Faults, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::service_layer;
 pub use signals::Signals;
 
 /// User and password of the sandbox SAP B1.
 pub const B1_SANDBOX_LOGIN: (&str, &str) = ("user1", "abcxyz");
+
+/// Company, user and password of the sandbox Service Layer.
+pub const SERVICE_LAYER_SANDBOX_LOGIN: (&str, &str, &str) = ("SBODEMOUS", "manager", "1234");
+
+/// What the company of the sample settings has: tax codes with their rates, and names.
+const TAX_CODES: [(&str, i64, u32); 5] = [("EX", 0, 0), ("MI", 825, 2), ("CA", 725, 2), ("VA", 53, 1), ("PL23", 23, 0)];
+const EXPENSES: [&str; 1] = ["Freight"];
+const TRANSPORTS: [&str; 5] = ["Standard", "Table Rate", "Fedex", "UPS", "Pickup"];
+const PAYMENTS: [&str; 4] = ["Check", "Credit Card", "Bank Transfer", "COD"];
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn tax_codes() -> impl Iterator<Item = (String, Decimal)> {
+    TAX_CODES.iter().map(|(code, rate, scale)| ((*code).to_owned(), Decimal::new(*rate, *scale)))
+}
 
 /// The settings that fit the sample orders: `examples/config/sapb1.toml`.
 ///
@@ -27,19 +45,41 @@ pub fn b1_settings() -> Result<B1Settings> {
 /// If the port cannot be opened.
 pub async fn b1_sandbox(port: u16, latency_ms: u64) -> std::io::Result<Sandbox> {
     let (user, password) = B1_SANDBOX_LOGIN;
-    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    let codes = [("EX", 0, 0), ("MI", 825, 2), ("CA", 725, 2), ("VA", 53, 1), ("PL23", 23, 0)];
     let sandbox = Sandbox::start(SandboxOptions {
         port,
         user: user.into(),
         password: password.into(),
-        tax_codes: codes.iter().map(|(code, rate, scale)| ((*code).to_owned(), Decimal::new(*rate, *scale))).collect(),
-        expenses: names(&["Freight"]),
-        transports: names(&["Standard", "Table Rate", "Fedex", "UPS", "Pickup"]),
-        payments: names(&["Check", "Credit Card", "Bank Transfer", "Cash on Delivery"]),
+        tax_codes: tax_codes().collect(),
+        expenses: names(&EXPENSES),
+        transports: names(&TRANSPORTS),
+        payments: names(&PAYMENTS),
         ..SandboxOptions::default()
     })
     .await?;
     sandbox.set_faults(Faults { latency_ms, ..Faults::default() });
+    Ok(sandbox)
+}
+
+/// A sandbox Service Layer over the same company, which has other currencies too.
+///
+/// # Errors
+/// If the port cannot be opened.
+pub async fn service_layer_sandbox(port: u16, latency_ms: u64) -> std::io::Result<service_layer::Sandbox> {
+    let (company_db, user, password) = SERVICE_LAYER_SANDBOX_LOGIN;
+    let rates = [("EUR", 108), ("PLN", 25), ("INR", 1)];
+    let sandbox = service_layer::Sandbox::start(service_layer::SandboxOptions {
+        port,
+        company_db: company_db.into(),
+        user: user.into(),
+        password: password.into(),
+        currencies: rates.iter().map(|(code, rate)| ((*code).to_owned(), Decimal::new(*rate, 2))).collect(),
+        tax_codes: tax_codes().collect(),
+        expenses: names(&EXPENSES),
+        shipping_types: names(&TRANSPORTS),
+        payment_methods: names(&PAYMENTS),
+        ..service_layer::SandboxOptions::default()
+    })
+    .await?;
+    sandbox.set_faults(service_layer::Faults { latency_ms, ..service_layer::Faults::default() });
     Ok(sandbox)
 }

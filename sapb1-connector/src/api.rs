@@ -60,6 +60,9 @@ pub trait B1Api: Send + Sync {
     /// Retryable; permanent where credentials are refused.
     async fn info(&self, cx: &Cx) -> Result<B1Info>;
 
+    /// How many requests were sent.
+    fn requests_sent(&self) -> u64;
+
     /// Gives back what the other side holds for this client, as sessions and their licences. No call is taken afterwards.
     async fn close(&self);
 }

@@ -64,11 +64,6 @@ impl RestfulClient {
         })
     }
 
-    /// How many requests were sent.
-    pub fn requests_sent(&self) -> u64 {
-        self.http.requests_sent()
-    }
-
     /// Makes sure of a token, so that wrong credentials show before anything is written.
     pub(super) async fn log_in(&self, cx: &Cx) -> Result<()> {
         self.session.token(self, cx).await.map(drop)
@@ -150,6 +145,10 @@ impl B1Api for RestfulClient {
 
     async fn info(&self, cx: &Cx) -> Result<B1Info> {
         codes::info(self, cx).await
+    }
+
+    fn requests_sent(&self) -> u64 {
+        self.http.requests_sent()
     }
 
     /// A token ends by itself.

@@ -46,7 +46,7 @@ const MOST_PAGES: usize = 10_000;
 pub struct ServiceLayerClient {
     pub(super) http: Http,
     pub(super) settings: Arc<ServiceLayerSettings>,
-    pool: Arc<Pool>,
+    pub(super) pool: Arc<Pool>,
     pub(super) codes: Mutex<codes::Held>,
     /// Rates of exchange, by the company's code of the currency, and the day that they are of.
     pub(super) rates: Mutex<BTreeMap<String, (Date, Decimal)>>,
@@ -84,11 +84,6 @@ impl ServiceLayerClient {
         })
     }
 
-    /// How many requests were sent.
-    pub fn requests_sent(&self) -> u64 {
-        self.http.requests_sent()
-    }
-
     /// How many calls may run at the same time, as the server copes; at most as many as there are licences.
     pub fn concurrency(&self) -> usize {
         self.pool.limit()
@@ -97,11 +92,6 @@ impl ServiceLayerClient {
     /// The most sessions that there were at the same time.
     pub fn most_sessions(&self) -> usize {
         self.pool.most()
-    }
-
-    /// Logs out of all sessions and takes no calls any more.
-    pub async fn close(&self) {
-        self.pool.close().await;
     }
 
     /// The address of `path`, which is encoded, below the service root.

@@ -49,7 +49,12 @@ impl B1Api for ServiceLayerClient {
         codes::info(self, cx).await
     }
 
+    fn requests_sent(&self) -> u64 {
+        self.http.requests_sent()
+    }
+
+    /// Logs out of all sessions.
     async fn close(&self) {
-        self.close().await;
+        self.pool.close().await;
     }
 }
