@@ -10,7 +10,7 @@ use datawald_core::http::{Http, HttpRequest, HttpResponse, HttpSettings};
 use datawald_tests::data_folder;
 use reqwest::header::{HeaderName, HeaderValue};
 use rust_decimal::Decimal;
-use sapb1_connector::sandbox::service_layer::{NextLink, SCHEMA, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SCHEMA, Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 
 fn folder() -> Option<PathBuf> {
@@ -371,9 +371,7 @@ async fn the_recorded_link_to_the_next_page() {
     let options = options();
     let sandbox = Sandbox::start(options.clone()).await.unwrap();
     let caller = Caller::new(&sandbox, &options).await;
-    let mut faults = sapb1_connector::sandbox::service_layer::Faults::default();
-    faults.next_link = NextLink::Absolute;
-    sandbox.set_faults(faults);
+    sandbox.set_faults(Faults { next_link: NextLink::Absolute, ..Faults::default() });
     for _ in 0..21 {
         let order = json!({ "CardCode": "c", "DocDueDate": "2026-01-01", "DocumentLines": [{ "ItemCode": "i" }] });
         assert_eq!(caller.post("/b1s/v1/Orders", &order).await.status, 201);
