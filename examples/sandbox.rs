@@ -1,4 +1,5 @@
-//! A sandbox as a process of its own, for clients that are not ours: `sandbox magento|b1-restful|b1-service-layer --port N`.
+//! A sandbox as a process of its own, for clients that are not ours:
+//! `sandbox magento|b1-restful|b1-service-layer --port N`.
 //!
 //! Counters and faults are under `/control`: `curl http://127.0.0.1:PORT/control/counters`.
 

@@ -67,6 +67,8 @@ pub async fn b1_service_layer(port: u16, latency_ms: u64) -> std::io::Result<ser
     let sandbox = service_layer::Sandbox::start(service_layer::SandboxOptions {
         port,
         company_db: B1_SANDBOX_COMPANY.into(),
+        // Some clients know nothing of `ROUTEID`.
+        nodes: 1,
         user: user.into(),
         password: password.into(),
         tax_codes: tax_codes(),

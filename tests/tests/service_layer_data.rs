@@ -1,5 +1,5 @@
-//! The sandbox Service Layer against the reference data, which nobody in this project wrote: its table of names against the
-//! metadata, and every recorded request.
+//! The sandbox Service Layer against the reference data, which nobody in this project wrote: its table of names against
+//! the metadata, and every recorded request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -346,7 +346,9 @@ async fn recorded_batches_go_as_they_went() {
     let changed = caller.send("GET", "/b1s/v1/Items('i002')/ItemName", &[], String::new()).await;
     assert_eq!(serde_json::from_slice::<Value>(&changed.body).unwrap(), json!({ "value": "Item2 changed" }));
 
-    let change = json!({ "CardCode": "c1", "DocDueDate": "2026-01-01", "TransportationCode": 99, "DocumentLines": [{ "ItemCode": "i" }] });
+    let change = json!({
+        "CardCode": "c1", "DocDueDate": "2026-01-01", "TransportationCode": 99, "DocumentLines": [{ "ItemCode": "i" }],
+    });
     let set = format!(
         "--b\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n--c\r\nContent-Type: application/http\r\n\
          Content-Transfer-Encoding: binary\r\nContent-ID: 12\r\n\r\nPOST /b1s/v2/Orders\r\n\r\n{change}\r\n--c--\r\n--b--"
