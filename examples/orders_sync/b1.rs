@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datawald_core::http::HttpSettings;
 use datawald_core::{Error, Result};
-use datawald_examples::{B1_SANDBOX_LOGIN, SERVICE_LAYER_SANDBOX_LOGIN};
+use datawald_examples::{B1_SANDBOX_COMPANY, B1_SANDBOX_LOGIN};
 use rust_decimal::Decimal;
 use sapb1_connector::sandbox::{restful, service_layer};
 use sapb1_connector::{
@@ -53,7 +53,7 @@ impl Sandbox {
         let started = match args.b1_api {
             B1Way::Restful => datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map(Self::Restful),
             B1Way::ServiceLayer => {
-                datawald_examples::service_layer_sandbox(0, args.b1_latency_ms).await.map(Self::ServiceLayer)
+                datawald_examples::b1_service_layer(0, args.b1_latency_ms).await.map(Self::ServiceLayer)
             }
         };
         started.map_err(crate::sides::sandbox_error)
@@ -126,8 +126,8 @@ fn restful(args: &Args, sandbox: Option<&Sandbox>, settings: &B1Settings) -> Res
 
 fn service_layer(args: &Args, sandbox: Option<&Sandbox>, settings: &B1Settings) -> Result<ServiceLayerSettings> {
     if let Some(sandbox) = sandbox {
-        let (company, user, password) = SERVICE_LAYER_SANDBOX_LOGIN;
-        return ServiceLayerSettings::new(&sandbox.url(), company, user, password.into(), settings);
+        let (user, password) = B1_SANDBOX_LOGIN;
+        return ServiceLayerSettings::new(&sandbox.url(), B1_SANDBOX_COMPANY, user, password.into(), settings);
     }
     let (url, user, password) = real(args)?;
     let company = args.b1_company.as_deref().unwrap_or_default();

@@ -14,22 +14,8 @@ pub use signals::Signals;
 /// User and password of the sandbox SAP B1.
 pub const B1_SANDBOX_LOGIN: (&str, &str) = ("user1", "abcxyz");
 
-/// Company, user and password of the sandbox Service Layer.
-pub const SERVICE_LAYER_SANDBOX_LOGIN: (&str, &str, &str) = ("SBODEMOUS", "manager", "1234");
-
-/// What the company of the sample settings has: tax codes with their rates, and names.
-const TAX_CODES: [(&str, i64, u32); 5] = [("EX", 0, 0), ("MI", 825, 2), ("CA", 725, 2), ("VA", 53, 1), ("PL23", 23, 0)];
-const EXPENSES: [&str; 1] = ["Freight"];
-const TRANSPORTS: [&str; 5] = ["Standard", "Table Rate", "Fedex", "UPS", "Pickup"];
-const PAYMENTS: [&str; 4] = ["Check", "Credit Card", "Bank Transfer", "COD"];
-
-fn names(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
-}
-
-fn tax_codes() -> impl Iterator<Item = (String, Decimal)> {
-    TAX_CODES.iter().map(|(code, rate, scale)| ((*code).to_owned(), Decimal::new(*rate, *scale)))
-}
+/// Currencies besides the main one, with what a hundred of them are worth in it.
+const CURRENCIES: [(&str, i64); 3] = [("EUR", 108), ("PLN", 25), ("INR", 1)];
 
 /// The settings that fit the sample orders: `examples/config/sapb1.toml`.
 ///
@@ -39,7 +25,22 @@ pub fn b1_settings() -> Result<B1Settings> {
     B1Settings::from_toml(include_str!("../config/sapb1.toml"))
 }
 
-/// A sandbox SAP B1 whose company has the tax codes and names of the sample settings.
+/// The company of the sandbox Service Layer.
+pub const B1_SANDBOX_COMPANY: &str = "SBODEMOUS";
+
+const TRANSPORTS: [&str; 5] = ["Standard", "Table Rate", "Fedex", "UPS", "Pickup"];
+const PAYMENTS: [&str; 4] = ["Check", "Credit Card", "Bank Transfer", "COD"];
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn tax_codes() -> Vec<(String, Decimal)> {
+    let codes = [("EX", 0, 0), ("MI", 825, 2), ("CA", 725, 2), ("VA", 53, 1), ("PL23", 23, 0)];
+    codes.iter().map(|(code, rate, scale)| ((*code).to_owned(), Decimal::new(*rate, *scale))).collect()
+}
+
+/// A sandbox SAP B1 RESTful whose company has the tax codes and names of the sample settings.
 ///
 /// # Errors
 /// If the port cannot be opened.
@@ -49,8 +50,8 @@ pub async fn b1_sandbox(port: u16, latency_ms: u64) -> std::io::Result<Sandbox> 
         port,
         user: user.into(),
         password: password.into(),
-        tax_codes: tax_codes().collect(),
-        expenses: names(&EXPENSES),
+        tax_codes: tax_codes(),
+        expenses: names(&["Freight"]),
         transports: names(&TRANSPORTS),
         payments: names(&PAYMENTS),
         ..SandboxOptions::default()
@@ -60,21 +61,22 @@ pub async fn b1_sandbox(port: u16, latency_ms: u64) -> std::io::Result<Sandbox> 
     Ok(sandbox)
 }
 
-/// A sandbox Service Layer over the same company, which has other currencies too.
+/// A sandbox Service Layer with the same company, [`B1_SANDBOX_COMPANY`], for the same user.
 ///
 /// # Errors
 /// If the port cannot be opened.
-pub async fn service_layer_sandbox(port: u16, latency_ms: u64) -> std::io::Result<service_layer::Sandbox> {
-    let (company_db, user, password) = SERVICE_LAYER_SANDBOX_LOGIN;
-    let rates = [("EUR", 108), ("PLN", 25), ("INR", 1)];
+pub async fn b1_service_layer(port: u16, latency_ms: u64) -> std::io::Result<service_layer::Sandbox> {
+    let (user, password) = B1_SANDBOX_LOGIN;
     let sandbox = service_layer::Sandbox::start(service_layer::SandboxOptions {
         port,
-        company_db: company_db.into(),
+        company_db: B1_SANDBOX_COMPANY.into(),
+        // Some clients know nothing of `ROUTEID`.
+        nodes: 1,
         user: user.into(),
         password: password.into(),
-        currencies: rates.iter().map(|(code, rate)| ((*code).to_owned(), Decimal::new(*rate, 2))).collect(),
-        tax_codes: tax_codes().collect(),
-        expenses: names(&EXPENSES),
+        currencies: CURRENCIES.iter().map(|(code, rate)| ((*code).to_owned(), Decimal::new(*rate, 2))).collect(),
+        tax_codes: tax_codes(),
+        expenses: names(&["Freight"]),
         shipping_types: names(&TRANSPORTS),
         payment_methods: names(&PAYMENTS),
         ..service_layer::SandboxOptions::default()

@@ -1,5 +1,5 @@
-//! The sandbox Service Layer against the reference data, which nobody in this project wrote: its table of names against the
-//! metadata, and every recorded request.
+//! The sandbox Service Layer against the reference data, which nobody in this project wrote: its table of names against
+//! the metadata, and every recorded request.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use datawald_core::http::{Http, HttpRequest, HttpResponse, HttpSettings};
 use datawald_tests::data_folder;
 use reqwest::header::{HeaderName, HeaderValue};
 use rust_decimal::Decimal;
-use sapb1_connector::sandbox::service_layer::{NextLink, SCHEMA, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SCHEMA, Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 
 fn folder() -> Option<PathBuf> {
@@ -346,7 +346,9 @@ async fn recorded_batches_go_as_they_went() {
     let changed = caller.send("GET", "/b1s/v1/Items('i002')/ItemName", &[], String::new()).await;
     assert_eq!(serde_json::from_slice::<Value>(&changed.body).unwrap(), json!({ "value": "Item2 changed" }));
 
-    let change = json!({ "CardCode": "c1", "DocDueDate": "2026-01-01", "TransportationCode": 99, "DocumentLines": [{ "ItemCode": "i" }] });
+    let change = json!({
+        "CardCode": "c1", "DocDueDate": "2026-01-01", "TransportationCode": 99, "DocumentLines": [{ "ItemCode": "i" }],
+    });
     let set = format!(
         "--b\r\nContent-Type: multipart/mixed;boundary=c\r\n\r\n--c\r\nContent-Type: application/http\r\n\
          Content-Transfer-Encoding: binary\r\nContent-ID: 12\r\n\r\nPOST /b1s/v2/Orders\r\n\r\n{change}\r\n--c--\r\n--b--"
@@ -371,9 +373,7 @@ async fn the_recorded_link_to_the_next_page() {
     let options = options();
     let sandbox = Sandbox::start(options.clone()).await.unwrap();
     let caller = Caller::new(&sandbox, &options).await;
-    let mut faults = sapb1_connector::sandbox::service_layer::Faults::default();
-    faults.next_link = NextLink::Absolute;
-    sandbox.set_faults(faults);
+    sandbox.set_faults(Faults { next_link: NextLink::Absolute, ..Faults::default() });
     for _ in 0..21 {
         let order = json!({ "CardCode": "c", "DocDueDate": "2026-01-01", "DocumentLines": [{ "ItemCode": "i" }] });
         assert_eq!(caller.post("/b1s/v1/Orders", &order).await.status, 201);

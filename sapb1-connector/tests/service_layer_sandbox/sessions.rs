@@ -33,6 +33,14 @@ async fn a_session_has_two_cookies_and_both_are_needed() {
 }
 
 #[tokio::test]
+async fn one_node_needs_no_route() {
+    let (_sandbox, mut caller) = start(SandboxOptions { nodes: 1, ..options() }).await;
+    let cookies = caller.cookies.take().unwrap();
+    caller.cookies = cookies.split_once("; ").map(|(session, _)| session.to_owned());
+    assert_eq!(caller.get("Orders").await.status, 200);
+}
+
+#[tokio::test]
 async fn a_wrong_password_and_the_other_root() {
     let sandbox = Sandbox::start(options()).await.unwrap();
     let mut caller = Caller::new(&sandbox).v2();

@@ -32,8 +32,8 @@ pub enum Busy {
     Refuse,
 }
 
-/// What goes wrong. `…_every: n` concerns every n-th call since the faults were set (0 none, 1 each), `…_at` the calls
-/// with these numbers, from 1. A call is an HTTP request; `order` an order, alone or in a batch.
+/// What goes wrong. `…_every: n` concerns every n-th call since the faults were set (0 none, 1 each), `…_at` the
+/// calls with these numbers, from 1. A call is an HTTP request; `order` an order, alone or in a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
@@ -75,7 +75,8 @@ pub struct Faults {
     pub refuse_numbers: BTreeSet<String>,
     /// The code of such a refusal.
     pub refusal_code: i64,
-    /// Orders that an approval procedure takes: a draft is saved and the answer is -2028, or 204 for who wants no content.
+    /// Orders that an approval procedure takes: a draft is saved and the answer is -2028, or 204 without `Location` for
+    /// who wants no content.
     pub approval_every: u64,
     /// Orders with these numbers are taken by it too.
     pub approval_numbers: BTreeSet<String>,
@@ -83,7 +84,8 @@ pub struct Faults {
     pub block_duplicates: bool,
     /// Whether orders refuse to be cancelled.
     pub refuse_cancel: bool,
-    /// Nodes that have failed, from 1. The first call of each session there is slow; another node takes the session over.
+    /// Nodes that have failed, from 1. The first call of each session there is slow; another node takes the session
+    /// over.
     pub failed_nodes: BTreeSet<u32>,
     /// How slow.
     pub fail_over_ms: u64,

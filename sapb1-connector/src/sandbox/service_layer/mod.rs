@@ -5,6 +5,20 @@
 //! or, from another process, with `PUT /control/faults`; `GET /control/counters`, `/control/faults` and
 //! `/control/documents` tell how it stands.
 //!
+//! ```
+//! use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let sandbox = Sandbox::start(SandboxOptions { licences: 2, ..SandboxOptions::default() }).await?;
+//! // Each third order is taken by an approval procedure; every call takes 50 ms, four at a time.
+//! sandbox.set_faults(Faults { approval_every: 3, latency_ms: 50, capacity: 4, ..Faults::default() });
+//! let root = format!("{}/b1s/v1", sandbox.url());
+//! assert!(root.starts_with("http://127.0.0.1:") && sandbox.counters().requests == 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! It speaks plain HTTP. What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
 //! with `$expand`, this one does not do: it ignores the first and refuses the others.
 

@@ -38,7 +38,7 @@ pub struct SandboxOptions {
     pub licence_code: i64,
     /// After how long without a call a session ends.
     pub session_timeout: Duration,
-    /// How many nodes there are behind the balancer.
+    /// How many nodes there are behind the balancer. With more than one, a call without the cookie `ROUTEID` is refused.
     pub nodes: u32,
     /// The company's main currency.
     pub currency: String,

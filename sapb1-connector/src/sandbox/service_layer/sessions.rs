@@ -62,7 +62,9 @@ impl Sessions {
         failed: &std::collections::BTreeSet<u32>,
     ) -> Entry {
         let now = options.clock.now();
-        let (Some(id), Some(node)) = (&cookies.session, cookies.node) else { return Entry::Refused };
+        // Where there is one node only, the balancer has no choice.
+        let node = cookies.node.or((options.nodes <= 1).then_some(1));
+        let (Some(id), Some(node)) = (&cookies.session, node) else { return Entry::Refused };
         match self.open.get_mut(id) {
             Some(session) if session.ends <= now => {
                 self.open.remove(id);

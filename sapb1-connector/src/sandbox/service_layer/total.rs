@@ -1,5 +1,5 @@
-//! What SAP B1 makes of an order. Written from SAP B1's rules, and knowing nothing of the agency's own reckoning, so that
-//! the two can be compared.
+//! What SAP B1 makes of an order. Written from SAP B1's rules, and knowing nothing of the agency's own reckoning, so
+//! that the two can be compared.
 
 use std::collections::BTreeMap;
 
