@@ -1,4 +1,5 @@
-//! Either sandbox as a process of its own, for clients that are not ours: `sandbox magento|b1-restful --port N`.
+//! A sandbox as a process of its own, for clients that are not ours:
+//! `sandbox magento|b1-restful|b1-service-layer --port N`.
 //!
 //! Counters and faults are under `/control`: `curl http://127.0.0.1:PORT/control/counters`.
 
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::{B1_SANDBOX_COMPANY, B1_SANDBOX_LOGIN, b1_sandbox, b1_service_layer};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 
 /// A sandbox of one side.
@@ -40,6 +41,8 @@ enum Side {
     Magento,
     /// SAP B1 RESTful
     B1Restful,
+    /// SAP B1's Service Layer, over plain HTTP
+    B1ServiceLayer,
 }
 
 #[tokio::main]
@@ -72,6 +75,16 @@ async fn serve(args: Args) -> std::io::Result<()> {
             let sandbox = b1_sandbox(args.port, args.latency_ms).await?;
             let (user, password) = B1_SANDBOX_LOGIN;
             println!("listening on {} (user {user}, password {password}; control under /control)", sandbox.url());
+            tokio::signal::ctrl_c().await
+        }
+        Side::B1ServiceLayer => {
+            let sandbox = b1_service_layer(args.port, args.latency_ms).await?;
+            let (user, password) = B1_SANDBOX_LOGIN;
+            println!(
+                "listening on {}/b1s/v1 and /b1s/v2 (company {B1_SANDBOX_COMPANY}, user {user}, password {password}; \
+                 control under /control)",
+                sandbox.url()
+            );
             tokio::signal::ctrl_c().await
         }
     }

@@ -27,8 +27,9 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
             }
         }
     };
-    let (mut tried, sides) = tokio::join!(backends, sides.try_all());
-    tried.extend(sides);
+    let (mut tried, answers) = tokio::join!(backends, sides.try_all());
+    sides.close().await;
+    tried.extend(answers);
     let mut failed = Vec::new();
     for (part, answer) in tried {
         match answer {

@@ -8,10 +8,10 @@ use datawald_core::model::{FlowId, Table};
 use datawald_core::{Cx, Result};
 use futures::future::join_all;
 use mage2_connector::Mage2Agency;
-use sapb1_connector::{B1Agency, RestfulClient};
+use sapb1_connector::{B1Agency, B1Api, RestfulClient, ServiceLayerClient};
 
 use crate::args::Roles;
-use crate::config::{Config, Connection};
+use crate::config::{Config, Connection, SapB1Way};
 use crate::health::{Answer, within};
 
 /// The shops that are pulled and the ERPs that are applied to, by the names of their connections.
@@ -31,8 +31,11 @@ impl Sides {
                 Connection::Magento2(settings) if roles.frontend && used(name) => {
                     sides.shops.insert(name.clone(), Arc::new(Mage2Agency::new((**settings).clone())?));
                 }
-                Connection::SapB1Restful { service, rules } if roles.worker && used(name) => {
-                    let client = Arc::new(RestfulClient::new((**service).clone())?);
+                Connection::SapB1 { way, rules } if roles.worker && used(name) => {
+                    let client: Arc<dyn B1Api> = match way {
+                        SapB1Way::Restful(settings) => Arc::new(RestfulClient::new((**settings).clone())?),
+                        SapB1Way::ServiceLayer(settings) => Arc::new(ServiceLayerClient::new((**settings).clone())?),
+                    };
                     sides.erps.insert(name.clone(), Arc::new(B1Agency::new(client, (**rules).clone())));
                 }
                 _ => {}
@@ -49,6 +52,11 @@ impl Sides {
     /// The ERP of a name, if this process applies to it.
     pub(crate) fn erp(&self, name: &str) -> Option<Arc<B1Agency>> {
         self.erps.get(name).cloned()
+    }
+
+    /// Gives back what ERPs hold for this process, as sessions.
+    pub(crate) async fn close(&self) {
+        join_all(self.erps.values().map(|erp| erp.api().close())).await;
     }
 
     /// The names of the parts that [`Sides::try_all`] answers for.

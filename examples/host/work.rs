@@ -39,6 +39,7 @@ pub(crate) struct Work {
     beat: Option<Beat>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
+    sides: Arc<Sides>,
 }
 
 impl Prepared {
@@ -97,7 +98,7 @@ impl Prepared {
         let flows = self.flows();
         tasks.spawn(keep_trying(
             backends.clone(),
-            self.sides,
+            self.sides.clone(),
             flows,
             self.check_every,
             health.clone(),
@@ -106,7 +107,7 @@ impl Prepared {
         for lane in self.lanes.into_iter().filter(|lane| lane.applies) {
             tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
         }
-        Work { beat: self.beat.map(|beat| beat.start(health)), tasks, stop }
+        Work { beat: self.beat.map(|beat| beat.start(health)), tasks, stop, sides: self.sides }
     }
 }
 
@@ -121,6 +122,7 @@ impl Work {
             }
         };
         tokio::join!(beat, tasks);
+        self.sides.close().await;
     }
 
     /// Goes on with other schedules.

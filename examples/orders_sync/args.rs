@@ -46,13 +46,25 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TOKEN", requires = "magento", env = "MAGENTO_TOKEN", hide_env_values = true)]
     pub(crate) magento_token: Option<String>,
 
-    /// A SAP B1 RESTful to write to, instead of the sandbox
+    /// The way into SAP B1
+    #[arg(long, value_enum, default_value_t = B1Way::Restful)]
+    pub(crate) b1_api: B1Way,
+
+    /// A SAP B1 RESTful or Service Layer to write to, instead of the sandbox
     #[arg(long, value_name = "URL", requires = "b1_user")]
     pub b1: Option<String>,
 
     /// Its user; the password is read from the environment variable B1_PASSWORD
     #[arg(long, value_name = "USER", requires = "b1")]
     pub b1_user: Option<String>,
+
+    /// The company's database; for a Service Layer
+    #[arg(long, value_name = "NAME", requires = "b1")]
+    pub(crate) b1_company: Option<String>,
+
+    /// Certificates (PEM) to trust beside the system's, as that of a Service Layer that signs for itself
+    #[arg(long, value_name = "FILE", requires = "b1")]
+    pub(crate) b1_ca: Option<PathBuf>,
 
     /// Settings for SAP B1 (TOML) [default: those that fit the sample orders]
     #[arg(long, value_name = "FILE")]
@@ -97,6 +109,15 @@ pub(crate) struct Args {
     /// Kill this process (as `kill -9` does) when it reaches a checkpoint for the n-th time; for crash tests
     #[arg(long, value_name = "CHECKPOINT[:N]", value_parser = crash_point)]
     pub(crate) crash_at: Option<CrashPoint>,
+}
+
+/// A way into SAP B1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum B1Way {
+    /// SAP B1 RESTful
+    Restful,
+    /// SAP's own Service Layer
+    ServiceLayer,
 }
 
 /// What a process does.
@@ -150,6 +171,9 @@ impl Args {
         }
         if self.role == Role::Worker && self.b1.is_none() {
             return wrong("--b1", "workers need one SAP B1 to write to; the example `sandbox` starts one");
+        }
+        if self.b1.is_some() && self.b1_api == B1Way::ServiceLayer && self.b1_company.is_none() {
+            return wrong("--b1-company", "is missing: a Service Layer wants to know the company's database");
         }
         if self.role.pulls() && self.shop.len() > 1 {
             return wrong("--shop", "one process pulls one shop; start one for each");

@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people")]
 
 mod args;
+mod b1;
 mod backends;
 mod crash;
 mod progress;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Parser;
+use datawald_core::engine::Engine;
 use datawald_core::{Error, Result};
 use datawald_examples::{Backends, Signals};
 use tracing_subscriber::Layer;
@@ -60,8 +62,22 @@ async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> R
     let sides = Sides::open(args).await?;
     let tally = Arc::<Tally>::default();
     let engine = run::engine(args, backends, &sides, &tally)?;
+    let done = report_of(args, backends, signals, &sides, &tally, &engine).await;
+    // Sessions that are not ended hold licences until their time is over.
+    sides.close().await;
+    done
+}
+
+async fn report_of(
+    args: &Args,
+    backends: &Backends,
+    signals: &mut Signals,
+    sides: &Sides,
+    tally: &Arc<Tally>,
+    engine: &Engine,
+) -> Result<()> {
     let figures = {
-        let mut running = std::pin::pin!(run::run(args, &engine, &sides, signals));
+        let mut running = std::pin::pin!(run::run(args, engine, sides, signals));
         tokio::select! {
             figures = &mut running => figures,
             () = progress::show(tally.clone()) => running.await,
@@ -77,9 +93,9 @@ async fn sync_over(args: &Args, backends: &Backends, signals: &mut Signals) -> R
         return Ok(());
     }
     figures.store_commands = backends.store_commands();
-    let flows = run::flows(args, &sides);
+    let flows = run::flows(args, sides);
     let mut out = std::io::stdout().lock();
-    report::write(&**backends.store(), &flows, &sides, &mut figures, args.report.as_deref(), &mut out).await?;
+    report::write(&**backends.store(), &flows, sides, &mut figures, args.report.as_deref(), &mut out).await?;
     println!("staged in {}", backends.place());
     Ok(())
 }

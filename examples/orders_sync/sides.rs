@@ -3,16 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datawald_core::http::HttpSettings;
 use datawald_core::model::{Entity, EntityKey};
 use datawald_core::{Error, Result};
 use mage2_connector::sandbox::{OrderSet, Sandbox as MagentoSandbox, SandboxOptions as MagentoOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
-use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
-use sapb1_connector::{B1Agency, B1Settings, RestfulClient, RestfulSettings};
-use secrecy::SecretString;
+use sapb1_connector::{B1Agency, B1Settings};
 
 use crate::args::Args;
+use crate::b1::{self, B1};
 use crate::shops::{self, Files};
 
 /// A shop: a frontend of its own.
@@ -35,12 +33,6 @@ pub(crate) struct Sides {
     b1: Option<B1>,
     /// What a shop's orders are called in SAP B1, beside their number.
     prefixes: HashMap<String, String>,
-}
-
-struct B1 {
-    agency: Arc<B1Agency>,
-    client: Arc<RestfulClient>,
-    sandbox: Option<B1Sandbox>,
 }
 
 impl Sides {
@@ -85,12 +77,19 @@ impl Sides {
         self.sandbox().is_some()
     }
 
-    fn sandbox(&self) -> Option<&B1Sandbox> {
+    fn sandbox(&self) -> Option<&b1::Sandbox> {
         self.b1.as_ref()?.sandbox.as_ref()
     }
 
+    /// Gives back what SAP B1 holds for this process.
+    pub(crate) async fn close(&self) {
+        if let Some(b1) = &self.b1 {
+            b1.agency.api().close().await;
+        }
+    }
+
     /// The document that the sandbox SAP B1 made of an order.
-    pub(crate) fn document(&self, entity: &Entity) -> Option<DocumentRecord> {
+    pub(crate) fn document(&self, entity: &Entity) -> Option<b1::Document> {
         let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
         self.sandbox()?.document(&format!("{prefix}{}", entity.key.id))
     }
@@ -112,28 +111,16 @@ impl Sides {
     /// Requests that SAP B1 has seen.
     pub(crate) fn b1_requests(&self) -> u64 {
         match &self.b1 {
-            Some(B1 { sandbox: Some(sandbox), .. }) => sandbox.counters().requests,
-            Some(b1) => b1.client.requests_sent(),
+            Some(B1 { sandbox: Some(sandbox), .. }) => sandbox.counted().requests,
+            Some(b1) => b1.agency.api().requests_sent(),
             None => 0,
         }
     }
 
     /// Requests that write and documents, as the sandbox SAP B1 counts them.
     pub(crate) fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
-        let counters = self.sandbox()?.counters();
-        Some((counters.writes, counters.documents))
-    }
-}
-
-impl B1 {
-    async fn open(args: &Args, settings: B1Settings) -> Result<Self> {
-        let sandbox = match args.b1 {
-            Some(_) => None,
-            None => Some(datawald_examples::b1_sandbox(0, args.b1_latency_ms).await.map_err(sandbox_error)?),
-        };
-        let client = Arc::new(RestfulClient::new(b1_connection(args, sandbox.as_ref(), &settings)?)?);
-        let agency = Arc::new(B1Agency::new(client.clone(), settings));
-        Ok(Self { agency, client, sandbox })
+        let counted = self.sandbox()?.counted();
+        Some((counted.writes, counted.documents))
     }
 }
 
@@ -172,20 +159,7 @@ fn b1_settings(args: &Args) -> Result<B1Settings> {
     }
 }
 
-fn b1_connection(args: &Args, sandbox: Option<&B1Sandbox>, settings: &B1Settings) -> Result<RestfulSettings> {
-    if let Some(sandbox) = sandbox {
-        let (user, password) = datawald_examples::B1_SANDBOX_LOGIN;
-        return RestfulSettings::new(&sandbox.url(), user, password.into(), settings);
-    }
-    let (url, user) = (args.b1.as_deref().unwrap_or_default(), args.b1_user.as_deref().unwrap_or_default());
-    let password = std::env::var("B1_PASSWORD").map(SecretString::from).map_err(|_| {
-        Error::config("read environment", "the variable B1_PASSWORD is not set; it holds the password of --b1-user")
-    })?;
-    // Says more about a wrong address than the client, which may be given one from anywhere.
-    HttpSettings::new(url).map_err(|error| error.field("--b1"))?;
-    RestfulSettings::new(url, user, password, settings)
-}
-
-fn sandbox_error(error: std::io::Error) -> Error {
+/// The error for a sandbox that cannot be started.
+pub(crate) fn sandbox_error(error: std::io::Error) -> Error {
     Error::config("start sandbox", "no port of 127.0.0.1 can be opened").caused_by(error)
 }

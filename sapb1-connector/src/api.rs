@@ -8,7 +8,7 @@ use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Result};
 use rust_decimal::Decimal;
 
-/// A way into SAP B1. [`crate::RestfulClient`] is one; [`crate::B1Agency`] works on any.
+/// A way into SAP B1: [`crate::RestfulClient`] or [`crate::ServiceLayerClient`]. [`crate::B1Agency`] works on any.
 #[async_trait]
 pub trait B1Api: Send + Sync {
     /// What this way in can and cannot do.
@@ -20,18 +20,33 @@ pub trait B1Api: Send + Sync {
     /// Retryable, since nothing is written; permanent for a field name that is none or credentials that are refused.
     async fn look_up(&self, cx: &Cx, references: &[Reference]) -> Result<Vec<Vec<B1Document>>>;
 
-    /// Inserts documents; answers the key (`DocEntry`) or the failure of each, in order.
+    /// Inserts documents; answers the key or the failure of each, in order. The key is `DocEntry`, or that of
+    /// [`B1Document::key`] for a draft that waits for approval.
     ///
     /// # Errors
     /// Of the whole: only where nothing at all was sent. What was sent without a trustworthy answer is `Uncertain`
     /// per document.
     async fn insert(&self, cx: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>>;
 
-    /// Cancels documents by reference; answers the key or the failure of each, in order.
+    /// Cancels documents, each by its reference or its key, as the way in has it; answers the key or the failure of each,
+    /// in order.
     ///
     /// # Errors
     /// As [`B1Api::insert`].
-    async fn cancel(&self, cx: &Cx, references: &[&Reference]) -> Result<Vec<Result<String>>>;
+    async fn cancel(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>>;
+
+    /// Changes header fields of documents that are still open, by key; each document has the fields that are to change.
+    /// Answers whether it was changed, or the failure of each, in order.
+    ///
+    /// # Errors
+    /// As [`B1Api::insert`]; permanent where [`Capabilities::updates`] says that it cannot be done.
+    async fn change(&self, cx: &Cx, changes: &[(&str, NativeOrder)]) -> Result<Vec<Result<Changed>>>;
+
+    /// The codes of customers by email, made where there is none and one is wanted; `None` where there is none; in order.
+    ///
+    /// # Errors
+    /// As [`B1Api::look_up`]; permanent where [`Capabilities::partners`] says that it cannot be done.
+    async fn partners(&self, cx: &Cx, wanted: &[B1Partner]) -> Result<Vec<Result<Option<String>>>>;
 
     /// The names and codes that documents may use. Fetched once and kept fresh for a configured time.
     ///
@@ -44,6 +59,12 @@ pub trait B1Api: Send + Sync {
     /// # Errors
     /// Retryable; permanent where credentials are refused.
     async fn info(&self, cx: &Cx) -> Result<B1Info>;
+
+    /// How many requests were sent.
+    fn requests_sent(&self) -> u64;
+
+    /// Gives back what the other side holds for this client, as sessions and their licences. No call is taken afterwards.
+    async fn close(&self);
 }
 
 /// What a way into SAP B1 can and cannot do.
@@ -55,6 +76,8 @@ pub struct Capabilities {
     pub foreign_currency: bool,
     /// Whether a document can be changed once it is there.
     pub updates: bool,
+    /// Whether customers can be looked up and made.
+    pub partners: bool,
     /// The texts that it cuts.
     pub text_limits: Option<TextLimits>,
 }
@@ -79,6 +102,56 @@ pub struct B1Document {
     pub cancelled: bool,
     /// Whether it is closed: cancelled, or delivered in full. A delivered one still stands.
     pub closed: bool,
+    /// Whether it is no document yet but a draft that waits for approval.
+    pub draft: bool,
+}
+
+impl B1Document {
+    /// What the document is recorded as: its `DocEntry`, or `draft` and that of the draft, which is of another table.
+    pub fn key(&self) -> String {
+        if self.draft { format!("draft {}", self.doc_entry) } else { self.doc_entry.clone() }
+    }
+}
+
+/// What came of a change of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Changed {
+    /// It has the new values.
+    Done,
+    /// It is closed, cancelled or a draft, and stays as it is.
+    NotOpen,
+}
+
+/// A customer that is wanted. `Debug` shows none of it, since it is personal.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct B1Partner {
+    /// The email to look for; case does not matter.
+    pub email: String,
+    /// What to make if there is none.
+    pub make: Option<NewPartner>,
+}
+
+/// A customer to be made.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct NewPartner {
+    /// The code. It must be the same each time for the same customer, so that none is made twice.
+    pub card_code: String,
+    /// The name.
+    pub name: String,
+    /// The telephone number.
+    pub phone: String,
+}
+
+impl std::fmt::Debug for B1Partner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("B1Partner").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for NewPartner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewPartner").finish_non_exhaustive()
+    }
 }
 
 /// The names and codes that documents may use.
@@ -90,6 +163,8 @@ pub struct B1Codes {
     pub transports: Vec<String>,
     /// Codes of ways of payment.
     pub payments: Vec<String>,
+    /// ISO codes of the currencies that documents may have, where the way in tells.
+    pub currencies: Option<Vec<String>>,
     /// Tax codes with their rates in percent.
     pub taxes: BTreeMap<String, Decimal>,
 }

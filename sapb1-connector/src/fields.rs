@@ -44,6 +44,8 @@ pub const LINE_TOTAL: &str = "LineTotal";
 
 /// The longest item code that SAP B1 holds (`OITM.ItemCode`).
 pub const ITEM_CODE_LIMIT: usize = 50;
+/// The longest customer's code (`OCRD.CardCode`).
+pub const CARD_CODE_LIMIT: usize = 15;
 /// The longest customer's reference that SAP B1 holds (`ORDR.NumAtCard`).
 pub const NUM_AT_CARD_LIMIT: usize = 100;
 

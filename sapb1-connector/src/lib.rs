@@ -6,7 +6,7 @@
 //! document and refuses what would not come to what the customer was charged.
 //!
 //! The agency works on any [`B1Api`]. [`RestfulClient`] is the way in through *SAP B1 RESTful*, a small service on top of
-//! SAP's DI API. With the feature `sandbox` there is a server that behaves like it, to try things out and to test agents:
+//! SAP's DI API; [`ServiceLayerClient`] is the one through SAP's own *Service Layer*. With the feature `sandbox` there is a server that behaves like it, to try things out and to test agents:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -46,9 +46,11 @@ pub mod fields;
 mod restful;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod service_layer;
 pub mod settings;
 
 pub use agency::B1Agency;
-pub use api::{B1Api, B1Codes, B1Document, B1Info, Capabilities, TextLimits};
+pub use api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, NewPartner, TextLimits};
 pub use restful::{RestfulClient, RestfulSettings};
+pub use service_layer::{ServiceLayerClient, ServiceLayerSettings};
 pub use settings::B1Settings;

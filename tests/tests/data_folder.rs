@@ -41,6 +41,34 @@ async fn every_order_file_ends_with_equal_totals_or_a_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_order_file_ends_over_the_service_layer_as_over_restful() {
+    let Some(data) = data_folder() else { return };
+    let orders = data.join("magento2/orders");
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = ["--orders", orders.to_str().unwrap(), "--rounds", "2"];
+    let restful = run_orders_sync(folder.path(), &arguments).await;
+    let folder = tempfile::tempdir().unwrap();
+    let service_layer =
+        run_orders_sync(folder.path(), &[&arguments[..], &["--b1-api", "service-layer"]].concat()).await;
+    assert_eq!(restful.orders().len(), service_layer.orders().len());
+    let key = |order: &serde_json::Value| (order["frontend"].to_string(), order["fe_order_id"].to_string());
+    for order in service_layer.orders() {
+        let other = restful.orders().iter().find(|other| key(other) == key(order)).unwrap();
+        if order["currency"] != "USD" {
+            // The Service Layer makes documents in any currency that the company has.
+            assert_eq!((&order["tx_status"], &other["tx_status"]), (&"S".into(), &"F".into()), "{order}");
+            assert_eq!(order["b1_total"], order["canonical_total"], "{order}");
+            continue;
+        }
+        for field in ["tx_status", "b1_total", "b1_cancelled"] {
+            assert_eq!(order[field], other[field], "{field} of {order}");
+        }
+    }
+    let rounds = service_layer.report()["run"]["rounds"].as_array().unwrap();
+    assert_eq!(rounds[1]["b1_writes"], 0, "a second round writes nothing: {}", rounds[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_sample_orders_end_as_they_are_meant_to() {
     let folder = tempfile::tempdir().unwrap();
     let run = run_orders_sync(folder.path(), &["--rounds", "2"]).await;

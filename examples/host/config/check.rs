@@ -9,7 +9,7 @@ use datawald_core::{Error, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::connection::KINDS;
+use super::connection::{ERPS, KINDS};
 use super::read::{section, typed};
 use super::sections::OPERATION;
 use super::{Connection, FlowSetup, Mistakes, ScheduleSetup};
@@ -95,13 +95,13 @@ pub(super) fn schedules(tables: Vec<Table>, mistakes: &mut Mistakes) -> Vec<Opti
 pub(super) fn names(flows: &[Table], kinds: &BTreeMap<String, String>, mistakes: &mut Mistakes) {
     let known: Vec<_> = kinds.keys().map(String::as_str).collect();
     for (at, flow) in flows.iter().enumerate() {
-        for (side, wanted, what) in [("frontend", "magento2", "a shop"), ("backoffice", "sapb1-restful", "an ERP")] {
+        for (side, wanted, what) in [("frontend", &["magento2"][..], "a shop"), ("backoffice", &ERPS[..], "an ERP")] {
             let Some(name) = flow.get(side).and_then(Value::as_str) else { continue };
             let path = format!("flows[{at}].{side}");
             match kinds.get(name) {
                 None => mistakes.add(path, format!("`{name}` is no connection; there are: {}", known.join(", "))),
-                Some(kind) if kind != wanted && KINDS.contains(&kind.as_str()) => {
-                    mistakes.add(path, format!("`{name}` is not {what}; it must be of kind {wanted}"));
+                Some(kind) if !wanted.contains(&kind.as_str()) && KINDS.contains(&kind.as_str()) => {
+                    mistakes.add(path, format!("`{name}` is not {what}; it must be of kind {}", wanted.join(" or ")));
                 }
                 Some(_) => {}
             }
@@ -118,7 +118,7 @@ pub(super) fn together(
 ) {
     let mut prefixes: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for flow in flows.iter().flatten() {
-        let Some(Some(Connection::SapB1Restful { rules, .. })) = connections.get(&flow.backoffice) else { continue };
+        let Some(Some(Connection::SapB1 { rules, .. })) = connections.get(&flow.backoffice) else { continue };
         let prefix = rules.reference.prefix.get(&flow.id.frontend).map(String::as_str).unwrap_or_default();
         let other = prefixes.insert((flow.backoffice.as_str(), prefix), &flow.id.frontend);
         if let Some(other) = other.filter(|other| *other != flow.id.frontend) {

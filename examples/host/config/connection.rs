@@ -1,35 +1,44 @@
 //! `[connections.NAME]`: one side each.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
-use datawald_core::{Error, Result};
+use datawald_core::Result;
 use mage2_connector::Mage2Settings;
-use sapb1_connector::{B1Settings, RestfulSettings};
-use secrecy::SecretString;
-use serde::Deserialize;
+use sapb1_connector::{B1Settings, RestfulSettings, ServiceLayerSettings};
 use toml::{Table, Value};
 
-use super::read::{self, below, section};
-use super::sections::{OPERATION, kind, unknown_kind};
-use super::{Mistakes, Secrets, typed};
+use super::read::{below, section};
+use super::sections::{kind, unknown_kind};
+use super::{Mistakes, Secrets, sap_b1};
 use crate::args::Roles;
 
 /// The kinds of connections.
-pub(super) const KINDS: [&str; 2] = ["magento2", "sapb1-restful"];
+pub(super) const KINDS: [&str; 3] = ["magento2", "sapb1-restful", "sapb1-service-layer"];
+
+/// Those of them that are an ERP.
+pub(super) const ERPS: [&str; 2] = ["sapb1-restful", "sapb1-service-layer"];
 
 /// One side.
 #[derive(Debug, Clone)]
 pub(crate) enum Connection {
     /// A Magento 2.
     Magento2(Box<Mage2Settings>),
-    /// A SAP Business One behind SAP B1 RESTful.
-    SapB1Restful {
+    /// A SAP Business One.
+    SapB1 {
         /// How to reach it.
-        service: Box<RestfulSettings>,
+        way: SapB1Way,
         /// The rules by which orders become its own.
         rules: Box<B1Settings>,
     },
+}
+
+/// A way into SAP Business One.
+#[derive(Debug, Clone)]
+pub(crate) enum SapB1Way {
+    /// SAP B1 RESTful.
+    Restful(Box<RestfulSettings>),
+    /// SAP's own Service Layer.
+    ServiceLayer(Box<ServiceLayerSettings>),
 }
 
 /// Puts secrets in their places, where this process needs them: a worker needs none of a shop.
@@ -41,7 +50,7 @@ pub(super) fn resolve(sections: &mut Table, roles: Roles, secrets: &mut Secrets<
                     let Some(table) = connection.as_table_mut() else { continue };
                     let needed = match table.get("kind").and_then(Value::as_str) {
                         Some("magento2") => roles.frontend,
-                        Some("sapb1-restful") => roles.worker,
+                        Some(kind) if ERPS.contains(&kind) => roles.worker,
                         _ => true,
                     };
                     secrets.resolve(mistakes, &below("connections", name), table, needed);
@@ -97,66 +106,8 @@ pub(super) fn kinds(tables: &Table) -> BTreeMap<String, String> {
 fn one(mut table: Table) -> Result<Connection> {
     match kind(&mut table, &KINDS)?.as_str() {
         "magento2" => Ok(Connection::Magento2(Box::new(Mage2Settings::from_table(table)?))),
-        "sapb1-restful" => sap_b1(table),
+        "sapb1-restful" => sap_b1::restful(table),
+        "sapb1-service-layer" => sap_b1::service_layer(table),
         _ => Err(unknown_kind(&KINDS)),
     }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct SapB1 {
-    url: String,
-    user: String,
-    password: SecretString,
-    auth_path: Option<String>,
-    ca_file: Option<PathBuf>,
-    settings: Option<Table>,
-    settings_file: Option<PathBuf>,
-}
-
-fn sap_b1(table: Table) -> Result<Connection> {
-    let table: SapB1 = typed(table)?;
-    let wrong = |field: &'static str, text: String| Error::config(OPERATION, text).field(field);
-    // Before the rules, so that it is told together with what is wrong with those.
-    let mut service = RestfulSettings::new(&table.url, table.user, table.password, &B1Settings::default())
-        .map_err(|error| if error.field_path().is_some() { error } else { error.field("url") })?;
-    let (text, field) = match (table.settings, &table.settings_file) {
-        (Some(_), Some(_)) => {
-            return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
-        }
-        (Some(settings), None) => {
-            let text = toml::to_string(&settings).map_err(|_| wrong("settings", "cannot be written as TOML".into()))?;
-            (text, "settings")
-        }
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                wrong("settings_file", format!("{} cannot be read: {}", path.display(), error.kind()))
-            })?;
-            (text, "settings_file")
-        }
-        (None, None) => {
-            return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
-        }
-    };
-    let rules = B1Settings::from_toml(&text).map_err(|error| {
-        // As the file has it: with the section's own path, or within the other file.
-        let error = read::wrong(error.field_path().unwrap_or_default(), error.message());
-        let key = error.field_path().unwrap_or_default();
-        match field {
-            "settings" => wrong(field, error.message().to_owned()).field(below(field, key)),
-            _ if key.is_empty() => wrong(field, error.message().to_owned()),
-            _ => wrong(field, format!("{key} in it: {}", error.message())),
-        }
-    })?;
-    service.main_currency.clone_from(&rules.company_currency);
-    service.requests = rules.requests;
-    if let Some(path) = table.auth_path {
-        service.auth_path = path;
-    }
-    if let Some(path) = table.ca_file {
-        let pem = std::fs::read_to_string(&path)
-            .map_err(|error| wrong("ca_file", format!("{} cannot be read: {}", path.display(), error.kind())))?;
-        service.http.extra_ca_pem = Some(pem);
-    }
-    Ok(Connection::SapB1Restful { service: Box::new(service), rules: Box::new(rules) })
 }

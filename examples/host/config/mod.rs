@@ -3,6 +3,7 @@
 mod check;
 mod connection;
 mod read;
+mod sap_b1;
 mod secrets;
 mod sections;
 mod setup;
@@ -14,7 +15,7 @@ use datawald_core::schedule::SchedulerSettings;
 use datawald_examples::{QueueAt, StoreAt};
 use toml::{Table, Value};
 
-pub(crate) use self::connection::Connection;
+pub(crate) use self::connection::{Connection, SapB1Way};
 use self::read::section;
 pub(crate) use self::read::{Mistakes, typed};
 pub(crate) use self::secrets::Redaction;

@@ -1,9 +1,10 @@
 //! Addresses as SAP B1 divides them.
 
-use datawald_backoffice::{AddressRole, NativeAddress};
+use datawald_backoffice::{AddressRole, NativeAddress, NativeOrder};
 use datawald_core::model::Order;
 use datawald_core::{Error, Result};
 
+use super::header::set_addresses;
 use crate::B1Settings;
 
 const OPERATION: &str = "map address";
@@ -48,4 +49,12 @@ pub(super) fn address(settings: &B1Settings, order: &Order, role: AddressRole) -
         country,
         telephone: clean("telephone", &from.telephone)?,
     })
+}
+
+/// The fields of a document that follow a change of addresses in the shop.
+pub(super) fn changed(settings: &B1Settings, order: &Order) -> Result<NativeOrder> {
+    let mut doc = NativeOrder::default();
+    let billto = address(settings, order, AddressRole::BillTo)?;
+    set_addresses(&mut doc, &billto, &address(settings, order, AddressRole::ShipTo)?);
+    Ok(doc)
 }

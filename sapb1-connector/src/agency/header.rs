@@ -13,7 +13,7 @@ use super::lines::{amount, number};
 use crate::settings::DiscountMode;
 use crate::{B1Settings, Capabilities, fields};
 
-fn rejected(operation: &'static str, order: &Order, field: &str, message: impl Into<String>) -> Error {
+pub(super) fn rejected(operation: &'static str, order: &Order, field: &str, message: impl Into<String>) -> Error {
     Error::invalid(operation, message).entity(format!("order {}", order.fe_order_id)).field(field)
 }
 
@@ -38,26 +38,6 @@ pub(super) fn reference(settings: &B1Settings, order: &Order) -> Result<Referenc
         ));
     }
     Ok(Reference { field: settings.reference.udf.clone(), value })
-}
-
-/// The customer's code, by email, then by group, then the default.
-pub(super) fn customer_code(settings: &B1Settings, order: &Order) -> Result<String> {
-    let rule = &settings.customer;
-    let email = order.addresses.billto.email.trim().to_lowercase();
-    let by_email = rule.by_email.iter().find(|(key, _)| !email.is_empty() && key.trim().to_lowercase() == email);
-    let code = by_email
-        .map(|(_, code)| code)
-        .or_else(|| rule.by_group.get(&order.fe_customer_group))
-        .or(rule.default.as_ref())
-        .cloned();
-    code.ok_or_else(|| {
-        let message = format!(
-            "no SAP B1 customer code is configured: add the customer's email to `customer.by_email`, the group `{}` to \
-             `customer.by_group`, or a `customer.default`",
-            order.fe_customer_group
-        );
-        rejected("find customer", order, "fe_customer_id", message)
-    })
 }
 
 /// Today (UTC) and the configured days.
@@ -129,8 +109,15 @@ pub(super) fn map_order(
             doc.lines.push(freight_line(item_code, *freight, &tax.code));
         }
     }
+    set_addresses(&mut doc, &terms.billto, &terms.shipto);
+    doc.note = cut_note(capabilities, terms);
+    Ok(doc)
+}
+
+/// Writes both addresses, and who stands in them.
+pub(super) fn set_addresses(doc: &mut NativeOrder, billto: &NativeAddress, shipto: &NativeAddress) {
     let mut extension = Map::new();
-    for (side, address) in [("BillTo", &terms.billto), ("ShipTo", &terms.shipto)] {
+    for (side, address) in [("BillTo", billto), ("ShipTo", shipto)] {
         let values =
             [&address.street, &address.city, &address.county, &address.state, &address.zipcode, &address.country];
         for (part, value) in fields::ADDRESS_PARTS.iter().zip(values) {
@@ -138,10 +125,8 @@ pub(super) fn map_order(
         }
     }
     doc.set(fields::ADDRESS_EXTENSION, extension);
-    doc.set(fields::CONTACT_PERSON, person(&terms.billto));
-    doc.set(fields::SHIP_TO_PERSON, person(&terms.shipto));
-    doc.note = cut_note(capabilities, terms);
-    Ok(doc)
+    doc.set(fields::CONTACT_PERSON, person(billto));
+    doc.set(fields::SHIP_TO_PERSON, person(shipto));
 }
 
 /// Whether the way in can make a document in the order's currency.

@@ -2,6 +2,7 @@
 
 mod address;
 mod causes;
+mod customer;
 mod header;
 mod lines;
 mod outcome;

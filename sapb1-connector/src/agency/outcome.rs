@@ -2,21 +2,21 @@
 
 use datawald_backoffice::Found;
 
-use crate::B1Document;
+use crate::{B1Document, Changed};
 
 /// What the documents under one reference mean.
 pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
     documents.sort_by(|a, b| (a.doc_entry.len(), &a.doc_entry).cmp(&(b.doc_entry.len(), &b.doc_entry)));
     let (cancelled, mut standing): (Vec<_>, Vec<_>) = documents.into_iter().partition(|document| document.cancelled);
     match (standing.pop(), standing.is_empty()) {
-        (Some(only), true) => Found::Open { target_id: only.doc_entry },
+        (Some(only), true) => Found::Open { target_id: only.key() },
         (Some(last), false) => {
-            let mut target_ids: Vec<String> = standing.into_iter().map(|document| document.doc_entry).collect();
-            target_ids.push(last.doc_entry);
+            let mut target_ids: Vec<String> = standing.iter().map(B1Document::key).collect();
+            target_ids.push(last.key());
             Found::Several { target_ids }
         }
         (None, _) => match cancelled.into_iter().next_back() {
-            Some(newest) => Found::Cancelled { target_id: newest.doc_entry },
+            Some(newest) => Found::Cancelled { target_id: newest.key() },
             None => Found::Missing,
         },
     }
@@ -25,6 +25,16 @@ pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
 /// The remark for an order that is there already.
 pub(super) fn already_there(key: &str) -> String {
     format!("already in SAP B1 (DocEntry {key}); changes in the shop are not carried over to it")
+}
+
+/// The remark for an order whose addresses have changed in the shop.
+pub(super) fn changed(key: &str, changed: Changed) -> String {
+    match changed {
+        Changed::Done => format!("its addresses are brought up to date in SAP B1 (DocEntry {key})"),
+        Changed::NotOpen => {
+            format!("is not open in SAP B1 any more ({key}); changes in the shop are not carried over to it")
+        }
+    }
 }
 
 /// The remark for a cancelled order.
@@ -41,7 +51,7 @@ mod tests {
     use super::*;
 
     fn doc(doc_entry: &str, cancelled: bool) -> B1Document {
-        B1Document { doc_entry: doc_entry.into(), cancelled, closed: cancelled }
+        B1Document { doc_entry: doc_entry.into(), cancelled, closed: cancelled, draft: false }
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn reconcile(
     if doc.lines.is_empty() {
         return Err(rejected(order, "items", "there are none; SAP B1 makes no order without lines"));
     }
-    check_currency(settings, capabilities, order, doc)?;
+    check_currency(settings, capabilities, codes, order, doc)?;
     check_names(codes, order, doc)?;
     let prepaid = order.giftcard_amt.abs() + order.storecredit_amt.abs();
     let charged = charged(settings, order, doc, prepaid)?;
@@ -79,8 +79,22 @@ fn charged(settings: &B1Settings, order: &Order, doc: &mut NativeOrder, prepaid:
     }
 }
 
-fn check_currency(settings: &B1Settings, capabilities: &Capabilities, order: &Order, doc: &NativeOrder) -> Result<()> {
+fn check_currency(
+    settings: &B1Settings,
+    capabilities: &Capabilities,
+    codes: &B1Codes,
+    order: &Order,
+    doc: &NativeOrder,
+) -> Result<()> {
     let currency = doc.get(fields::DOC_CURRENCY).and_then(Value::as_str).unwrap_or(&settings.company_currency);
+    if let Some(known) = codes.currencies.as_ref().filter(|known| !known.iter().any(|code| code == currency)) {
+        let message = format!(
+            "is {currency}, which SAP B1 has no currency for (it has: {}): set it up there, or name its code in \
+             `currency_codes`",
+            known.join(", ")
+        );
+        return Err(rejected(order, fields::DOC_CURRENCY, message));
+    }
     if capabilities.foreign_currency || currency == settings.company_currency {
         return Ok(());
     }

@@ -6,11 +6,12 @@ use datawald_backoffice::{
     Reference,
 };
 use datawald_core::model::{Order, OrderItem};
-use datawald_core::{Cx, Result};
+use datawald_core::{Cx, Error, Result};
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
-use super::{B1Agency, address, header, lines, outcome, reconcile, tax};
+use super::{B1Agency, address, customer, header, lines, outcome, reconcile, tax};
+use crate::settings::ChangeRule;
 
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
@@ -35,12 +36,13 @@ impl Backoffice for B1Agency {
         Ok(found.into_iter().map(outcome::found).collect())
     }
 
-    /// By the bill-to email, else by customer group, else the default.
+    /// By the bill-to email, in the table and then, if configured, in SAP B1, where the customer may be made; else by
+    /// customer group, else the default.
     ///
     /// # Errors
-    /// Rejected per order if none of them has a code.
-    async fn customer_codes(&self, _: &Cx, orders: &[&Order]) -> Result<Vec<Result<String>>> {
-        Ok(orders.iter().map(|order| header::customer_code(&self.settings, order)).collect())
+    /// Rejected per order if none of them has a code. Retryable if SAP B1 cannot be asked.
+    async fn customer_codes(&self, cx: &Cx, orders: &[&Order]) -> Result<Vec<Result<String>>> {
+        customer::codes(&self.settings, &*self.api, cx, orders).await
     }
 
     /// Today (UTC) and the configured days.
@@ -141,15 +143,34 @@ impl Backoffice for B1Agency {
         self.api.insert(cx, docs).await
     }
 
-    /// Nothing is changed in a document that is there already; the remark says so.
-    async fn update_orders(&self, _: &Cx, orders: &[(&Order, &str)]) -> Result<Vec<Result<String>>> {
-        Ok(orders.iter().map(|(_, key)| Ok(outcome::already_there(key))).collect())
+    /// The addresses of a document that is still open, if configured and if the way in can; else nothing. The remark tells
+    /// which.
+    ///
+    /// # Errors
+    /// Per order, as [`Backoffice::address`] and as writing.
+    async fn update_orders(&self, cx: &Cx, orders: &[(&Order, &str)]) -> Result<Vec<Result<String>>> {
+        if self.settings.changes == ChangeRule::Leave || !self.api.capabilities().updates {
+            return Ok(orders.iter().map(|(_, key)| Ok(outcome::already_there(key))).collect());
+        }
+        let docs: Vec<Result<(&str, NativeOrder)>> =
+            orders.iter().map(|(order, key)| Ok((*key, address::changed(&self.settings, order)?))).collect();
+        let changes: Vec<(&str, NativeOrder)> = docs.iter().flatten().cloned().collect();
+        let mut changed = self.api.change(cx, &changes).await?.into_iter();
+        let outcome = |doc: Result<(&str, NativeOrder)>| {
+            let (key, _) = doc?;
+            match changed.next() {
+                Some(changed) => changed.map(|changed| outcome::changed(key, changed)),
+                None => {
+                    Err(Error::config("update orders", "the way in answered for fewer orders than it was asked for"))
+                }
+            }
+        };
+        Ok(docs.into_iter().map(outcome).collect())
     }
 
-    /// Cancels by number. What SAP B1 refuses is rejected; an answer that does not come leaves it uncertain.
+    /// Cancels by number or key. What SAP B1 refuses is rejected; an answer that does not come leaves it uncertain.
     async fn cancel_orders(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
-        let references: Vec<&Reference> = orders.iter().map(|(reference, _)| *reference).collect();
-        let results = self.api.cancel(cx, &references).await?;
+        let results = self.api.cancel(cx, orders).await?;
         Ok(orders.iter().zip(results).map(|((_, key), result)| Ok(outcome::cancelled(key, &result?))).collect())
     }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,10 +15,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Session;
 use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
-use crate::api::{B1Api, B1Codes, B1Document, B1Info, Capabilities, TextLimits};
-
-/// The least time that a writing call is given; with less left of the lease it is not sent.
-const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
+use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, TextLimits};
 
 /// The client of *SAP B1 RESTful*. Cheap to share: put it into an `Arc`.
 ///
@@ -68,11 +64,6 @@ impl RestfulClient {
         })
     }
 
-    /// How many requests were sent.
-    pub fn requests_sent(&self) -> u64 {
-        self.http.requests_sent()
-    }
-
     /// Makes sure of a token, so that wrong credentials show before anything is written.
     pub(super) async fn log_in(&self, cx: &Cx) -> Result<()> {
         self.session.token(self, cx).await.map(drop)
@@ -107,22 +98,9 @@ impl RestfulClient {
         let _permit = self.calls.acquire().await.ok();
         request.timeout = Some(match call.effect {
             Effect::Read => self.settings.requests.read_timeout(),
-            Effect::Write | Effect::IdempotentWrite => self.write_timeout(cx, call.operation)?,
+            Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,
         });
         self.http.send(request).await
-    }
-
-    /// How long a write may take: it must be over well before the lease ends.
-    fn write_timeout(&self, cx: &Cx, operation: &'static str) -> Result<Duration> {
-        let configured = self.settings.requests.write_timeout();
-        let Some(left) = cx.time_left() else { return Ok(configured) };
-        // Of a short lease the margin is a quarter, so that there is time to write at all.
-        let usable = left.saturating_sub(self.settings.requests.lease_margin().min(left / 4));
-        if usable < LEAST_WRITE_TIME {
-            let message = "was not sent: too little is left of the lease for the answer to come in time";
-            return Err(Error::new(ErrorKind::Timeout, Disposition::Retryable { after: None }, operation, message));
-        }
-        Ok(configured.min(usable))
     }
 }
 
@@ -133,6 +111,7 @@ impl B1Api for RestfulClient {
             name: "SAP B1 RESTful",
             foreign_currency: false,
             updates: false,
+            partners: false,
             text_limits: Some(TextLimits { telephone: 20, street: 100, name: 50 }),
         }
     }
@@ -145,8 +124,19 @@ impl B1Api for RestfulClient {
         insert::insert(self, cx, docs).await
     }
 
-    async fn cancel(&self, cx: &Cx, references: &[&Reference]) -> Result<Vec<Result<String>>> {
-        cancel::cancel(self, cx, references).await
+    async fn cancel(&self, cx: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
+        // This way in knows documents by their number only.
+        let references: Vec<&Reference> = orders.iter().map(|(reference, _)| *reference).collect();
+        cancel::cancel(self, cx, &references).await
+    }
+
+    async fn change(&self, _: &Cx, _: &[(&str, NativeOrder)]) -> Result<Vec<Result<Changed>>> {
+        Err(Error::config("change orders in SAP B1", "SAP B1 RESTful cannot change an order").field("changes"))
+    }
+
+    async fn partners(&self, _: &Cx, _: &[B1Partner]) -> Result<Vec<Result<Option<String>>>> {
+        Err(Error::config("look up customers in SAP B1", "SAP B1 RESTful cannot search customers: use the tables")
+            .field("customer.search"))
     }
 
     async fn codes(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
@@ -156,6 +146,13 @@ impl B1Api for RestfulClient {
     async fn info(&self, cx: &Cx) -> Result<B1Info> {
         codes::info(self, cx).await
     }
+
+    fn requests_sent(&self) -> u64 {
+        self.http.requests_sent()
+    }
+
+    /// A token ends by itself.
+    async fn close(&self) {}
 }
 
 impl fmt::Debug for RestfulClient {

@@ -76,6 +76,7 @@ pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes
         expenses: held.expenses.take().unwrap_or_default(),
         transports: held.transports.take().unwrap_or_default(),
         payments: held.payments.take().unwrap_or_default(),
+        currencies: None,
         taxes: held.taxes.take().unwrap_or_default(),
     });
     held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));

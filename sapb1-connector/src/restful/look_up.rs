@@ -145,6 +145,7 @@ fn take(column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Resu
                 doc_entry: doc_entry.to_owned(),
                 cancelled: cell("CANCELED")? == "Y",
                 closed: cell("DocStatus")? == "C",
+                draft: false,
             };
             let held = found.entry(value.to_owned()).or_default();
             if !held.iter().any(|other| other.doc_entry == document.doc_entry) {

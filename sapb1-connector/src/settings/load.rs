@@ -69,6 +69,14 @@ impl B1Settings {
                 return wrong(table, "has an entry whose key or value is empty");
             }
         }
+        if let Some(make) = &self.customer.make {
+            if !self.customer.search {
+                return wrong("customer.make", "needs `customer.search`, so that nobody is made who is there");
+            }
+            if make.prefix.len() > 5 || !make.prefix.chars().all(|c| c.is_ascii_alphanumeric()) {
+                return wrong("customer.make.prefix", "must be at most five letters and digits, as \"W\"");
+            }
+        }
         self.check_tax()?;
         if self.freight.tax_code.as_ref().is_some_and(|code| !self.tax.iter().any(|rule| rule.code == *code)) {
             return wrong("freight.tax_code", "is not in the tax table");

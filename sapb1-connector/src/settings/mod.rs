@@ -48,6 +48,8 @@ pub struct B1Settings {
     pub rounding: TaxRounding,
     /// What happens with orders paid in part by gift card or store credit.
     pub prepaid: PrepaidRule,
+    /// What is changed in a document of an order that has changed in the shop since.
+    pub changes: ChangeRule,
     /// Sizes, times and concurrency of requests.
     pub requests: Requests,
 }
@@ -70,6 +72,7 @@ impl Default for B1Settings {
             reconcile: ReconcileRule::default(),
             rounding: TaxRounding::default(),
             prepaid: PrepaidRule::default(),
+            changes: ChangeRule::default(),
             requests: Requests::default(),
         }
     }
@@ -77,7 +80,8 @@ impl Default for B1Settings {
 
 /// Which customer (business partner) an order belongs to: by email, else by customer group, else the default.
 ///
-/// SAP B1 RESTful has no search for partners, so these tables are the look-up.
+/// SAP B1 RESTful has no search for partners, so these tables are the look-up. The Service Layer has one: then `search`
+/// comes after `by_email`, and `make` after that.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CustomerRule {
@@ -87,6 +91,19 @@ pub struct CustomerRule {
     pub by_email: BTreeMap<String, String>,
     /// `CardCode` by the shop's customer group.
     pub by_group: BTreeMap<String, String>,
+    /// Whether the customer is looked for in SAP B1 by email.
+    pub search: bool,
+    /// Whether a customer that is not found is made.
+    pub make: Option<MakeCustomer>,
+}
+
+/// How customers are made that SAP B1 does not have.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MakeCustomer {
+    /// What is put before the shop's customer number to give `CardCode`, as `W`. Who orders without an account has none,
+    /// and is not made.
+    pub prefix: String,
 }
 
 impl std::fmt::Debug for CustomerRule {
@@ -96,6 +113,8 @@ impl std::fmt::Debug for CustomerRule {
             .field("default", &self.default)
             .field("by_email", &self.by_email.len())
             .field("by_group", &self.by_group)
+            .field("search", &self.search)
+            .field("make", &self.make)
             .finish()
     }
 }
@@ -178,6 +197,17 @@ pub enum TaxRounding {
     PerCode,
     /// Line by line.
     PerLine,
+}
+
+/// What is changed in a document that is still open when its order has changed in the shop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChangeRule {
+    /// Nothing; the remark says so.
+    #[default]
+    Leave,
+    /// Both addresses. SAP B1 RESTful cannot change orders.
+    Addresses,
 }
 
 /// What happens with orders paid in part by gift card or store credit: the shop's grand total is what is left to pay,

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
 use serde::Deserialize;
+
+/// The least time that a writing call is given; with less left of the lease it is not sent.
+const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
 
 /// Sizes, times and concurrency of requests to SAP B1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -45,6 +49,19 @@ impl Requests {
     /// The longest that a writing call may take.
     pub fn write_timeout(&self) -> Duration {
         Duration::from_secs(self.write_timeout_s)
+    }
+
+    /// How long a write may take that begins now: it must be over well before the lease ends.
+    pub(crate) fn write_time(&self, cx: &Cx, operation: &'static str) -> Result<Duration> {
+        let configured = self.write_timeout();
+        let Some(left) = cx.time_left() else { return Ok(configured) };
+        // Of a short lease the margin is a quarter, so that there is time to write at all.
+        let usable = left.saturating_sub(self.lease_margin().min(left / 4));
+        if usable < LEAST_WRITE_TIME {
+            let message = "was not sent: too little is left of the lease for the answer to come in time";
+            return Err(Error::new(ErrorKind::Timeout, Disposition::Retryable { after: None }, operation, message));
+        }
+        Ok(configured.min(usable))
     }
 
     /// The longest that a reading call may take.

@@ -85,7 +85,7 @@ async fn look_up_by_user_field_and_by_number_do_not_mix() {
     let found = by_field.api().look_up(&cx(), &[field(None), field(Some("U_WebOrder"))]).await.unwrap();
     assert_eq!((found[0].len(), found[1].len()), (0, 1));
     let removed = field(Some("U_WebOrder"));
-    assert_eq!(by_field.api().cancel(&cx(), &[&removed]).await.unwrap()[0].as_ref().unwrap(), "536");
+    assert_eq!(by_field.api().cancel(&cx(), &[(&removed, "536")]).await.unwrap()[0].as_ref().unwrap(), "536");
 }
 
 #[tokio::test]
@@ -96,7 +96,10 @@ async fn nothing_from_outside_gets_into_sql() {
         let reference = Reference { field: Some(field.into()), value: "1".into() };
         let error = client.look_up(&cx(), std::slice::from_ref(&reference)).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Permanent);
-        assert_eq!(client.cancel(&cx(), &[&reference]).await.unwrap_err().disposition(), Disposition::Permanent);
+        assert_eq!(
+            client.cancel(&cx(), &[(&reference, "536")]).await.unwrap_err().disposition(),
+            Disposition::Permanent
+        );
     }
     assert_eq!(sandbox.counters().requests, 0);
 }
@@ -217,7 +220,7 @@ async fn a_write_that_would_outlive_its_lease_is_not_sent() {
     let error = agency.insert_orders(&lease(1), std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Timeout, Disposition::Retryable { after: None }));
     let reference = references(["1"]);
-    let error = agency.api().cancel(&lease(0), &[&reference[0]]).await.unwrap().remove(0).unwrap_err();
+    let error = agency.api().cancel(&lease(0), &[(&reference[0], "536")]).await.unwrap().remove(0).unwrap_err();
     assert_eq!(error.disposition(), Disposition::Retryable { after: None });
     assert_eq!(sandbox.counters().writes, 0);
     agency.insert_orders(&lease(30), &[doc]).await.unwrap().remove(0).unwrap();

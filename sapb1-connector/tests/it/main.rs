@@ -8,4 +8,5 @@ mod examples;
 mod faults;
 mod reconcile;
 mod rules;
+mod service_layer;
 mod settings;

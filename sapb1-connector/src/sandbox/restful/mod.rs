@@ -12,7 +12,6 @@ mod contacts;
 mod documents;
 mod faults;
 mod fetch;
-mod listener;
 mod options;
 mod orders;
 mod python;

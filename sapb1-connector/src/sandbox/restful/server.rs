@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 
 use super::documents::DocumentRecord;
 use super::faults::{Faults, hits};
-use super::listener::{CuttableListener, Cutter};
 use super::options::SandboxOptions;
 use super::python::PyError;
 use super::state::{Chances, Counters, State};
 use super::{fetch, orders};
+use crate::sandbox::listener::{CuttableListener, Cutter};
 
 /// The largest request that is read.
 const MOST_BYTES: usize = 64 << 20;

@@ -14,10 +14,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// Cuts a connection off: nothing more is written to it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Cutter(Arc<AtomicBool>);
+pub(in crate::sandbox) struct Cutter(Arc<AtomicBool>);
 
 impl Cutter {
-    pub(super) fn cut(&self) {
+    pub(in crate::sandbox) fn cut(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
@@ -28,7 +28,7 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cutter {
     }
 }
 
-pub(super) struct CuttableListener(pub(super) TcpListener);
+pub(in crate::sandbox) struct CuttableListener(pub(in crate::sandbox) TcpListener);
 
 impl Listener for CuttableListener {
     type Io = Cuttable;
@@ -47,7 +47,7 @@ impl Listener for CuttableListener {
 }
 
 /// A connection with its [`Cutter`].
-pub(super) struct Cuttable {
+pub(in crate::sandbox) struct Cuttable {
     stream: TcpStream,
     cutter: Cutter,
 }

@@ -1,0 +1,134 @@
+//! A SAP Business One, behind either way in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use datawald_core::{Error, Result};
+use sapb1_connector::service_layer::{Contacts, TaxTable};
+use sapb1_connector::{B1Settings, RestfulSettings, ServiceLayerSettings};
+use secrecy::SecretString;
+use serde::Deserialize;
+use toml::Table;
+
+use super::connection::{Connection, SapB1Way};
+use super::read::{self, below};
+use super::sections::OPERATION;
+use super::typed;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Restful {
+    url: String,
+    user: String,
+    password: SecretString,
+    auth_path: Option<String>,
+    ca_file: Option<PathBuf>,
+    settings: Option<Table>,
+    settings_file: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceLayer {
+    url: String,
+    company_db: String,
+    user: String,
+    password: SecretString,
+    sessions: Option<usize>,
+    page_size: Option<usize>,
+    max_request: Option<usize>,
+    approvals: Option<bool>,
+    contacts: Option<Contacts>,
+    tax_table: Option<TaxTable>,
+    currency_codes: Option<BTreeMap<String, String>>,
+    licence_codes: Option<Vec<i64>>,
+    ca_file: Option<PathBuf>,
+    settings: Option<Table>,
+    settings_file: Option<PathBuf>,
+}
+
+fn wrong(field: &'static str, text: String) -> Error {
+    Error::config(OPERATION, text).field(field)
+}
+
+/// An error of an address has no field of its own.
+fn of_url(error: Error) -> Error {
+    if error.field_path().is_some() { error } else { error.field("url") }
+}
+
+pub(super) fn restful(table: Table) -> Result<Connection> {
+    let table: Restful = typed(table)?;
+    // Before the rules, so that it is told together with what is wrong with those.
+    let mut service =
+        RestfulSettings::new(&table.url, table.user, table.password, &B1Settings::default()).map_err(of_url)?;
+    let rules = rules(table.settings, table.settings_file)?;
+    service.main_currency.clone_from(&rules.company_currency);
+    service.requests = rules.requests;
+    if let Some(path) = table.auth_path {
+        service.auth_path = path;
+    }
+    service.http.extra_ca_pem = authority(table.ca_file)?;
+    Ok(Connection::SapB1 { way: SapB1Way::Restful(Box::new(service)), rules: Box::new(rules) })
+}
+
+pub(super) fn service_layer(table: Table) -> Result<Connection> {
+    let table: ServiceLayer = typed(table)?;
+    let rules_of_none = B1Settings::default();
+    let mut service =
+        ServiceLayerSettings::new(&table.url, table.company_db, table.user, table.password, &rules_of_none)
+            .map_err(of_url)?;
+    let rules = rules(table.settings, table.settings_file)?;
+    service.main_currency.clone_from(&rules.company_currency);
+    service.requests = rules.requests;
+    service.sessions = table.sessions.unwrap_or(rules.requests.concurrency);
+    service.page_size = table.page_size.unwrap_or(service.page_size);
+    service.max_request = table.max_request.unwrap_or(service.max_request);
+    service.approvals = table.approvals.unwrap_or(service.approvals);
+    service.contacts = table.contacts.unwrap_or_default();
+    service.tax_table = table.tax_table.unwrap_or_default();
+    service.currency_codes = table.currency_codes.unwrap_or_default();
+    service.licence_codes = table.licence_codes.unwrap_or(service.licence_codes);
+    service.http.extra_ca_pem = authority(table.ca_file)?;
+    service.check()?;
+    Ok(Connection::SapB1 { way: SapB1Way::ServiceLayer(Box::new(service)), rules: Box::new(rules) })
+}
+
+/// The rules, from the section itself or from a file of their own.
+fn rules(settings: Option<Table>, settings_file: Option<PathBuf>) -> Result<B1Settings> {
+    let (text, field) = match (settings, &settings_file) {
+        (Some(_), Some(_)) => {
+            return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
+        }
+        (Some(settings), None) => {
+            let text = toml::to_string(&settings).map_err(|_| wrong("settings", "cannot be written as TOML".into()))?;
+            (text, "settings")
+        }
+        (None, Some(path)) => {
+            let text = std::fs::read_to_string(path).map_err(|error| {
+                wrong("settings_file", format!("{} cannot be read: {}", path.display(), error.kind()))
+            })?;
+            (text, "settings_file")
+        }
+        (None, None) => {
+            return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
+        }
+    };
+    B1Settings::from_toml(&text).map_err(|error| {
+        // As the file has it: with the section's own path, or within the other file.
+        let error = read::wrong(error.field_path().unwrap_or_default(), error.message());
+        let key = error.field_path().unwrap_or_default();
+        match field {
+            "settings" => wrong(field, error.message().to_owned()).field(below(field, key)),
+            _ if key.is_empty() => wrong(field, error.message().to_owned()),
+            _ => wrong(field, format!("{key} in it: {}", error.message())),
+        }
+    })
+}
+
+fn authority(ca_file: Option<PathBuf>) -> Result<Option<String>> {
+    let read = |path: PathBuf| {
+        std::fs::read_to_string(&path)
+            .map_err(|error| wrong("ca_file", format!("{} cannot be read: {}", path.display(), error.kind())))
+    };
+    ca_file.map(read).transpose()
+}

@@ -1,0 +1,360 @@
+//! Documents: what they must have, what they come to, and what becomes of them.
+
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::decimal::{decimal, number};
+use super::error::Refusal;
+use super::faults::hits;
+use super::lines::{self, Money, given, text};
+use super::state::{Chances, Work};
+use super::tables::{Key, Part};
+use super::total::{Taxed, totals};
+
+/// A document, as a test looks at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentRecord {
+    /// `DocEntry`, the key.
+    pub doc_entry: i64,
+    /// `DocNum`, the number that people see.
+    pub doc_num: i64,
+    /// `NumAtCard`, if it has one.
+    pub num_at_card: Option<String>,
+    /// `CardCode`.
+    pub card_code: String,
+    /// `DocCurrency`.
+    pub currency: String,
+    /// What it comes to in its own currency.
+    pub total: Decimal,
+    /// Whether it is cancelled.
+    pub cancelled: bool,
+    /// Whether it is closed; a cancelled one is.
+    pub closed: bool,
+    /// All of it that is not at its default.
+    pub body: Value,
+}
+
+impl DocumentRecord {
+    pub(super) fn new(body: Map<String, Value>) -> Self {
+        let int = |name: &str| body.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let foreign = body.get("DocTotalFc").and_then(decimal).filter(|total| !total.is_zero());
+        Self {
+            doc_entry: int("DocEntry"),
+            doc_num: int("DocNum"),
+            num_at_card: body.get("NumAtCard").and_then(Value::as_str).map(str::to_owned),
+            card_code: text(&body, "CardCode").to_owned(),
+            currency: text(&body, "DocCurrency").to_owned(),
+            total: foreign.or_else(|| given(&body, "DocTotal")).unwrap_or_default(),
+            cancelled: text(&body, "Cancelled") == "tYES",
+            closed: text(&body, "DocumentStatus") == "bost_Close",
+            body: Value::Object(body),
+        }
+    }
+}
+
+/// What became of a document that was to be added.
+pub(super) enum Added {
+    Document(Key),
+    /// An approval procedure took it.
+    Draft,
+}
+
+/// Adds a document of any kind.
+pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String, Value>) -> Result<Added, Refusal> {
+    let order = set == "Orders";
+    let chance = if order { Chances::take(&work.state.chances.orders) } else { 0 };
+    if text(&values, "DocDueDate").is_empty() && order {
+        return Err(Refusal::data("Enter a delivery date  [ORDR.DocDueDate]"));
+    }
+    let first = if order { work.state.options.first_doc_entry } else { 1 };
+    let entry = work.store.tables.next(set, first);
+    if matches!(set, "DeliveryNotes" | "Invoices") {
+        take_base_lines(work, &mut values)?;
+    }
+    complete(work, set, entry, &mut values)?;
+    reckon(work, &mut values, entry)?;
+    if order {
+        notification(work, &values, chance)?;
+        if hits(work.faults.approval_every, chance) || named(&values, &work.faults.approval_numbers) {
+            save_draft(work, values);
+            return Ok(Added::Draft);
+        }
+        work.orders += 1;
+    }
+    let key = vec![Part::Int(entry)];
+    work.store.tables.put(set, key.clone(), &values);
+    Ok(Added::Document(key))
+}
+
+/// What the document must refer to rightly, and what is filled in.
+fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let tables = &work.store.tables;
+    let card_code = text(values, "CardCode").to_owned();
+    if card_code.is_empty() {
+        return Err(Refusal::data("Customer code missing  [ORDR.CardCode]"));
+    }
+    let partner = tables.get("BusinessPartners", &vec![Part::Text(card_code.clone())]).map(|row| row.values());
+    if partner.is_none() && work.state.options.customers.is_some() {
+        return Err(Refusal::no_match());
+    }
+    let contact = values.get("ContactPersonCode").and_then(Value::as_i64).filter(|code| *code > 0);
+    if let Some(contact) = contact {
+        let contacts = partner.as_ref().and_then(|partner| partner.get("ContactEmployees")?.as_array());
+        let codes = contacts.into_iter().flatten().filter_map(|contact| contact.get("InternalCode")?.as_i64());
+        if !codes.into_iter().any(|code| code == contact) {
+            return Err(Refusal::no_match());
+        }
+    }
+    let shipping = values.get("TransportationCode").and_then(Value::as_i64).filter(|code| *code > 0);
+    if shipping.is_some_and(|code| tables.get("ShippingTypes", &vec![Part::Int(code)]).is_none()) {
+        return Err(Refusal::no_match());
+    }
+    let payment = text(values, "PaymentMethod");
+    if !payment.is_empty() && tables.get("WizardPaymentMethods", &vec![Part::Text(payment.to_owned())]).is_none() {
+        return Err(Refusal::data("Enter valid payment method  [ORDR.PeyMethod]"));
+    }
+    let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
+    let (today, time) = (now.date().to_string(), now.time().strftime("%H:%M:%S").to_string());
+    let name = partner.as_ref().map(|partner| text(partner, "CardName")).filter(|name| !name.is_empty());
+    // Numbers that people see run on their own.
+    let number = (entry - 500).max(1);
+    for (key, value) in [
+        ("CardName", json!(name.unwrap_or(&card_code))),
+        ("DocNum", json!(number)),
+        ("DocDate", json!(today)),
+        ("DocDueDate", json!(today)),
+        ("TaxDate", json!(today)),
+        ("TransportationCode", json!(-1)),
+        ("Series", json!(8)),
+    ] {
+        let slot = values.entry(key).or_insert(Value::Null);
+        if slot.is_null() {
+            *slot = value;
+        }
+    }
+    let kind = match set {
+        "Invoices" => "oInvoices",
+        "CreditNotes" => "oCreditNotes",
+        "DeliveryNotes" => "oDeliveryNotes",
+        "DownPayments" => "oDownPayments",
+        _ => "oOrders",
+    };
+    for (key, value) in [
+        ("DocEntry", json!(entry)),
+        ("DocObjectCode", json!(kind)),
+        ("DocTime", json!(time)),
+        ("CreationDate", json!(today)),
+        ("UpdateDate", json!(today)),
+        ("UpdateTime", json!(time)),
+        ("DocumentStatus", json!("bost_Open")),
+        ("Cancelled", json!("tNO")),
+        ("CancelStatus", json!("csNo")),
+        ("AuthorizationStatus", json!("dasWithout")),
+    ] {
+        values.insert(key.to_owned(), value);
+    }
+    addresses(values);
+    Ok(())
+}
+
+/// The addresses as one text each, as SAP B1 shows them.
+fn addresses(values: &mut Map<String, Value>) {
+    let Some(Value::Object(address)) = values.get("AddressExtension") else { return };
+    let part = |name: &str| text(address, name).to_owned();
+    let texts = [("BillTo", "Address"), ("ShipTo", "Address2")].map(|(side, name)| {
+        let [street, city, state, zip, country] =
+            ["Street", "City", "State", "ZipCode", "Country"].map(|field| part(&format!("{side}{field}")));
+        (name, format!("{street}\r\r{city} {state}  {zip}\r{country}"))
+    });
+    for (name, text) in texts {
+        let slot = values.entry(name).or_insert(Value::Null);
+        if slot.is_null() {
+            *slot = json!(text);
+        }
+    }
+}
+
+/// The document's currency and rate.
+fn money(work: &Work<'_>, values: &Map<String, Value>) -> Result<Money, Refusal> {
+    let options = &work.state.options;
+    let currency = match text(values, "DocCurrency") {
+        "" => options.currency.clone(),
+        currency => currency.to_owned(),
+    };
+    if currency == options.currency {
+        return Ok(Money { currency, rate: Decimal::ONE, foreign: false });
+    }
+    let known = options.currencies.iter().find(|(code, _)| *code == currency).map(|(_, rate)| *rate);
+    let known = known.ok_or_else(|| Refusal::data("Invalid currency  [ORDR.DocCur]"))?;
+    let rate = given(values, "DocRate").filter(|rate| !rate.is_zero()).unwrap_or(known);
+    if rate <= Decimal::ZERO {
+        return Err(Refusal::new(400, -4006, "Update the exchange rate  [ORDR.DocRate]"));
+    }
+    Ok(Money { currency, rate, foreign: true })
+}
+
+/// Reckons lines, expenses and totals.
+pub(super) fn reckon(work: &Work<'_>, values: &mut Map<String, Value>, entry: i64) -> Result<(), Refusal> {
+    let money = money(work, values)?;
+    let percent = given(values, "DiscountPercent").unwrap_or_default();
+    if !(Decimal::ZERO..=Decimal::ONE_HUNDRED).contains(&percent) {
+        return Err(Refusal::data("Invalid discount  [ORDR.DiscPrcnt]"));
+    }
+    let mut lines = objects(values, "DocumentLines");
+    if lines.is_empty() {
+        return Err(Refusal::data("Cannot add document without rows  [RDR1]"));
+    }
+    let mut expenses = objects(values, "DocumentAdditionalExpenses");
+    let mut taxed_lines: Vec<Taxed> = Vec::with_capacity(lines.len());
+    for (at, line) in lines.iter_mut().enumerate() {
+        taxed_lines.push(lines::line(work, line, at, entry, &money)?);
+    }
+    let mut taxed_expenses: Vec<Taxed> = Vec::with_capacity(expenses.len());
+    for (at, expense) in expenses.iter_mut().enumerate() {
+        taxed_expenses.push(lines::expense(work, expense, at, &money)?);
+    }
+    let difference = match text(values, "Rounding") {
+        "tYES" => given(values, "RoundingDiffAmount").unwrap_or_default(),
+        _ => Decimal::ZERO,
+    };
+    let overflow = || Refusal::data("Numeric overflow  [ORDR.DocTotal]");
+    let rounding = work.state.options.rounding;
+    let totals = totals(&taxed_lines, percent, &taxed_expenses, difference, rounding).ok_or_else(overflow)?;
+    let local = |amount| money.local(amount).map(number).ok_or_else(overflow);
+    for (line, tax) in lines.iter_mut().zip(&totals.line_taxes) {
+        line.insert("TaxTotal".into(), local(*tax)?);
+    }
+    for (expense, tax) in expenses.iter_mut().zip(&totals.expense_taxes) {
+        expense.insert("TaxSum".into(), local(*tax)?);
+    }
+    let foreign = |amount| number(if money.foreign { amount } else { Decimal::ZERO });
+    let amounts = [
+        ("DocTotal", local(totals.total)?),
+        ("DocTotalSys", local(totals.total)?),
+        ("DocTotalFc", foreign(totals.total)),
+        ("VatSum", local(totals.tax)?),
+        ("VatSumSys", local(totals.tax)?),
+        ("VatSumFc", foreign(totals.tax)),
+        ("TotalDiscount", local(totals.discount)?),
+        ("TotalDiscountFC", foreign(totals.discount)),
+        ("DiscountPercent", number(percent)),
+        ("DocCurrency", json!(money.currency)),
+        ("DocRate", number(money.rate)),
+    ];
+    for (name, value) in amounts {
+        values.insert(name.into(), value);
+    }
+    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
+    values.insert("DocumentAdditionalExpenses".into(), expenses.into_iter().map(Value::Object).collect());
+    Ok(())
+}
+
+/// The objects of a list, taken out.
+pub(super) fn objects(values: &mut Map<String, Value>, name: &str) -> Vec<Map<String, Value>> {
+    let list = match values.remove(name) {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    };
+    let objects = list.into_iter().filter_map(|value| match value {
+        Value::Object(object) => Some(object),
+        _ => None,
+    });
+    objects.collect()
+}
+
+/// Whether one of the document's numbers is among these.
+fn named(values: &Map<String, Value>, numbers: &std::collections::BTreeSet<String>) -> bool {
+    if numbers.is_empty() {
+        return false;
+    }
+    let texts = values.iter().filter(|(name, _)| *name == "NumAtCard" || name.starts_with("U_"));
+    texts.into_iter().any(|(_, value)| value.as_str().is_some_and(|text| numbers.contains(text)))
+}
+
+/// What the company's own rules say.
+fn notification(work: &Work<'_>, values: &Map<String, Value>, chance: u64) -> Result<(), Refusal> {
+    if hits(work.faults.refuse_order_every, chance) || named(values, &work.faults.refuse_numbers) {
+        return Err(Refusal::new(400, work.faults.refusal_code, "(1) This order breaks a rule of the company"));
+    }
+    let number = text(values, "NumAtCard");
+    if work.faults.block_duplicates && !number.is_empty() {
+        let tables = &work.store.tables;
+        let keys = tables.under("Orders", "NumAtCard", number).unwrap_or_default();
+        let standing = keys.iter().filter_map(|key| tables.get("Orders", key)).any(|row| {
+            let other = row.values();
+            text(&other, "NumAtCard") == number
+                && text(&other, "CardCode") == text(values, "CardCode")
+                && text(&other, "Cancelled") != "tYES"
+        });
+        if standing {
+            return Err(Refusal::new(400, -10, "Customer reference number already exists  [ORDR.NumAtCard]"));
+        }
+    }
+    Ok(())
+}
+
+fn save_draft(work: &mut Work<'_>, mut values: Map<String, Value>) {
+    let entry = work.store.tables.next("Drafts", 1);
+    values.insert("DocEntry".into(), json!(entry));
+    values.insert("AuthorizationStatus".into(), json!("dasPending"));
+    work.store.tables.put("Drafts", vec![Part::Int(entry)], &values);
+}
+
+/// Makes the order of a draft; its key.
+pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> {
+    let row = work.store.tables.get("Drafts", draft).ok_or_else(Refusal::no_match)?;
+    let mut values = row.values();
+    if text(&values, "DocumentStatus") == "bost_Close" {
+        return Err(Refusal::unsupported());
+    }
+    let mut closed = values.clone();
+    closed.insert("DocumentStatus".into(), json!("bost_Close"));
+    closed.insert("AuthorizationStatus".into(), json!("dasGenerated"));
+    work.store.tables.put("Drafts", draft.clone(), &closed);
+    let entry = work.store.tables.next("Orders", work.state.options.first_doc_entry);
+    values.insert("DocEntry".into(), json!(entry));
+    values.insert("DocNum".into(), json!((entry - 500).max(1)));
+    values.insert("AuthorizationStatus".into(), json!("dasApproved"));
+    let key = vec![Part::Int(entry)];
+    work.store.tables.put("Orders", key.clone(), &values);
+    Ok(key)
+}
+
+/// Copies what lines that are based on an order's leave out, and takes their quantities from the order: what is
+/// delivered in full is closed.
+fn take_base_lines(work: &mut Work<'_>, values: &mut Map<String, Value>) -> Result<(), Refusal> {
+    let mut lines = objects(values, "DocumentLines");
+    for line in &mut lines {
+        let int = |name: &str| line.get(name).and_then(Value::as_i64);
+        if int("BaseType") != Some(17) {
+            continue;
+        }
+        let (entry, at) = (int("BaseEntry").unwrap_or_default(), int("BaseLine"));
+        let key = vec![Part::Int(entry)];
+        let mut order = work.store.tables.get("Orders", &key).ok_or_else(Refusal::no_match)?.values();
+        let mut rows = objects(&mut order, "DocumentLines");
+        let base = rows.iter_mut().find(|row| row.get("LineNum").and_then(Value::as_i64) == at);
+        let base = base.filter(|row| text(row, "LineStatus") == "bost_Open").ok_or_else(Refusal::no_match)?;
+        let open = given(base, "RemainingOpenQuantity").unwrap_or_default();
+        for name in ["ItemCode", "UnitPrice", "TaxCode", "DiscountPercent", "WarehouseCode"] {
+            if let Some(value) = base.get(name) {
+                line.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        let left = open - given(line, "Quantity").unwrap_or(open);
+        line.entry("Quantity").or_insert_with(|| number(open));
+        base.insert("RemainingOpenQuantity".into(), number(left.max(Decimal::ZERO)));
+        if left <= Decimal::ZERO {
+            base.insert("LineStatus".into(), json!("bost_Close"));
+        }
+        if rows.iter().all(|row| text(row, "LineStatus") == "bost_Close") {
+            order.insert("DocumentStatus".into(), json!("bost_Close"));
+        }
+        order.insert("DocumentLines".into(), rows.into_iter().map(Value::Object).collect());
+        work.store.tables.put("Orders", key, &order);
+    }
+    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
+    Ok(())
+}

@@ -1,0 +1,398 @@
+//! The server: who is let in, what is called, and what goes wrong on the way.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{ConnectInfo, Request, State as Shared};
+use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Method, StatusCode};
+use axum::response::Response;
+use futures::stream;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::answer::Answer;
+use super::batch;
+use super::call::Call;
+use super::counters::Counters;
+use super::documents::{self, DocumentRecord};
+use super::envelope::{self, Piece};
+use super::error::{Refusal, Version};
+use super::faults::{Busy, Faults, hits};
+use super::options::{SandboxOptions, UserField};
+use super::run::run;
+use super::sessions::{Cookies, Entry};
+use super::state::{Chances, State, Work};
+use super::tables::Part;
+use crate::sandbox::listener::{CuttableListener, Cutter};
+
+/// A running sandbox. It stops when it is dropped.
+pub struct Sandbox {
+    state: Arc<State>,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Sandbox {
+    /// Starts a sandbox on the current tokio runtime.
+    ///
+    /// # Errors
+    /// If the port cannot be had.
+    pub async fn start(options: SandboxOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+        let address: SocketAddr = listener.local_addr()?;
+        let state = Arc::new(State::new(options, format!("http://{address}")));
+        let app = Router::new().fallback(handle).with_state(state.clone());
+        let service = app.into_make_service_with_connect_info::<Cutter>();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+            // Dropping the sender stops the server too.
+            let _ = stopped.await;
+        });
+        tokio::spawn(async move {
+            if let Err(error) = server.await {
+                tracing::warn!(%error, "the sandbox ended");
+            }
+        });
+        Ok(Self { state, _stop: stop })
+    }
+
+    /// Its address, as `http://127.0.0.1:41234`; the roots are `/b1s/v1` and `/b1s/v2` below it.
+    pub fn url(&self) -> String {
+        self.state.url.clone()
+    }
+
+    /// What was asked of it, and what came of it.
+    pub fn counters(&self) -> Counters {
+        self.state.counters()
+    }
+
+    /// Every order, oldest first.
+    pub fn documents(&self) -> Vec<DocumentRecord> {
+        records(&self.state, "Orders")
+    }
+
+    /// The orders under a number, in `NumAtCard` or a user-defined field, oldest first.
+    pub fn documents_of(&self, reference: &str) -> Vec<DocumentRecord> {
+        let mut found = self.documents();
+        found.retain(|record| {
+            let user_fields = record.body.as_object().into_iter().flatten();
+            let mut texts = user_fields.filter(|(name, _)| name.starts_with("U_") || *name == "NumAtCard");
+            texts.any(|(_, value)| value.as_str() == Some(reference))
+        });
+        found
+    }
+
+    /// The first order under a number.
+    pub fn document(&self, reference: &str) -> Option<DocumentRecord> {
+        self.documents_of(reference).into_iter().next()
+    }
+
+    /// Every draft that an approval procedure took, oldest first; one that became an order is closed.
+    pub fn drafts(&self) -> Vec<DocumentRecord> {
+        records(&self.state, "Drafts")
+    }
+
+    /// Makes the order of a draft, as its approval and its author do; the order's `DocEntry`.
+    pub fn approve(&self, draft: i64) -> Option<i64> {
+        let faults = self.state.faults();
+        let mut store = self.state.store();
+        let mut work = Work::new(&self.state, &mut store, &faults);
+        match documents::approve(&mut work, &vec![Part::Int(draft)]).ok()?.first()? {
+            Part::Int(entry) => Some(*entry),
+            Part::Text(_) => None,
+        }
+    }
+
+    /// Starts the service anew: sessions end, and user fields that were added can be used.
+    pub fn restart(&self) {
+        let mut store = self.state.store();
+        store.sessions.close_all();
+        let fields = store.tables.rows("UserFieldsMD").map(|(_, row)| row.values()).map(|values| {
+            let text = |name: &str| values.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let size = values.get("EditSize").and_then(Value::as_u64).and_then(|size| size.try_into().ok());
+            let table = super::company::marketing_table(&text("TableName")).to_owned();
+            UserField { table, name: text("Name"), size: size.unwrap_or(usize::MAX) }
+        });
+        store.user_fields = fields.collect::<Vec<_>>().into();
+    }
+
+    /// Sets what goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.state.set_faults(faults);
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("url", &self.state.url).finish_non_exhaustive()
+    }
+}
+
+fn records(state: &State, set: &str) -> Vec<DocumentRecord> {
+    state.store().tables.rows(set).map(|(_, row)| DocumentRecord::new(row.values())).collect()
+}
+
+async fn handle(
+    Shared(state): Shared<Arc<State>>,
+    ConnectInfo(cutter): ConnectInfo<Cutter>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path().to_owned();
+    let Ok(body) = to_bytes(body, state.options.max_body).await else {
+        state.store().counters.requests += 1;
+        return page(StatusCode::PAYLOAD_TOO_LARGE, "<title>413 Request Entity Too Large</title>");
+    };
+    if let Some(what) = path.strip_prefix("/control/") {
+        return control(&state, &parts.method, what, &body);
+    }
+    let target = parts.uri.path_and_query().map_or(path.as_str(), |target| target.as_str());
+    let root = [Version::V1, Version::V2].into_iter().find_map(|version| {
+        let rest = target.strip_prefix(version.root())?;
+        (rest.is_empty() || rest.starts_with(['/', '?'])).then_some((version, rest))
+    });
+    let faults = state.faults();
+    state.store().counters.requests += 1;
+    let number = Chances::take(&state.chances.calls);
+    let Some((version, target)) = root else {
+        return page(StatusCode::NOT_FOUND, "<title>404 Not Found</title>");
+    };
+    let call = Call::new(version, parts.method, target, parts.headers, body);
+    let leaving = call.path == "/Logout";
+    if (faults.unavailable && !leaving) || hits(faults.unavailable_every, number) {
+        return unavailable(&state, &faults);
+    }
+    if hits(faults.html_every, number) {
+        return page(StatusCode::BAD_GATEWAY, "<!DOCTYPE html><title>502 Proxy Error</title>");
+    }
+    let _place = match (state.capacity.try_take(faults.capacity), faults.busy) {
+        (Some(place), _) => place,
+        (None, Busy::Refuse) => return unavailable(&state, &faults),
+        (None, Busy::Wait) => state.capacity.take(|| state.faults().capacity).await,
+    };
+    pause(faults.latency_ms).await;
+    let response = enter(&state, &cutter, &faults, call).await;
+    if hits(faults.cut_body_every, number) { cut_in_the_middle(response).await } else { response }
+}
+
+async fn pause(millis: u64) {
+    if millis > 0 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+}
+
+/// Log-ins and log-outs; other calls only with a session.
+async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call) -> Response {
+    let cookies = Cookies::read(&call.headers);
+    match (&call.method, call.path.as_str()) {
+        (&Method::POST, "/Login") => return respond(log_in(state, &call)),
+        (&Method::POST, "/Logout") => {
+            let mut store = state.store();
+            let closed = store.sessions.close(&cookies);
+            store.counters.logouts += u64::from(closed);
+            store.counters.unauthorized += u64::from(!closed);
+            drop(store);
+            let refusal = || Answer::refusal(call.version, &Refusal::session());
+            return respond(if closed { Answer::no_content() } else { refusal() });
+        }
+        _ => {}
+    }
+    let number = Chances::take(&state.chances.entered);
+    let ends = hits(faults.end_session_every, number) || faults.end_session_at.contains(&number);
+    let moved = {
+        let mut store = state.store();
+        if ends {
+            store.sessions.close(&cookies);
+        }
+        match store.sessions.enter(&state.options, &cookies, &faults.failed_nodes) {
+            Entry::Refused => {
+                store.counters.unauthorized += 1;
+                return respond(Answer::refusal(call.version, &Refusal::session()));
+            }
+            Entry::In => None,
+            Entry::Moved(node) => Some(node),
+        }
+    };
+    if moved.is_some() {
+        pause(faults.fail_over_ms).await;
+    }
+    let answer = match (&call.method, call.path.as_str()) {
+        (&Method::POST, "/$batch") => batched(state, cutter, faults, &call).await,
+        _ => single(state, cutter, faults, call).await,
+    };
+    respond(match moved {
+        Some(node) => answer.with("Set-Cookie", format!("ROUTEID=.node{node}; path=/b1s")),
+        None => answer,
+    })
+}
+
+fn log_in(state: &State, call: &Call) -> Answer {
+    let options = &state.options;
+    let given = call.object().unwrap_or_default();
+    let is = |name: &str, right: &str| given.get(name).and_then(Value::as_str) == Some(right);
+    let right =
+        is("CompanyDB", &options.company_db) && is("UserName", &options.user) && is("Password", &options.password);
+    let mut store = state.store();
+    let opened = if right { store.sessions.open(options) } else { None };
+    let Some((id, node)) = opened else {
+        store.counters.logins_refused += 1;
+        let refusal = match right {
+            true => Refusal::new(401, options.licence_code, "The number of licences is exceeded"),
+            false => Refusal::new(401, 100_000_027, "Login failed"),
+        };
+        return Answer::refusal(call.version, &refusal);
+    };
+    store.counters.logins += 1;
+    let (context, kind) = match call.version {
+        Version::V1 => ("odata.metadata", "@Element"),
+        Version::V2 => ("@odata.context", "$entity"),
+    };
+    let body = json!({
+        context: format!("{}{}/$metadata#B1Sessions/{kind}", state.url, call.version.root()),
+        "SessionId": id,
+        "Version": "1000190",
+        "SessionTimeout": options.session_timeout.as_secs().div_ceil(60),
+    });
+    Answer::json(call.version, 200, &body)
+        .with("Set-Cookie", format!("B1SESSION={id};HttpOnly;"))
+        .with("Set-Cookie", format!("ROUTEID=.node{node}; path=/b1s"))
+}
+
+async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call) -> Answer {
+    let work = |state: &State, faults: &Faults, call: &Call| {
+        let mut store = state.store();
+        let mut work = Work::new(state, &mut store, faults);
+        let answer = run(&mut work, call);
+        (answer, work.orders)
+    };
+    let writes = call.method != Method::GET;
+    let mut chance = 0;
+    if writes {
+        state.store().counters.writes += 1;
+        chance = Chances::take(&state.chances.writes);
+        if hits(faults.slow_commit_every, chance) {
+            cutter.cut();
+            let (state, faults) = (state.clone(), faults.clone());
+            tokio::spawn(async move {
+                pause(faults.slow_commit_ms).await;
+                // Nobody is left to be answered.
+                let _ = work(&state, &faults, &call);
+            });
+            return Answer::no_content();
+        }
+    }
+    let (answer, orders) = work(state, faults, &call);
+    pause(faults.order_ms.saturating_mul(orders)).await;
+    if writes && hits(faults.drop_after_commit_every, chance) {
+        cutter.cut();
+    }
+    answer
+}
+
+async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: &Call) -> Answer {
+    let version = call.version;
+    {
+        let mut store = state.store();
+        store.counters.writes += 1;
+        store.counters.batches += 1;
+    }
+    let chance = Chances::take(&state.chances.batches);
+    let kind = call.header("content-type").unwrap_or_default();
+    let pieces: Vec<Piece> = match envelope::read(kind, &call.body, version) {
+        Ok(pieces) => pieces,
+        Err(refusal) => return Answer::refusal(version, &refusal),
+    };
+    if hits(faults.slow_commit_every, chance) {
+        cutter.cut();
+        let (state, faults) = (state.clone(), faults.clone());
+        tokio::spawn(async move {
+            pause(faults.slow_commit_ms).await;
+            // Nobody is left to be answered.
+            let _ = batch::carry_out(&state, &faults, version, &pieces, usize::MAX);
+        });
+        return Answer::no_content();
+    }
+    let drops = hits(faults.drop_batch_after_commit_every, chance);
+    let most = match faults.drop_batch_after_parts {
+        0 => usize::MAX,
+        most if drops => most,
+        _ => usize::MAX,
+    };
+    let done = batch::carry_out(state, faults, version, &pieces, most);
+    pause(faults.order_ms.saturating_mul(done.orders)).await;
+    if drops {
+        cutter.cut();
+    }
+    done.answer
+}
+
+fn control(state: &State, method: &Method, what: &str, body: &[u8]) -> Response {
+    match (method, what) {
+        (&Method::GET, "counters") => json_answer(StatusCode::OK, &state.counters()),
+        (&Method::GET, "faults") => json_answer(StatusCode::OK, &*state.faults()),
+        (&Method::PUT, "faults") => match serde_json::from_slice::<Faults>(body) {
+            Ok(faults) => {
+                state.set_faults(faults.clone());
+                json_answer(StatusCode::OK, &faults)
+            }
+            Err(error) => json_answer(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
+        },
+        (&Method::GET, "documents") => json_answer(StatusCode::OK, &records(state, "Orders")),
+        (&Method::GET, "drafts") => json_answer(StatusCode::OK, &records(state, "Drafts")),
+        _ => json_answer(
+            StatusCode::NOT_FOUND,
+            &json!({ "error": "control has GET counters, GET and PUT faults, GET documents, GET drafts" }),
+        ),
+    }
+}
+
+fn unavailable(state: &State, faults: &Faults) -> Response {
+    state.store().counters.unavailable += 1;
+    let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "<title>503 Service Unavailable</title>");
+    if faults.retry_after_s > 0 {
+        response.headers_mut().insert("retry-after", faults.retry_after_s.into());
+    }
+    response
+}
+
+fn respond(answer: Answer) -> Response {
+    let mut response = Response::new(Body::from(answer.body));
+    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut headers = HeaderMap::new();
+    for (name, value) in answer.headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.append(name, value);
+        }
+    }
+    *response.headers_mut() = headers;
+    response
+}
+
+fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
+    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
+}
+
+fn page(status: StatusCode, text: &'static str) -> Response {
+    let mut response = Response::new(Body::from(Bytes::from_static(text.as_bytes())));
+    *response.status_mut() = status;
+    response.headers_mut().insert("content-type", HeaderValue::from_static("text/html"));
+    response
+}
+
+/// The first half of the answer, and then the connection breaks.
+async fn cut_in_the_middle(response: Response) -> Response {
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let half = body.slice(..body.len() / 2);
+    let pieces = [Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionAborted))];
+    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
+}

@@ -1,0 +1,257 @@
+//! Names and codes, as the company's tables have them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datawald_core::clock::later;
+use datawald_core::model::parse_decimal;
+use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::{Number, Value, json};
+
+use super::link::query;
+use super::{ServiceLayerClient, ServiceLayerSettings, TaxTable};
+use crate::api::{B1Codes, B1Info};
+
+const OPERATION: &str = "fetch names and codes from SAP B1";
+const RATE: &str = "ask SAP B1 for a rate of exchange";
+const INFO: &str = "ask SAP B1 which company it is";
+
+/// What was fetched, and until when it is fresh.
+#[derive(Default)]
+pub(super) struct Held(Option<(Timestamp, Arc<Codes>)>);
+
+/// Names and codes, with what each name stands for.
+#[derive(Debug, Default)]
+pub(super) struct Codes {
+    /// Codes of expenses by name.
+    pub(super) expenses: BTreeMap<String, i64>,
+    /// Codes of ways of transport by name.
+    pub(super) transports: BTreeMap<String, i64>,
+    /// The company's codes of currencies by ISO code.
+    pub(super) currencies: BTreeMap<String, String>,
+    /// What the rules work with.
+    pub(super) known: Arc<B1Codes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Expense {
+    expens_code: i64,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Shipping {
+    code: i64,
+    name: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Payment {
+    payment_method_code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SalesTax {
+    code: String,
+    rate: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VatGroup {
+    code: String,
+    #[serde(default, rename = "VatGroups_Lines")]
+    lines: Vec<VatLine>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct VatLine {
+    effectivefrom: Option<String>,
+    rate: Option<Number>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Currency {
+    code: String,
+    documents_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Company {
+    company_name: Option<String>,
+}
+
+/// The codes, from memory while they are fresh. Whoever needs them while they are fetched waits for the same.
+pub(super) async fn held(client: &ServiceLayerClient, cx: &Cx) -> Result<Arc<Codes>> {
+    let mut held = client.codes.lock().await;
+    let now = cx.now();
+    if let Some((_, codes)) = held.0.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
+        return Ok(codes.clone());
+    }
+    let codes = Arc::new(fetch(client, cx).await?);
+    held.0 = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
+    Ok(codes)
+}
+
+async fn fetch(client: &ServiceLayerClient, cx: &Cx) -> Result<Codes> {
+    let path = |set: &str, select: &str, key: &str| query(set, &[("$select", select), ("$orderby", key)]);
+    let (expenses, transports, payments, currencies) = (
+        path("AdditionalExpenses", "ExpensCode,Name", "ExpensCode"),
+        path("ShippingTypes", "Code,Name", "Code"),
+        path("WizardPaymentMethods", "PaymentMethodCode", "PaymentMethodCode"),
+        path("Currencies", "Code,DocumentsCode", "Code"),
+    );
+    let (expenses, transports, payments, currencies, taxes) = tokio::try_join!(
+        client.rows::<Expense>(cx, OPERATION, &expenses),
+        client.rows::<Shipping>(cx, OPERATION, &transports),
+        client.rows::<Payment>(cx, OPERATION, &payments),
+        client.rows::<Currency>(cx, OPERATION, &currencies),
+        taxes(client, cx),
+    )?;
+    let expenses = named(expenses.into_iter().map(|row| (row.name, row.expens_code)));
+    let transports = named(transports.into_iter().map(|row| (row.name, row.code)));
+    let currencies = by_iso(&client.settings, &currencies);
+    let known = Arc::new(B1Codes {
+        expenses: expenses.keys().cloned().collect(),
+        transports: transports.keys().cloned().collect(),
+        payments: payments.into_iter().map(|row| row.payment_method_code).collect(),
+        currencies: Some(currencies.keys().cloned().collect()),
+        taxes,
+    });
+    Ok(Codes { expenses, transports, currencies, known })
+}
+
+/// Codes by name; of two of the same name the lower code, as the tables are in the order of their codes.
+fn named(rows: impl Iterator<Item = (Option<String>, i64)>) -> BTreeMap<String, i64> {
+    let mut named = BTreeMap::new();
+    for (name, code) in rows {
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
+            named.entry(name).or_insert(code);
+        }
+    }
+    named
+}
+
+/// The company's codes by ISO code: as configured, else where the code is the ISO code itself, else where that is what
+/// documents are printed with.
+fn by_iso(settings: &ServiceLayerSettings, rows: &[Currency]) -> BTreeMap<String, String> {
+    let mut codes: BTreeMap<String, String> = BTreeMap::new();
+    for row in rows {
+        if let Some(printed) = row.documents_code.as_ref().filter(|printed| !printed.is_empty()) {
+            codes.entry(printed.clone()).or_insert_with(|| row.code.clone());
+        }
+    }
+    codes.extend(rows.iter().map(|row| (row.code.clone(), row.code.clone())));
+    codes.extend(settings.currency_codes.clone());
+    codes
+}
+
+async fn taxes(client: &ServiceLayerClient, cx: &Cx) -> Result<BTreeMap<String, Decimal>> {
+    let no_number = |code: &str| {
+        let message = format!("the rate of the tax code `{code}` is no number");
+        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message)
+    };
+    let rate = |code: &str, rate: Option<&Number>| match rate {
+        // The database leaves the rate of some codes empty; that is no rate.
+        None => Ok(Decimal::ZERO),
+        Some(rate) => parse_decimal(&rate.to_string()).ok_or_else(|| no_number(code)),
+    };
+    match client.settings.tax_table {
+        TaxTable::SalesTaxCodes => {
+            let path = query("SalesTaxCodes", &[("$select", "Code,Rate"), ("$orderby", "Code")]);
+            let rows: Vec<SalesTax> = client.rows(cx, OPERATION, &path).await?;
+            rows.into_iter().map(|row| Ok((row.code.clone(), rate(&row.code, row.rate.as_ref())?))).collect()
+        }
+        TaxTable::VatGroups => {
+            let today = TimeZone::UTC.to_datetime(cx.now()).date();
+            let path = query("VatGroups", &[("$select", "Code,VatGroups_Lines"), ("$orderby", "Code")]);
+            let rows: Vec<VatGroup> = client.rows(cx, OPERATION, &path).await?;
+            rows.into_iter().map(|row| Ok((row.code.clone(), rate(&row.code, rate_of(&row, today))?))).collect()
+        }
+    }
+}
+
+/// The rate that is in force: that of the latest line that has begun.
+fn rate_of(group: &VatGroup, today: Date) -> Option<&Number> {
+    let begun = group.lines.iter().filter_map(|line| {
+        let from = line.effectivefrom.as_deref().and_then(|from| from.get(..10)?.parse::<Date>().ok());
+        from.is_none_or(|from| from <= today).then_some((from, line))
+    });
+    begun.max_by_key(|(from, _)| *from).and_then(|(_, line)| line.rate.as_ref())
+}
+
+/// What one of a currency (by the company's code) is worth in the main one today. Held until tomorrow.
+pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
+    let today = TimeZone::UTC.to_datetime(cx.now()).date();
+    let mut rates = client.rates.lock().await;
+    if let Some((_, rate)) = rates.get(currency).filter(|(date, _)| *date == today) {
+        return Ok(*rate);
+    }
+    let body = json!({ "Currency": currency, "Date": today.strftime("%Y%m%d").to_string() }).to_string();
+    let call = super::client::Call {
+        operation: RATE,
+        effect: Effect::Read,
+        method: reqwest::Method::POST,
+        url: client.url("SBOBobService_GetCurrencyRate")?,
+        body: Some(("application/json", body.into())),
+        parts: 1,
+    };
+    let response = client.call(cx, call).await?;
+    // A number alone, or as the value of an object, by version.
+    let answered: Value = response.json()?;
+    let number = answered.get("value").unwrap_or(&answered);
+    let rate = parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO).ok_or_else(|| {
+        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
+    })?;
+    rates.insert(currency.to_owned(), (today, rate));
+    Ok(rate)
+}
+
+/// Asks for the company's name, which costs the server little.
+pub(super) async fn info(client: &ServiceLayerClient, cx: &Cx) -> Result<B1Info> {
+    let call = super::client::Call {
+        operation: INFO,
+        effect: Effect::Read,
+        method: reqwest::Method::POST,
+        url: client.url("CompanyService_GetCompanyInfo")?,
+        body: None,
+        parts: 1,
+    };
+    let company: Company = client.call(cx, call).await?.json()?;
+    let url = &client.settings.http.base_url;
+    Ok(B1Info {
+        company_db: client.settings.company_db.clone(),
+        company_name: company.company_name.unwrap_or_default(),
+        server: url.host_str().unwrap_or_default().to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_that_is_in_force() {
+        let text = r#"{"Code": "A1", "VatGroups_Lines": [
+            {"Effectivefrom": "2000-01-01T00:00:00Z", "Rate": 19.0},
+            {"Effectivefrom": "2024-01-01", "Rate": 21.5},
+            {"Effectivefrom": "2030-01-01", "Rate": 25}]}"#;
+        let group: VatGroup = serde_json::from_str(text).unwrap();
+        let at = |date: &str| rate_of(&group, date.parse().unwrap()).map(ToString::to_string);
+        assert_eq!(at("2010-01-01").as_deref(), Some("19.0"));
+        assert_eq!(at("2024-01-01").as_deref(), Some("21.5"));
+        assert_eq!(at("1999-01-01"), None);
+    }
+}

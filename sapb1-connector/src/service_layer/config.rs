@@ -1,0 +1,197 @@
+//! How to reach a Service Layer.
+
+use std::collections::BTreeMap;
+
+use datawald_core::http::HttpSettings;
+use datawald_core::{Error, Result};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::B1Settings;
+use crate::settings::Requests;
+
+const OPERATION: &str = "set up the Service Layer";
+
+/// Which of the two roots of the Service Layer is spoken to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Root {
+    /// `/b1s/v1`: OData v3.
+    V1,
+    /// `/b1s/v2`: OData v4, as SAP recommends.
+    #[default]
+    V2,
+}
+
+impl Root {
+    /// Its path on the server, with a slash at the end.
+    pub fn path(self) -> &'static str {
+        match self {
+            Root::V1 => "/b1s/v1/",
+            Root::V2 => "/b1s/v2/",
+        }
+    }
+}
+
+/// What is done about the person who ordered, whom SAP B1 holds as a contact person of the customer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contacts {
+    /// Found by email or name at the customer, and added if there is none; all new ones of a batch in one request.
+    #[default]
+    Make,
+    /// Found at the customer; else the order has no contact person.
+    Find,
+    /// Orders have no contact person.
+    Leave,
+}
+
+/// Which of SAP B1's tables of tax codes the company uses; it depends on its country.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaxTable {
+    /// Sales tax codes (USA, Canada, India and others): `TaxCode`.
+    #[default]
+    SalesTaxCodes,
+    /// Tax groups (most of Europe): `VatGroup`.
+    VatGroups,
+}
+
+/// How to reach a Service Layer. `Debug` does not show the password.
+#[derive(Debug, Clone)]
+pub struct ServiceLayerSettings {
+    /// Address of the service root (`https://b1.example.com:50000/b1s/v2/`), limits and certificates. The certificate that
+    /// the Service Layer comes with is signed by itself: give it as `extra_ca_pem`. It is never left unchecked.
+    pub http: HttpSettings,
+    /// Which root the address is.
+    pub root: Root,
+    /// The company's database.
+    pub company_db: String,
+    /// The user.
+    pub user: String,
+    /// The user's password.
+    pub password: SecretString,
+    /// The most sessions at the same time; each takes a licence. As many calls run at most.
+    pub sessions: usize,
+    /// SAP's codes for a login that is refused for want of a licence. Of other codes the first login of all is held to be
+    /// refused for its credentials, which stops the flow rather than have the user locked.
+    pub licence_codes: Vec<i64>,
+    /// The rows that a page of an answer is asked to have.
+    pub page_size: usize,
+    /// The largest body of a request, in bytes; a batch that would be larger is sent in several.
+    pub max_request: usize,
+    /// Whether an approval procedure may take orders, so that they become drafts. Look-ups then look for drafts too.
+    pub approvals: bool,
+    /// What is done about contact persons.
+    pub contacts: Contacts,
+    /// Where tax codes and their rates are.
+    pub tax_table: TaxTable,
+    /// The company's own codes of currencies by ISO code, where its table of currencies does not tell (`USD` → `$`).
+    pub currency_codes: BTreeMap<String, String>,
+    /// The company's main currency (ISO 4217).
+    pub main_currency: String,
+    /// Sizes and times.
+    pub requests: Requests,
+}
+
+impl ServiceLayerSettings {
+    /// For the service at `url`, with currency and requests as in `settings`. An address that ends with neither `/b1s/v1`
+    /// nor `/b1s/v2` is taken as that of the server, and v2 is used.
+    ///
+    /// # Errors
+    /// Of kind `Config` if `url` is no address, a name is empty or `settings` do not hold.
+    pub fn new(
+        url: &str,
+        company_db: impl Into<String>,
+        user: impl Into<String>,
+        password: SecretString,
+        settings: &B1Settings,
+    ) -> Result<Self> {
+        settings.check()?;
+        let (company_db, user) = (company_db.into(), user.into());
+        for (name, value) in [("company_db", &company_db), ("user", &user)] {
+            if value.is_empty() {
+                return Err(Error::config(OPERATION, "is missing").field(name));
+            }
+        }
+        let http = HttpSettings::new(url)?;
+        let at = |root: Root| http.base_url.path().ends_with(root.path());
+        let (root, is_whole) = match (at(Root::V1), at(Root::V2)) {
+            (true, _) => (Root::V1, true),
+            (_, true) => (Root::V2, true),
+            _ => (Root::default(), false),
+        };
+        let mut made = Self {
+            http,
+            root,
+            company_db,
+            user,
+            password,
+            sessions: settings.requests.concurrency,
+            licence_codes: vec![-131],
+            page_size: 500,
+            max_request: 4 << 20,
+            approvals: true,
+            contacts: Contacts::default(),
+            tax_table: TaxTable::default(),
+            currency_codes: BTreeMap::new(),
+            main_currency: settings.company_currency.clone(),
+            requests: settings.requests,
+        };
+        if !is_whole {
+            made.set_root(root);
+        }
+        Ok(made)
+    }
+
+    /// Speaks to another root of the same server.
+    pub fn set_root(&mut self, root: Root) {
+        let path = self.http.base_url.path();
+        let before = [Root::V1, Root::V2].iter().find_map(|old| path.strip_suffix(old.path())).unwrap_or(path);
+        let path = format!("{}{}", before.trim_end_matches('/'), root.path());
+        self.http.base_url.set_path(&path);
+        self.root = root;
+    }
+
+    /// Checks what types cannot tell.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the key.
+    pub fn check(&self) -> Result<()> {
+        let bounds = [
+            ("sessions", self.sessions, 1, 64),
+            ("page_size", self.page_size, 1, 100_000),
+            ("max_request", self.max_request, 4096, 1 << 30),
+        ];
+        match bounds.into_iter().find(|(_, value, least, most)| value < least || value > most) {
+            None => Ok(()),
+            Some((key, _, least, most)) => {
+                Err(Error::config(OPERATION, format!("must be {least} to {most}")).field(key))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str) -> ServiceLayerSettings {
+        ServiceLayerSettings::new(url, "SBODEMO", "manager", "x".into(), &B1Settings::default()).unwrap()
+    }
+
+    #[test]
+    fn the_root_is_read_from_the_address_or_added_to_it() {
+        for (url, root, whole) in [
+            ("https://b1.example.com:50000", Root::V2, "https://b1.example.com:50000/b1s/v2/"),
+            ("https://b1.example.com:50000/b1s/v1", Root::V1, "https://b1.example.com:50000/b1s/v1/"),
+            ("https://b1.example.com/sap/b1s/v2/", Root::V2, "https://b1.example.com/sap/b1s/v2/"),
+        ] {
+            let made = settings(url);
+            assert_eq!((made.root, made.http.base_url.as_str()), (root, whole));
+        }
+        let mut made = settings("https://b1.example.com/sap/b1s/v2/");
+        made.set_root(Root::V1);
+        assert_eq!(made.http.base_url.as_str(), "https://b1.example.com/sap/b1s/v1/");
+    }
+}

@@ -1,0 +1,157 @@
+//! Inserting orders: many in one batch, an outcome each.
+
+use std::collections::HashSet;
+
+use datawald_backoffice::{NativeOrder, Reference};
+use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use futures::{FutureExt, StreamExt, stream};
+use reqwest::Method;
+use reqwest::header::LOCATION;
+use serde::Deserialize;
+
+use super::ServiceLayerClient;
+use super::answer::key_in_location;
+use super::batch::Request;
+use super::client::Call;
+use super::document::Translated;
+use super::error::{NO_MATCH, has_code};
+use super::send::{Done, send_all};
+use super::{codes, customers, look_up};
+use crate::api::B1Document;
+
+const OPERATION: &str = "insert orders into SAP B1";
+
+/// What is read of a document that was made.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Made {
+    doc_entry: i64,
+}
+
+pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>> {
+    if docs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let codes = codes::held(client, cx).await?;
+    let mut results: Vec<Option<Result<String>>> = docs.iter().map(|_| None).collect();
+    let mut seen = HashSet::new();
+    let mut good: Vec<(usize, Translated)> = Vec::with_capacity(docs.len());
+    for (i, doc) in docs.iter().enumerate() {
+        let result = match translate(client, cx, doc, &codes).await {
+            Ok(translated) if seen.insert(translated.reference.clone()) => {
+                good.push((i, translated));
+                continue;
+            }
+            Ok(_) => {
+                let message = "stands twice in one batch; only the first of them was sent";
+                Err(Error::invalid(OPERATION, message).field("reference"))
+            }
+            Err(error) => Err(error),
+        };
+        if let Some(slot) = results.get_mut(i) {
+            *slot = Some(result);
+        }
+    }
+    customers::add_contacts(client, cx, good.iter_mut().map(|(_, translated)| translated).collect()).await?;
+    let requests: Vec<Request> =
+        good.iter().map(|(_, translated)| Request::post("Orders".into(), Some(translated.body()))).collect();
+    let size = client.settings.requests.write_batch;
+    let answers = send_all(client, cx, OPERATION, Effect::Write, size, &requests).await;
+    let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(&answer?)).collect();
+    if client.settings.approvals {
+        let orders: Vec<&Translated> = good.iter().map(|(_, translated)| translated).collect();
+        find_drafts(client, cx, &orders, &mut made).await;
+        post_alone(client, cx, &orders, &mut made).await;
+        find_drafts(client, cx, &orders, &mut made).await;
+    }
+    for ((i, _), result) in good.iter().zip(made) {
+        if let Some(slot) = results.get_mut(*i) {
+            *slot = Some(result);
+        }
+    }
+    let missing = || Err(Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, "no outcome came"));
+    Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+}
+
+async fn translate(
+    client: &ServiceLayerClient,
+    cx: &Cx,
+    doc: &NativeOrder,
+    codes: &codes::Codes,
+) -> Result<Translated> {
+    let mut translated = Translated::new(doc, &client.settings, codes)?;
+    if let Some(currency) = translated.converted() {
+        let rate = codes::rate(client, cx, currency).await?;
+        translated.convert(rate)?;
+    }
+    Ok(translated)
+}
+
+/// The key of a document that was made.
+fn key(done: &Done) -> Result<String> {
+    let body = serde_json::from_slice::<Made>(&done.body).ok().map(|made| made.doc_entry.to_string());
+    let location = || key_in_location(done.location.as_deref()?, "Orders");
+    body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(|| {
+        let message = "the answer reports success without the document's number";
+        Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message)
+    })
+}
+
+fn is_doubtful(result: &Result<String>) -> bool {
+    result.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected && has_code(error, NO_MATCH))
+}
+
+/// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
+async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
+    let doubtful = made.iter().zip(orders).filter(|(result, _)| is_doubtful(result));
+    let asked: Vec<Reference> = doubtful.map(|(_, order)| order.reference.clone()).collect();
+    if asked.is_empty() {
+        return;
+    }
+    let found = look_up::look_up(client, cx, &asked).await;
+    let mut found = found.map(Vec::into_iter);
+    for result in made.iter_mut().filter(|result| is_doubtful(result)) {
+        match &mut found {
+            Ok(found) => {
+                let documents = found.next().unwrap_or_default();
+                if let Some(document) = documents.iter().find(|document| !document.cancelled) {
+                    *result = Ok(B1Document::key(document));
+                }
+            }
+            Err(error) => {
+                let message = "may have become a draft for approval, and that could not be looked up";
+                let uncertain = Error::new(ErrorKind::Refused, Disposition::Uncertain, OPERATION, message);
+                *result = Err(uncertain.code(NO_MATCH.to_string()).caused_by(error.clone()));
+            }
+        }
+    }
+}
+
+/// Sends once more, each alone, what was answered by -2028 and of which there is no draft: a change set that fails is taken
+/// back as a whole, and the draft with it.
+async fn post_alone(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
+    let mut calls = Vec::new();
+    for (place, order) in orders.iter().enumerate().filter(|(place, _)| made.get(*place).is_some_and(is_doubtful)) {
+        calls.push(async move { (place, post(client, cx, order).await) }.boxed());
+    }
+    let answered: Vec<_> = stream::iter(calls).buffered(client.settings.sessions).collect().await;
+    for (place, result) in answered {
+        if let Some(slot) = made.get_mut(place) {
+            *slot = result;
+        }
+    }
+}
+
+async fn post(client: &ServiceLayerClient, cx: &Cx, order: &Translated) -> Result<String> {
+    let call = Call {
+        operation: OPERATION,
+        effect: Effect::Write,
+        method: Method::POST,
+        url: client.url("Orders")?,
+        body: Some(("application/json", order.body().into())),
+        parts: 1,
+    };
+    let response = client.call(cx, call).await?;
+    let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    key(&Done { body: response.body, location })
+}

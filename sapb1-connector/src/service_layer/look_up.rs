@@ -1,0 +1,139 @@
+//! Looking orders up by their number, many in one request: documents, and drafts that wait for approval.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use datawald_backoffice::Reference;
+use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::ServiceLayerClient;
+use super::answer::Page;
+use super::batch::Request;
+use super::link::{query, quoted};
+use super::send::send_all;
+use crate::api::B1Document;
+use crate::fields;
+
+const OPERATION: &str = "look up orders in SAP B1";
+
+/// The sets that are looked into: documents, and drafts of them.
+const ORDERS: &str = "Orders";
+const DRAFTS: &str = "Drafts";
+
+type Documents = HashMap<String, Vec<B1Document>>;
+
+/// The property that a reference stands in.
+pub(super) fn property(reference: &Reference) -> Result<&str> {
+    match &reference.field {
+        None => Ok(fields::NUM_AT_CARD),
+        Some(field) if fields::is_udf(field) => Ok(field),
+        Some(_) => Err(Error::config(OPERATION, "is no user-defined field (`U_` and letters, digits, underscores)")
+            .field("reference.udf")),
+    }
+}
+
+/// What is read of a document. The reference stands among the rest, under a name that is configured.
+#[derive(Deserialize)]
+struct Row(Map<String, Value>);
+
+impl Row {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// Reads a document of `set`.
+    fn document(&self, set: &str) -> Result<B1Document> {
+        let missing = |name: &str| {
+            let message = "an answered document lacks a property that was asked for";
+            Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message).field(name.to_owned())
+        };
+        let doc_entry = self.0.get("DocEntry").and_then(Value::as_i64).ok_or_else(|| missing("DocEntry"))?;
+        let closed = self.text("DocumentStatus").ok_or_else(|| missing("DocumentStatus"))? == "bost_Close";
+        let cancelled = self.text("Cancelled").ok_or_else(|| missing("Cancelled"))? == "tYES";
+        let draft = set == DRAFTS;
+        // Whoever approves may refuse or take it back.
+        let refused = draft && matches!(self.text("AuthorizationStatus"), Some("dasRejected" | "dasCancelled"));
+        Ok(B1Document { doc_entry: doc_entry.to_string(), cancelled: cancelled || refused, closed, draft })
+    }
+}
+
+/// The documents under each reference. A draft counts only where no document stands, since one that was approved may stay.
+pub(super) async fn look_up(
+    client: &ServiceLayerClient,
+    cx: &Cx,
+    references: &[Reference],
+) -> Result<Vec<Vec<B1Document>>> {
+    let mut values: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for reference in references {
+        values.entry(property(reference)?).or_default().insert(&reference.value);
+    }
+    let sets: &[&str] = if client.settings.approvals { &[ORDERS, DRAFTS] } else { &[ORDERS] };
+    let mut asked = Vec::new();
+    for (property, values) in values {
+        let values: Vec<&str> = values.into_iter().collect();
+        for chunk in values.chunks(client.settings.requests.lookup_batch) {
+            asked.extend(sets.iter().map(|set| (*set, property, chunk.to_vec())));
+        }
+    }
+    // In a batch the filter is part of the body: an address of a hundred numbers is longer than many servers take.
+    let requests: Vec<Request> =
+        asked.iter().map(|(set, property, values)| request(client, set, property, values)).collect();
+    let answers = send_all(client, cx, OPERATION, Effect::Read, sets.len(), &requests).await;
+    let mut found: HashMap<&str, (Documents, Documents)> = HashMap::new();
+    for ((set, property, values), answer) in asked.iter().zip(answers) {
+        let page: Page<Row> = read(&answer?.body)?;
+        let next = client.next_page(OPERATION, page.next_link.as_deref())?;
+        let rows = client.rows_from(cx, OPERATION, page.value, next).await?;
+        let (documents, drafts) = found.entry(property).or_default();
+        take(set, property, values, rows, if *set == DRAFTS { drafts } else { documents })?;
+    }
+    let answer = |reference: &Reference| {
+        let Some((documents, drafts)) = found.get(property(reference)?) else { return Ok(Vec::new()) };
+        let documents = documents.get(&reference.value).cloned().unwrap_or_default();
+        if documents.is_empty() { Ok(drafts.get(&reference.value).cloned().unwrap_or_default()) } else { Ok(documents) }
+    };
+    references.iter().map(answer).collect()
+}
+
+fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&str]) -> Request {
+    let any: Vec<String> = values.iter().map(|value| format!("{property} eq {}", quoted(value))).collect();
+    let mut filter = any.join(" or ");
+    let mut select = format!("DocEntry,{property},Cancelled,DocumentStatus");
+    if set == DRAFTS {
+        // Other documents have drafts in the same table, and what was approved is closed there.
+        filter = format!("DocObjectCode eq 'oOrders' and DocumentStatus eq 'bost_Open' and ({filter})");
+        select.push_str(",AuthorizationStatus");
+    }
+    let path = query(set, &[("$select", &select), ("$filter", &filter), ("$orderby", "DocEntry")]);
+    Request::get(path).header("Prefer", client.prefer())
+}
+
+fn read(body: &[u8]) -> Result<Page<Row>> {
+    Page::read(body).map_err(|error| {
+        let message = format!("the answer is no page of documents (line {}, column {})", error.line(), error.column());
+        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message)
+    })
+}
+
+/// Takes over the documents of `rows`.
+fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, found: &mut Documents) -> Result<()> {
+    for row in rows {
+        let Some(value) = row.text(property).map(str::trim_end) else { continue };
+        if asked.contains(&value) {
+            let document = row.document(set)?;
+            let held = found.entry(value.to_owned()).or_default();
+            // Rows may shift from one page to the next.
+            if !held.contains(&document) {
+                held.push(document);
+            }
+        } else if !asked.iter().any(|asked| asked.to_lowercase() == value.to_lowercase()) {
+            // SQL Server compares without case, so a number of other case may come; anything else was not asked for,
+            // and then the answer says nothing about what is missing either.
+            let message = "the answer holds orders that were not asked for";
+            return Err(Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message)
+                .field(property.to_owned()));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,164 @@
+//! A session: its two cookies, how it begins and ends.
+
+use std::time::Duration;
+
+use datawald_core::clock::later;
+use datawald_core::http::{Http, HttpRequest, HttpResponse};
+use datawald_core::{Disposition, Effect, Error, ErrorKind, Result};
+use jiff::Timestamp;
+use reqwest::Method;
+use reqwest::header::{COOKIE, SET_COOKIE};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::ServiceLayerSettings;
+use super::answer::LoggedIn;
+use super::error::Problem;
+
+const LOG_IN: &str = "log in to the Service Layer";
+const LOG_OUT: &str = "log out of the Service Layer";
+
+/// A session.
+pub(super) struct Session {
+    /// Both cookies, as the header `Cookie` carries them.
+    cookies: SecretString,
+    /// When it was used last.
+    pub(super) used_at: Timestamp,
+    /// For how long it may stay unused.
+    life: Duration,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Credentials<'a> {
+    #[serde(rename = "CompanyDB")]
+    company_db: &'a str,
+    user_name: &'a str,
+    password: &'a str,
+}
+
+impl Session {
+    /// The value of the header `Cookie`.
+    pub(super) fn cookies(&self) -> &str {
+        self.cookies.expose_secret()
+    }
+
+    /// Whether it is so old that it may be over before an answer comes: a tenth of its life before its end.
+    pub(super) fn is_old(&self, now: Timestamp) -> bool {
+        now >= later(self.used_at, self.life - self.life / 10)
+    }
+
+    /// Takes over a cookie that an answer sets: another node may have taken the session over.
+    pub(super) fn follow(&mut self, response: &HttpResponse) {
+        let set = set_cookies(response);
+        if set.is_empty() {
+            return;
+        }
+        let mut all: Vec<(String, String)> = self
+            .cookies()
+            .split("; ")
+            .filter_map(|cookie| cookie.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        for (name, value) in set {
+            match all.iter_mut().find(|(held, _)| *held == name) {
+                Some((_, held)) => *held = value,
+                None => all.push((name, value)),
+            }
+        }
+        self.cookies = joined(&all);
+    }
+}
+
+/// The cookies that matter, as an answer sets them.
+fn set_cookies(response: &HttpResponse) -> Vec<(String, String)> {
+    let text = response.headers.get_all(SET_COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    text.filter_map(|cookie| cookie.split(';').next()?.trim().split_once('='))
+        .filter(|(name, value)| matches!(*name, "B1SESSION" | "ROUTEID") && !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
+fn joined(cookies: &[(String, String)]) -> SecretString {
+    let cookies: Vec<_> = cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    cookies.join("; ").into()
+}
+
+/// Begins a session.
+///
+/// # Errors
+/// Permanent for wrong credentials. Of kind `Busy`, retryable, where no further session is given: the code is that of a
+/// licence, or the same credentials have `worked` before.
+pub(super) async fn log_in(
+    http: &Http,
+    settings: &ServiceLayerSettings,
+    now: Timestamp,
+    worked: bool,
+) -> Result<Session> {
+    let credentials = Credentials {
+        company_db: &settings.company_db,
+        user_name: &settings.user,
+        password: settings.password.expose_secret(),
+    };
+    let body = serde_json::to_vec(&credentials)
+        .map_err(|_| Error::config(LOG_IN, "user or password cannot be written as JSON"))?;
+    let mut request = HttpRequest::new(LOG_IN, Effect::Read, Method::POST, http.url("Login")?).json(body);
+    request.timeout = Some(settings.requests.read_timeout());
+    let response = http.send(request).await?;
+    if response.status.as_u16() != 200 {
+        return Err(refused(settings, worked, &response));
+    }
+    let granted = LoggedIn::read(&response.body).map_err(|error| response.not_json(&error))?;
+    let mut cookies = set_cookies(&response);
+    if !cookies.iter().any(|(name, _)| name == "B1SESSION") {
+        cookies.insert(0, ("B1SESSION".to_owned(), granted.session_id.expose_secret().to_owned()));
+    }
+    tracing::debug!(version = granted.version, "logged in to the Service Layer");
+    // A time-out of nothing would have every call log in.
+    let life = Duration::from_secs(granted.session_timeout.clamp(1, 60 * 24 * 7) * 60);
+    Ok(Session { cookies: joined(&cookies), used_at: now, life })
+}
+
+fn refused(settings: &ServiceLayerSettings, worked: bool, response: &HttpResponse) -> Error {
+    let Some(problem) = Problem::read(&response.body) else {
+        return match response.status.as_u16() {
+            404 | 405 => Error::config(
+                LOG_IN,
+                "there is no login at this address: is the URL that of a Service Layer (as https://host:50000)?",
+            )
+            .code(response.status.as_u16().to_string()),
+            _ => super::error::of_answer(response),
+        };
+    };
+    if let Some(busy) = response.busy_or_broken() {
+        return busy;
+    }
+    let error = if worked || settings.licence_codes.contains(&problem.code) {
+        let message =
+            format!("the Service Layer gives no further session, so a licence may be missing: {}", problem.text);
+        Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message)
+    } else {
+        let message = format!(
+            "the Service Layer refuses the login: check company, user and password in the configuration, and the user's \
+             licence: {}",
+            problem.text
+        );
+        Error::new(ErrorKind::Unauthorized, Disposition::Permanent, LOG_IN, message)
+    };
+    error.code(problem.code.to_string())
+}
+
+/// Ends a session. That it is over already is no failure.
+///
+/// # Errors
+/// If the server cannot be reached or answers oddly; the session then ends by its time-out.
+pub(super) async fn log_out(http: &Http, settings: &ServiceLayerSettings, session: &Session) -> Result<()> {
+    let request = HttpRequest::new(LOG_OUT, Effect::Read, Method::POST, http.url("Logout")?);
+    let mut request = request.secret_header(COOKIE, session.cookies())?;
+    request.timeout = Some(settings.requests.read_timeout());
+    let response = http.send(request).await?;
+    match response.status.as_u16() {
+        200..=299 | 401 => Ok(()),
+        _ => Err(super::error::of_answer(&response)),
+    }
+}

@@ -1,0 +1,71 @@
+//! The client of the Service Layer and the agency over it, against the sandbox Service Layer, at both roots.
+
+mod faults;
+mod orders;
+mod parsers;
+mod sessions;
+
+use std::sync::Arc;
+
+use datawald_backoffice::NativeOrder;
+use datawald_core::Result;
+use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
+use sapb1_connector::service_layer::Root;
+use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSettings};
+
+use crate::common::{cx, plain_order, prepare, settings};
+
+/// A sandbox, a client and an agency over it.
+pub(crate) struct World {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) client: Arc<ServiceLayerClient>,
+    pub(crate) agency: B1Agency,
+}
+
+pub(crate) const ROOTS: [Root; 2] = [Root::V1, Root::V2];
+
+/// How to reach `sandbox`.
+pub(crate) fn connection(sandbox: &Sandbox, rules: &B1Settings, root: Root) -> ServiceLayerSettings {
+    let mut settings = ServiceLayerSettings::new(&sandbox.url(), "SBODEMOUS", "manager", "1234".into(), rules).unwrap();
+    settings.set_root(root);
+    settings
+}
+
+/// A world of its own, with what is changed of the sandbox, the rules and the connection.
+pub(crate) async fn world(
+    root: Root,
+    options: SandboxOptions,
+    rules: B1Settings,
+    change: impl FnOnce(&mut ServiceLayerSettings),
+) -> World {
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let mut connection = connection(&sandbox, &rules, root);
+    change(&mut connection);
+    let client = Arc::new(ServiceLayerClient::new(connection).unwrap());
+    let agency = B1Agency::new(client.clone(), rules);
+    World { sandbox, client, agency }
+}
+
+pub(crate) async fn plain(root: Root) -> World {
+    world(root, SandboxOptions::default(), settings(""), |_| {}).await
+}
+
+impl World {
+    /// Documents under `1`, `2`, …, ready to be inserted.
+    pub(crate) async fn documents(&self, count: usize) -> Vec<NativeOrder> {
+        let mut docs = Vec::new();
+        for i in 1..=count {
+            docs.push(prepare(&self.agency, &cx(), &plain_order(&i.to_string())).await.unwrap());
+        }
+        docs
+    }
+
+    pub(crate) async fn insert(&self, docs: &[NativeOrder]) -> Vec<Result<String>> {
+        use datawald_backoffice::Backoffice;
+        self.agency.insert_orders(&cx(), docs).await.unwrap()
+    }
+
+    pub(crate) fn faults(&self, faults: Faults) {
+        self.sandbox.set_faults(faults);
+    }
+}

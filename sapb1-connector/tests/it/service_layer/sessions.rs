@@ -1,0 +1,112 @@
+//! Sessions: never more than the licences, renewed, and given back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use datawald_core::{Disposition, ErrorKind};
+use futures::future::join_all;
+use jiff::SignedDuration;
+use sapb1_connector::sandbox::service_layer::{Faults, SandboxOptions};
+use sapb1_connector::{B1Api, ServiceLayerClient};
+
+use super::{ROOTS, connection, plain, world};
+use crate::common::*;
+
+#[tokio::test]
+async fn as_many_sessions_as_configured_each_given_back() {
+    for root in ROOTS {
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.sessions = 3).await;
+        world.faults(Faults { latency_ms: 20, ..Faults::default() });
+        let cx = cx();
+        let wanted = references(["1"]);
+        let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+        assert!(calls.iter().all(Result::is_ok));
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logins, counters.sessions_most, counters.at_once_most), (3, 3, 3));
+        assert_eq!(world.client.most_sessions(), 3);
+        B1Api::close(&*world.client).await;
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logouts, counters.sessions), (3, 0));
+        let error = world.client.look_up(&cx, &references(["1"])).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Stopped);
+    }
+}
+
+#[tokio::test]
+async fn where_there_are_fewer_licences_the_work_goes_on_with_those() {
+    for root in ROOTS {
+        let options = SandboxOptions { licences: 2, ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = 6).await;
+        world.faults(Faults { latency_ms: 20, ..Faults::default() });
+        // The first login is made alone, so that the credentials are known to be right.
+        let wanted = references(["1"]);
+        world.client.look_up(&cx(), &wanted).await.unwrap();
+        let cx = cx();
+        let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+        for call in calls {
+            call.unwrap();
+        }
+        assert_eq!(world.sandbox.counters().sessions_most, 2);
+    }
+}
+
+#[tokio::test]
+async fn no_licence_at_all_is_worth_another_try_and_wrong_credentials_are_not() {
+    for root in ROOTS {
+        let taken = plain(root).await;
+        let options = SandboxOptions { licences: 0, ..SandboxOptions::default() };
+        let none = world(root, options, settings(""), |_| {}).await;
+        let error = none.client.look_up(&cx(), &references(["1"])).await.unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::Busy, Disposition::Retryable { after: None }));
+
+        let mut wrong = connection(&taken.sandbox, &settings(""), root);
+        wrong.password = "nobody's".into();
+        let client = ServiceLayerClient::new(wrong).unwrap();
+        let error = client.look_up(&cx(), &references(["1"])).await.unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
+        assert!(!format!("{error:?} {client:?}").contains("nobody"));
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_renewed_before_it_ends() {
+    for root in ROOTS {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = 1).await;
+        let wanted = references(["1"]);
+        world.client.look_up(&cx_at(&clock), &wanted).await.unwrap();
+        clock.advance(SignedDuration::from_mins(26));
+        world.client.look_up(&cx_at(&clock), &wanted).await.unwrap();
+        assert_eq!(world.sandbox.counters().logins, 1, "each call lets it live on");
+        clock.advance(SignedDuration::from_mins(28));
+        world.client.look_up(&cx_at(&clock), &wanted).await.unwrap();
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logins, counters.logouts, counters.unauthorized), (2, 1, 0));
+        assert_eq!(counters.sessions_most, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_given_up_gives_its_session_back() {
+    let world = world(ROOTS[1], SandboxOptions::default(), settings(""), |it| it.sessions = 1).await;
+    world.faults(Faults { latency_ms: 100, ..Faults::default() });
+    for _ in 0..3 {
+        let wanted = references(["1"]);
+        let call = tokio::time::timeout(Duration::from_millis(150), async {
+            world.client.look_up(&cx(), &wanted).await.map(drop)
+        });
+        let _ = call.await;
+    }
+    world.client.look_up(&cx(), &references(["1"])).await.unwrap();
+    assert_eq!((world.sandbox.counters().logins, world.sandbox.counters().sessions_most), (1, 1));
+}
+
+#[tokio::test]
+async fn the_company_is_told() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let info = Arc::clone(&world.client).info(&cx()).await.unwrap();
+        assert_eq!((info.company_db.as_str(), info.server.as_str()), ("SBODEMOUS", "127.0.0.1"));
+    }
+}
