@@ -248,6 +248,7 @@ async fn a_delivery_closes_the_order() {
     };
     assert_eq!(caller.post("DeliveryNotes", delivery(0)).await.status, 201);
     assert!(!sandbox.document("1").unwrap().closed);
+    assert_eq!(caller.call("POST", &format!("Orders({entry})/Cancel"), None).await.refusal(), (400, -5006));
     assert_eq!(caller.post("DeliveryNotes", delivery(0)).await.refusal(), (404, -2028));
     assert_eq!(caller.post("Invoices", delivery(1)).await.status, 201);
     let order = sandbox.document("1").unwrap();

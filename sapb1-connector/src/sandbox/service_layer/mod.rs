@@ -53,6 +53,9 @@ mod tables;
 mod total;
 mod write;
 
+#[cfg(test)]
+mod any_input;
+
 pub use counters::Counters;
 pub use documents::DocumentRecord;
 pub use faults::{Busy, Faults, NextLink};

@@ -122,9 +122,14 @@ impl Sandbox {
         store.user_fields = fields.collect::<Vec<_>>().into();
     }
 
-    /// Sets what goes wrong from now on.
+    /// Sets what goes wrong from now on, and counts calls anew for it.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);
+    }
+
+    /// Changes what goes wrong, the capacity for example, while calls are counted on.
+    pub fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        self.state.change_faults(change);
     }
 }
 
@@ -165,7 +170,8 @@ async fn handle(
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);
     let leaving = call.path == "/Logout";
-    if (faults.unavailable && !leaving) || hits(faults.unavailable_every, number) {
+    let at_call = hits(faults.unavailable_every, number) || faults.unavailable_at.contains(&number);
+    if (faults.unavailable && !leaving) || at_call {
         return unavailable(&state, &faults);
     }
     if hits(faults.html_every, number) {
@@ -175,6 +181,11 @@ async fn handle(
         (Some(place), _) => place,
         (None, Busy::Refuse) => return unavailable(&state, &faults),
         (None, Busy::Wait) => state.capacity.take(|| state.faults().capacity).await,
+        (None, Busy::Slow) => {
+            let place = state.capacity.take(|| 0).await;
+            pause(faults.busy_ms).await;
+            place
+        }
     };
     pause(faults.latency_ms).await;
     let response = enter(&state, &cutter, &faults, call).await;
