@@ -48,6 +48,7 @@ pub(super) fn bound(
         line.insert("LineStatus".into(), status.clone());
     }
     values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
+    documents::touch(work, &mut values);
     work.store.tables.put(set.name, key.clone(), &values);
     if set.name == "Orders" {
         work.orders += 1;
