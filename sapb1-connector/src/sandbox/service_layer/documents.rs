@@ -68,8 +68,7 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
     if text(&values, "DocDueDate").is_empty() && order {
         return Err(Refusal::data("Enter a delivery date  [ORDR.DocDueDate]"));
     }
-    let first = if order { work.state.options.first_doc_entry } else { 1 };
-    let entry = work.store.tables.next(set, first);
+    let entry = work.store.tables.next(set, first_entry(work, set));
     if matches!(set, "DeliveryNotes" | "Invoices") {
         take_base_lines(work, &mut values)?;
     }
@@ -86,6 +85,22 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
     let key = vec![Part::Int(entry)];
     work.store.tables.put(set, key.clone(), &values);
     Ok(Added::Document(key))
+}
+
+fn first_entry(work: &Work<'_>, set: &str) -> i64 {
+    if set == "Orders" { work.state.options.first_doc_entry } else { 1 }
+}
+
+/// Numbers that people see run on their own.
+fn doc_num(work: &Work<'_>, set: &str, entry: i64) -> i64 {
+    entry.saturating_sub(first_entry(work, set)).saturating_add(1001)
+}
+
+/// Dates a change.
+pub(super) fn touch(work: &Work<'_>, values: &mut Map<String, Value>) {
+    let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
+    values.insert("UpdateDate".into(), json!(now.date().to_string()));
+    values.insert("UpdateTime".into(), json!(now.time().strftime("%H:%M:%S").to_string()));
 }
 
 /// What the document must refer to rightly, and what is filled in.
@@ -118,11 +133,9 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
     let (today, time) = (now.date().to_string(), now.time().strftime("%H:%M:%S").to_string());
     let name = partner.as_ref().map(|partner| text(partner, "CardName")).filter(|name| !name.is_empty());
-    // Numbers that people see run on their own.
-    let number = (entry - 500).max(1);
     for (key, value) in [
         ("CardName", json!(name.unwrap_or(&card_code))),
-        ("DocNum", json!(number)),
+        ("DocNum", json!(doc_num(work, set, entry))),
         ("DocDate", json!(today)),
         ("DocDueDate", json!(today)),
         ("TaxDate", json!(today)),
@@ -146,8 +159,6 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
         ("DocObjectCode", json!(kind)),
         ("DocTime", json!(time)),
         ("CreationDate", json!(today)),
-        ("UpdateDate", json!(today)),
-        ("UpdateTime", json!(time)),
         ("DocumentStatus", json!("bost_Open")),
         ("Cancelled", json!("tNO")),
         ("CancelStatus", json!("csNo")),
@@ -155,6 +166,7 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     ] {
         values.insert(key.to_owned(), value);
     }
+    touch(work, values);
     addresses(values);
     Ok(())
 }
@@ -313,9 +325,14 @@ pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> 
     closed.insert("DocumentStatus".into(), json!("bost_Close"));
     closed.insert("AuthorizationStatus".into(), json!("dasGenerated"));
     work.store.tables.put("Drafts", draft.clone(), &closed);
-    let entry = work.store.tables.next("Orders", work.state.options.first_doc_entry);
+    let entry = work.store.tables.next("Orders", first_entry(work, "Orders"));
     values.insert("DocEntry".into(), json!(entry));
-    values.insert("DocNum".into(), json!((entry - 500).max(1)));
+    values.insert("DocNum".into(), json!(doc_num(work, "Orders", entry)));
+    let mut lines = objects(&mut values, "DocumentLines");
+    for line in &mut lines {
+        line.insert("DocEntry".into(), json!(entry));
+    }
+    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
     values.insert("AuthorizationStatus".into(), json!("dasApproved"));
     let key = vec![Part::Int(entry)];
     work.store.tables.put("Orders", key.clone(), &values);

@@ -19,7 +19,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It speaks plain HTTP. What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
+//! It speaks plain HTTP unless it is given a certificate ([`SandboxOptions::tls`]). What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
 //! with `$expand`, this one does not do: it ignores the first and refuses the others.
 
 mod actions;
@@ -53,9 +53,12 @@ mod tables;
 mod total;
 mod write;
 
+#[cfg(test)]
+mod any_input;
+
 pub use counters::Counters;
 pub use documents::DocumentRecord;
 pub use faults::{Busy, Faults, NextLink};
-pub use options::{SandboxOptions, TaxRounding, UserField};
+pub use options::{SandboxOptions, TaxRounding, Tls, UserField};
 pub use schema::SCHEMA;
 pub use server::Sandbox;

@@ -25,7 +25,7 @@ use super::documents::{self, DocumentRecord};
 use super::envelope::{self, Piece};
 use super::error::{Refusal, Version};
 use super::faults::{Busy, Faults, hits};
-use super::options::{SandboxOptions, UserField};
+use super::options::{SandboxOptions, Tls, UserField};
 use super::run::run;
 use super::sessions::{Cookies, Entry};
 use super::state::{Chances, State, Work};
@@ -42,15 +42,19 @@ impl Sandbox {
     /// Starts a sandbox on the current tokio runtime.
     ///
     /// # Errors
-    /// If the port cannot be had.
+    /// If the port cannot be had, or certificate and key are none.
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address: SocketAddr = listener.local_addr()?;
-        let state = Arc::new(State::new(options, format!("http://{address}")));
+        let (listener, scheme) = match &options.tls {
+            Some(Tls { certificate, key }) => (CuttableListener::tls(listener, certificate, key)?, "https"),
+            None => (CuttableListener::plain(listener), "http"),
+        };
+        let state = Arc::new(State::new(options, format!("{scheme}://{address}")));
         let app = Router::new().fallback(handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Cutter>();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+        let server = axum::serve(listener, service).with_graceful_shutdown(async {
             // Dropping the sender stops the server too.
             let _ = stopped.await;
         });
@@ -62,7 +66,7 @@ impl Sandbox {
         Ok(Self { state, _stop: stop })
     }
 
-    /// Its address, as `http://127.0.0.1:41234`; the roots are `/b1s/v1` and `/b1s/v2` below it.
+    /// Its address, as `http://127.0.0.1:41234` (`https` with TLS); the roots are `/b1s/v1` and `/b1s/v2` below it.
     pub fn url(&self) -> String {
         self.state.url.clone()
     }
@@ -122,9 +126,14 @@ impl Sandbox {
         store.user_fields = fields.collect::<Vec<_>>().into();
     }
 
-    /// Sets what goes wrong from now on.
+    /// Sets what goes wrong from now on, and counts calls anew for it.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);
+    }
+
+    /// Changes what goes wrong, the capacity for example, while calls are counted on.
+    pub fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        self.state.change_faults(change);
     }
 }
 
@@ -165,7 +174,8 @@ async fn handle(
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);
     let leaving = call.path == "/Logout";
-    if (faults.unavailable && !leaving) || hits(faults.unavailable_every, number) {
+    let at_call = hits(faults.unavailable_every, number) || faults.unavailable_at.contains(&number);
+    if (faults.unavailable && !leaving) || at_call {
         return unavailable(&state, &faults);
     }
     if hits(faults.html_every, number) {
@@ -175,6 +185,11 @@ async fn handle(
         (Some(place), _) => place,
         (None, Busy::Refuse) => return unavailable(&state, &faults),
         (None, Busy::Wait) => state.capacity.take(|| state.faults().capacity).await,
+        (None, Busy::Slow) => {
+            let place = state.capacity.take(|| 0).await;
+            pause(faults.busy_ms).await;
+            place
+        }
     };
     pause(faults.latency_ms).await;
     let response = enter(&state, &cutter, &faults, call).await;
