@@ -6,7 +6,7 @@ use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SandboxOptions};
 use sapb1_connector::service_layer::Contacts;
 use sapb1_connector::{B1Api, B1Partner, NewPartner};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{ROOTS, plain, world};
 use crate::common::*;
