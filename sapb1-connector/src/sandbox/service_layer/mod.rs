@@ -24,12 +24,14 @@
 
 mod actions;
 mod answer;
+mod base_lines;
 mod batch;
 mod body;
 mod call;
 mod capacity;
 mod check;
 mod company;
+mod control;
 mod counters;
 mod decimal;
 mod documents;
@@ -44,6 +46,7 @@ mod partners;
 mod path;
 mod query;
 mod read;
+mod record;
 mod run;
 mod schema;
 mod server;
@@ -57,8 +60,8 @@ mod write;
 mod any_input;
 
 pub use counters::Counters;
-pub use documents::DocumentRecord;
 pub use faults::{Busy, Faults, NextLink};
 pub use options::{SandboxOptions, TaxRounding, Tls, UserField};
+pub use record::DocumentRecord;
 pub use schema::SCHEMA;
 pub use server::Sandbox;

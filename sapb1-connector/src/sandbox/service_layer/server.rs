@@ -12,7 +12,6 @@ use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use futures::stream;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -20,12 +19,14 @@ use tokio::sync::oneshot;
 use super::answer::Answer;
 use super::batch;
 use super::call::Call;
+use super::control::{control, records};
 use super::counters::Counters;
-use super::documents::{self, DocumentRecord};
+use super::documents;
 use super::envelope::{self, Piece};
 use super::error::{Refusal, Version};
 use super::faults::{Busy, Faults, hits};
 use super::options::{SandboxOptions, Tls, UserField};
+use super::record::DocumentRecord;
 use super::run::run;
 use super::sessions::{Cookies, Entry};
 use super::state::{Chances, State, Work};
@@ -141,10 +142,6 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("url", &self.state.url).finish_non_exhaustive()
     }
-}
-
-fn records(state: &State, set: &str) -> Vec<DocumentRecord> {
-    state.store().tables.rows(set).map(|(_, row)| DocumentRecord::new(row.values())).collect()
 }
 
 async fn handle(
@@ -347,26 +344,6 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
     done.answer
 }
 
-fn control(state: &State, method: &Method, what: &str, body: &[u8]) -> Response {
-    match (method, what) {
-        (&Method::GET, "counters") => json_answer(StatusCode::OK, &state.counters()),
-        (&Method::GET, "faults") => json_answer(StatusCode::OK, &*state.faults()),
-        (&Method::PUT, "faults") => match serde_json::from_slice::<Faults>(body) {
-            Ok(faults) => {
-                state.set_faults(faults.clone());
-                json_answer(StatusCode::OK, &faults)
-            }
-            Err(error) => json_answer(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
-        },
-        (&Method::GET, "documents") => json_answer(StatusCode::OK, &records(state, "Orders")),
-        (&Method::GET, "drafts") => json_answer(StatusCode::OK, &records(state, "Drafts")),
-        _ => json_answer(
-            StatusCode::NOT_FOUND,
-            &json!({ "error": "control has GET counters, GET and PUT faults, GET documents, GET drafts" }),
-        ),
-    }
-}
-
 fn unavailable(state: &State, faults: &Faults) -> Response {
     state.store().counters.unavailable += 1;
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "<title>503 Service Unavailable</title>");
@@ -386,13 +363,6 @@ fn respond(answer: Answer) -> Response {
         }
     }
     *response.headers_mut() = headers;
-    response
-}
-
-fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
-    *response.status_mut() = status;
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
 }
 
