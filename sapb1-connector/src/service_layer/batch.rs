@@ -247,8 +247,11 @@ fn parts<'a>(boundary: &[u8], body: &'a [u8]) -> Result<Vec<&'a [u8]>, Malformed
     Err(Malformed("was cut short"))
 }
 
+/// Names and values, as they came.
+type Headers<'a> = Vec<(&'a str, &'a str)>;
+
 /// Headers up to an empty line, and what follows.
-fn headers(mut rest: &[u8]) -> Result<(Vec<(&str, &str)>, &[u8]), Malformed> {
+fn headers(mut rest: &[u8]) -> Result<(Headers<'_>, &[u8]), Malformed> {
     let mut headers = Vec::new();
     while !rest.is_empty() {
         let (line, after) = split_line(rest);

@@ -144,7 +144,7 @@ async fn an_order_that_an_approval_takes_is_recorded_as_a_draft() {
 
         // It is not made a second time, and not cancelled behind the back of who approves.
         let reference = references(["2"]).remove(0);
-        let found = world.agency.look_up_orders(&cx(), &[reference.clone()]).await.unwrap();
+        let found = world.agency.look_up_orders(&cx(), std::slice::from_ref(&reference)).await.unwrap();
         assert_eq!(found, [Found::Open { target_id: key.clone() }]);
         let error = world.agency.cancel_orders(&cx(), &[(&reference, &key)]).await.unwrap().remove(0).unwrap_err();
         assert_eq!(error.disposition(), Disposition::Rejected);
