@@ -247,7 +247,7 @@ fn parts<'a>(boundary: &[u8], body: &'a [u8]) -> Result<Vec<&'a [u8]>, Malformed
     Err(Malformed("was cut short"))
 }
 
-/// Headers, name and value.
+/// Names and values, as they came.
 type Headers<'a> = Vec<(&'a str, &'a str)>;
 
 /// Headers up to an empty line, and what follows.
