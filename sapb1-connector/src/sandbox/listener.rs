@@ -1,4 +1,4 @@
-//! A listener whose connections can be cut off from within a request.
+//! A listener whose connections can be cut off from within a request, and which speaks TLS where it is given a key.
 
 use std::io;
 use std::net::SocketAddr;
@@ -6,11 +6,21 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::extract::connect_info::Connected;
 use axum::serve::{IncomingStream, Listener};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::server::TlsStream;
+
+/// How long a handshake may take; meanwhile nobody else is let in.
+const HANDSHAKE: Duration = Duration::from_secs(5);
 
 /// Cuts a connection off: nothing more is written to it.
 #[derive(Debug, Clone, Default)]
@@ -28,31 +38,79 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cutter {
     }
 }
 
-pub(in crate::sandbox) struct CuttableListener(pub(in crate::sandbox) TcpListener);
+pub(in crate::sandbox) struct CuttableListener {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+}
+
+impl CuttableListener {
+    pub(in crate::sandbox) fn plain(listener: TcpListener) -> Self {
+        Self { listener, tls: None }
+    }
+
+    /// With a certificate (chain) and its key as PEM texts.
+    pub(in crate::sandbox) fn tls(listener: TcpListener, certificate: &str, key: &str) -> io::Result<Self> {
+        let invalid = |error: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidInput, error.to_string());
+        let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate.as_bytes()).collect();
+        let chain = chain.map_err(|error| invalid(&error))?;
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(|error| invalid(&error))?;
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
+            .map_err(|error| invalid(&error))?;
+        Ok(Self { listener, tls: Some(TlsAcceptor::from(Arc::new(config))) })
+    }
+}
 
 impl Listener for CuttableListener {
     type Io = Cuttable;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small; waiting to fill packets would only slow them.
-        let _ = stream.set_nodelay(true);
-        (Cuttable { stream, cutter: Cutter::default() }, address)
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            // Answers are small; waiting to fill packets would only slow them.
+            let _ = stream.set_nodelay(true);
+            let stream = match &self.tls {
+                None => Stream::Plain(stream),
+                Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => Stream::Tls(Box::new(stream)),
+                    // Who does not trust the certificate goes away.
+                    Ok(Err(_)) | Err(_) => continue,
+                },
+            };
+            return (Cuttable { stream, cutter: Cutter::default() }, address);
+        }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.0.local_addr()
+        self.listener.local_addr()
     }
 }
 
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+trait ReadWrite: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> ReadWrite for T {}
+
 /// A connection with its [`Cutter`].
 pub(in crate::sandbox) struct Cuttable {
-    stream: TcpStream,
+    stream: Stream,
     cutter: Cutter,
 }
 
 impl Cuttable {
+    fn stream(&mut self) -> Pin<&mut dyn ReadWrite> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()),
+        }
+    }
+
     fn check(&self) -> io::Result<()> {
         if self.cutter.0.load(Ordering::SeqCst) { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
@@ -60,14 +118,14 @@ impl Cuttable {
 
 impl AsyncRead for Cuttable {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        self.stream().poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.stream().poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -76,19 +134,22 @@ impl AsyncWrite for Cuttable {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        self.stream().poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.stream().poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
     }
 }

@@ -51,7 +51,12 @@ pub(crate) struct Caller {
 
 impl Caller {
     pub(crate) fn new(sandbox: &Sandbox) -> Self {
-        Self { http: Http::new(HttpSettings::new(&sandbox.url()).unwrap()).unwrap(), root: "b1s/v1/", cookies: None }
+        Self::trusting(sandbox, None)
+    }
+
+    pub(crate) fn trusting(sandbox: &Sandbox, certificate: Option<String>) -> Self {
+        let settings = HttpSettings { extra_ca_pem: certificate, ..HttpSettings::new(&sandbox.url()).unwrap() };
+        Self { http: Http::new(settings).unwrap(), root: "b1s/v1/", cookies: None }
     }
 
     pub(crate) async fn logged_in(sandbox: &Sandbox) -> Self {

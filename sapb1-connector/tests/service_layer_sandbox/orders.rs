@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Sandbox, SandboxOptions, TaxRounding};
@@ -123,7 +124,10 @@ async fn what_sap_b1_does_not_take() {
 
 #[tokio::test]
 async fn a_change_and_its_etag() {
-    let (sandbox, caller) = start(options()).await;
+    let clock = clock();
+    let (sandbox, caller) =
+        start(SandboxOptions { clock: clock.clone(), session_timeout: Duration::from_secs(1 << 20), ..options() })
+            .await;
     let entry = add(&caller, "1").await;
     let path = format!("Orders({entry})");
     let etag = caller.get(&path).await.header("etag").unwrap().to_owned();
@@ -132,11 +136,13 @@ async fn a_change_and_its_etag() {
         "DocumentLines": [{ "LineNum": 0, "Quantity": 1 }, { "ItemCode": "C", "UnitPrice": 10 }],
     });
     let matching = [("if-match", etag.as_str())];
+    clock.advance(jiff::SignedDuration::from_hours(24));
     let got = caller.call_with("PATCH", &path, Some(change), &matching).await;
     assert_eq!((got.status, got.text()), (204, ""));
     let changed = caller.get(&path).await;
     let body = changed.json();
     assert_ne!(changed.header("etag"), Some(etag.as_str()));
+    assert_eq!((&body["CreationDate"], &body["UpdateDate"]), (&json!("2026-01-31"), &json!("2026-02-01")));
     assert_eq!(body["AddressExtension"]["ShipToCity"], "Ventura");
     assert_eq!(body["AddressExtension"]["ShipToStreet"], "1 Main St");
     let totals: Vec<&Value> = body["DocumentLines"].as_array().unwrap().iter().map(|line| &line["LineTotal"]).collect();
@@ -248,7 +254,13 @@ async fn a_delivery_closes_the_order() {
     };
     assert_eq!(caller.post("DeliveryNotes", delivery(0)).await.status, 201);
     assert!(!sandbox.document("1").unwrap().closed);
+    assert_eq!(caller.call("POST", &format!("Orders({entry})/Cancel"), None).await.refusal(), (400, -5006));
     assert_eq!(caller.post("DeliveryNotes", delivery(0)).await.refusal(), (404, -2028));
+    // A change leaves what is delivered as it is.
+    assert_eq!(caller.call("PATCH", &format!("Orders({entry})"), Some(json!({ "Comments": "x" }))).await.status, 204);
+    let open = caller.get(&format!("Orders({entry})")).await.json();
+    assert_eq!(open["DocumentLines"][0]["RemainingOpenQuantity"], 0);
+    assert_eq!(open["DocumentLines"][1]["RemainingOpenQuantity"], 1);
     assert_eq!(caller.post("Invoices", delivery(1)).await.status, 201);
     let order = sandbox.document("1").unwrap();
     assert!(order.closed && !order.cancelled);

@@ -9,7 +9,7 @@ fn entries(page: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn an_entity_by_its_key_in_either_version() {
-    let (_sandbox, caller) = start(options()).await;
+    let (sandbox, caller) = start(options()).await;
     let entry = add(&caller, "1").await;
     let got = caller.get(&format!("Orders({entry})")).await;
     let order = got.json();
@@ -21,6 +21,11 @@ async fn an_entity_by_its_key_in_either_version() {
     assert!(order.as_object().unwrap().contains_key("U_WebOrder"));
     assert!(order.as_object().unwrap().len() > 200, "all properties come");
     assert_ne!(order["DocEntry"], order["DocNum"]);
+
+    sandbox.set_faults(faults(|faults| faults.long_dates = true));
+    let long = caller.get(&format!("Orders({entry})/DocDate")).await.json();
+    assert_eq!(long, json!({ "value": "2026-01-31T00:00:00Z" }));
+    sandbox.set_faults(faults(|_| {}));
 
     let caller = caller.v2();
     let order = caller.get(&format!("Orders(DocEntry={entry})?$select=DocDate,NumAtCard")).await.json();

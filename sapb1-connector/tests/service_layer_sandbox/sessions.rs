@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use sapb1_connector::sandbox::service_layer::{Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::service_layer::{Sandbox, SandboxOptions, Tls};
 use serde_json::json;
 
 use crate::common::*;
@@ -30,6 +30,24 @@ async fn a_session_has_two_cookies_and_both_are_needed() {
     let counters = sandbox.counters();
     assert_eq!((counters.logins, counters.logouts, counters.sessions, counters.sessions_most), (1, 1, 0, 1));
     assert_eq!(counters.unauthorized, 6);
+}
+
+#[tokio::test]
+async fn tls_only() {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let tls = Some(Tls { certificate: certificate.clone(), key });
+    let sandbox = Sandbox::start(SandboxOptions { tls, ..options() }).await.unwrap();
+    assert!(sandbox.url().starts_with("https://"));
+    assert!(Caller::new(&sandbox).send("GET", "Orders", None, &[]).await.is_err(), "nobody knows the certificate");
+    let mut caller = Caller::trusting(&sandbox, Some(certificate));
+    assert_eq!(caller.log_in().await.status, 200);
+    add(&caller, "1").await;
+    sandbox.set_faults(faults(|faults| faults.drop_after_commit_every = 1));
+    assert!(caller.send("POST", "Orders", Some(order("2").to_string()), &[]).await.is_err());
+    assert_eq!(sandbox.documents().len(), 2);
+    let wrong = Some(Tls { certificate: "x".into(), key: "y".into() });
+    assert!(Sandbox::start(SandboxOptions { tls: wrong, ..options() }).await.is_err());
 }
 
 #[tokio::test]
@@ -97,14 +115,14 @@ async fn another_node_takes_over_slowly() {
     let (sandbox, caller) = start(SandboxOptions { nodes: 2, ..options() }).await;
     sandbox.set_faults(faults(|faults| {
         faults.failed_nodes = [2].into();
-        faults.fail_over_ms = 150;
+        faults.fail_over_ms = 500;
     }));
     assert!(caller.cookies.as_ref().unwrap().contains(".node2"), "{:?}", caller.cookies);
     let began = std::time::Instant::now();
     let got = caller.get("Orders").await;
-    assert!(got.status == 200 && began.elapsed() >= Duration::from_millis(150));
+    assert!(got.status == 200 && began.elapsed() >= Duration::from_millis(500));
     assert_eq!(got.header("set-cookie"), Some("ROUTEID=.node1; path=/b1s"));
     let began = std::time::Instant::now();
     let got = caller.get("Orders").await;
-    assert!(got.status == 200 && got.header("set-cookie").is_none() && began.elapsed() < Duration::from_millis(150));
+    assert!(got.status == 200 && got.header("set-cookie").is_none() && began.elapsed() < Duration::from_millis(500));
 }

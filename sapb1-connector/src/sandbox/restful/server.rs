@@ -47,7 +47,7 @@ impl Sandbox {
         let app = Router::new().fallback(handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Cutter>();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+        let server = axum::serve(CuttableListener::plain(listener), service).with_graceful_shutdown(async {
             // Dropping the sender stops the server too.
             let _ = stopped.await;
         });

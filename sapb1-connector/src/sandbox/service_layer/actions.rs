@@ -29,8 +29,10 @@ pub(super) fn bound(
     let mut values = current(work, call, set, type_of(set)?, key)?;
     let open = text(&values, "DocumentStatus") == "bost_Open";
     let cancelled = text(&values, "Cancelled") == "tYES";
+    let rows = values.get("DocumentLines").and_then(Value::as_array);
+    let delivered = rows.into_iter().flatten().any(|row| row.get("RemainingOpenQuantity") != row.get("Quantity"));
     let changes: &[(&str, &str)] = match name {
-        "Cancel" if open && !work.faults.refuse_cancel => {
+        "Cancel" if open && !delivered && !work.faults.refuse_cancel => {
             &[("Cancelled", "tYES"), ("CancelStatus", "csYes"), ("DocumentStatus", "bost_Close")]
         }
         "Close" if open => &[("DocumentStatus", "bost_Close")],
@@ -46,6 +48,7 @@ pub(super) fn bound(
         line.insert("LineStatus".into(), status.clone());
     }
     values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
+    documents::touch(work, &mut values);
     work.store.tables.put(set.name, key.clone(), &values);
     if set.name == "Orders" {
         work.orders += 1;

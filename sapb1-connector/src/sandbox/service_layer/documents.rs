@@ -2,57 +2,16 @@
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::decimal::{decimal, number};
+use super::base_lines::take_base_lines;
+use super::decimal::number;
 use super::error::Refusal;
 use super::faults::hits;
 use super::lines::{self, Money, given, text};
 use super::state::{Chances, Work};
 use super::tables::{Key, Part};
 use super::total::{Taxed, totals};
-
-/// A document, as a test looks at it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DocumentRecord {
-    /// `DocEntry`, the key.
-    pub doc_entry: i64,
-    /// `DocNum`, the number that people see.
-    pub doc_num: i64,
-    /// `NumAtCard`, if it has one.
-    pub num_at_card: Option<String>,
-    /// `CardCode`.
-    pub card_code: String,
-    /// `DocCurrency`.
-    pub currency: String,
-    /// What it comes to in its own currency.
-    pub total: Decimal,
-    /// Whether it is cancelled.
-    pub cancelled: bool,
-    /// Whether it is closed; a cancelled one is.
-    pub closed: bool,
-    /// All of it that is not at its default.
-    pub body: Value,
-}
-
-impl DocumentRecord {
-    pub(super) fn new(body: Map<String, Value>) -> Self {
-        let int = |name: &str| body.get(name).and_then(Value::as_i64).unwrap_or_default();
-        let foreign = body.get("DocTotalFc").and_then(decimal).filter(|total| !total.is_zero());
-        Self {
-            doc_entry: int("DocEntry"),
-            doc_num: int("DocNum"),
-            num_at_card: body.get("NumAtCard").and_then(Value::as_str).map(str::to_owned),
-            card_code: text(&body, "CardCode").to_owned(),
-            currency: text(&body, "DocCurrency").to_owned(),
-            total: foreign.or_else(|| given(&body, "DocTotal")).unwrap_or_default(),
-            cancelled: text(&body, "Cancelled") == "tYES",
-            closed: text(&body, "DocumentStatus") == "bost_Close",
-            body: Value::Object(body),
-        }
-    }
-}
 
 /// What became of a document that was to be added.
 pub(super) enum Added {
@@ -68,8 +27,7 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
     if text(&values, "DocDueDate").is_empty() && order {
         return Err(Refusal::data("Enter a delivery date  [ORDR.DocDueDate]"));
     }
-    let first = if order { work.state.options.first_doc_entry } else { 1 };
-    let entry = work.store.tables.next(set, first);
+    let entry = work.store.tables.next(set, first_entry(work, set));
     if matches!(set, "DeliveryNotes" | "Invoices") {
         take_base_lines(work, &mut values)?;
     }
@@ -86,6 +44,22 @@ pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String
     let key = vec![Part::Int(entry)];
     work.store.tables.put(set, key.clone(), &values);
     Ok(Added::Document(key))
+}
+
+fn first_entry(work: &Work<'_>, set: &str) -> i64 {
+    if set == "Orders" { work.state.options.first_doc_entry } else { 1 }
+}
+
+/// Numbers that people see run on their own.
+fn doc_num(work: &Work<'_>, set: &str, entry: i64) -> i64 {
+    entry.saturating_sub(first_entry(work, set)).saturating_add(1001)
+}
+
+/// Dates a change.
+pub(super) fn touch(work: &Work<'_>, values: &mut Map<String, Value>) {
+    let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
+    values.insert("UpdateDate".into(), json!(now.date().to_string()));
+    values.insert("UpdateTime".into(), json!(now.time().strftime("%H:%M:%S").to_string()));
 }
 
 /// What the document must refer to rightly, and what is filled in.
@@ -118,11 +92,9 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
     let (today, time) = (now.date().to_string(), now.time().strftime("%H:%M:%S").to_string());
     let name = partner.as_ref().map(|partner| text(partner, "CardName")).filter(|name| !name.is_empty());
-    // Numbers that people see run on their own.
-    let number = (entry - 500).max(1);
     for (key, value) in [
         ("CardName", json!(name.unwrap_or(&card_code))),
-        ("DocNum", json!(number)),
+        ("DocNum", json!(doc_num(work, set, entry))),
         ("DocDate", json!(today)),
         ("DocDueDate", json!(today)),
         ("TaxDate", json!(today)),
@@ -146,8 +118,6 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
         ("DocObjectCode", json!(kind)),
         ("DocTime", json!(time)),
         ("CreationDate", json!(today)),
-        ("UpdateDate", json!(today)),
-        ("UpdateTime", json!(time)),
         ("DocumentStatus", json!("bost_Open")),
         ("Cancelled", json!("tNO")),
         ("CancelStatus", json!("csNo")),
@@ -155,6 +125,7 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     ] {
         values.insert(key.to_owned(), value);
     }
+    touch(work, values);
     addresses(values);
     Ok(())
 }
@@ -313,48 +284,16 @@ pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> 
     closed.insert("DocumentStatus".into(), json!("bost_Close"));
     closed.insert("AuthorizationStatus".into(), json!("dasGenerated"));
     work.store.tables.put("Drafts", draft.clone(), &closed);
-    let entry = work.store.tables.next("Orders", work.state.options.first_doc_entry);
+    let entry = work.store.tables.next("Orders", first_entry(work, "Orders"));
     values.insert("DocEntry".into(), json!(entry));
-    values.insert("DocNum".into(), json!((entry - 500).max(1)));
+    values.insert("DocNum".into(), json!(doc_num(work, "Orders", entry)));
+    let mut lines = objects(&mut values, "DocumentLines");
+    for line in &mut lines {
+        line.insert("DocEntry".into(), json!(entry));
+    }
+    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
     values.insert("AuthorizationStatus".into(), json!("dasApproved"));
     let key = vec![Part::Int(entry)];
     work.store.tables.put("Orders", key.clone(), &values);
     Ok(key)
-}
-
-/// Copies what lines that are based on an order's leave out, and takes their quantities from the order: what is
-/// delivered in full is closed.
-fn take_base_lines(work: &mut Work<'_>, values: &mut Map<String, Value>) -> Result<(), Refusal> {
-    let mut lines = objects(values, "DocumentLines");
-    for line in &mut lines {
-        let int = |name: &str| line.get(name).and_then(Value::as_i64);
-        if int("BaseType") != Some(17) {
-            continue;
-        }
-        let (entry, at) = (int("BaseEntry").unwrap_or_default(), int("BaseLine"));
-        let key = vec![Part::Int(entry)];
-        let mut order = work.store.tables.get("Orders", &key).ok_or_else(Refusal::no_match)?.values();
-        let mut rows = objects(&mut order, "DocumentLines");
-        let base = rows.iter_mut().find(|row| row.get("LineNum").and_then(Value::as_i64) == at);
-        let base = base.filter(|row| text(row, "LineStatus") == "bost_Open").ok_or_else(Refusal::no_match)?;
-        let open = given(base, "RemainingOpenQuantity").unwrap_or_default();
-        for name in ["ItemCode", "UnitPrice", "TaxCode", "DiscountPercent", "WarehouseCode"] {
-            if let Some(value) = base.get(name) {
-                line.entry(name).or_insert_with(|| value.clone());
-            }
-        }
-        let left = open - given(line, "Quantity").unwrap_or(open);
-        line.entry("Quantity").or_insert_with(|| number(open));
-        base.insert("RemainingOpenQuantity".into(), number(left.max(Decimal::ZERO)));
-        if left <= Decimal::ZERO {
-            base.insert("LineStatus".into(), json!("bost_Close"));
-        }
-        if rows.iter().all(|row| text(row, "LineStatus") == "bost_Close") {
-            order.insert("DocumentStatus".into(), json!("bost_Close"));
-        }
-        order.insert("DocumentLines".into(), rows.into_iter().map(Value::Object).collect());
-        work.store.tables.put("Orders", key, &order);
-    }
-    values.insert("DocumentLines".into(), lines.into_iter().map(Value::Object).collect());
-    Ok(())
 }

@@ -30,6 +30,8 @@ pub enum Busy {
     Wait,
     /// They are answered 503, with nothing done.
     Refuse,
+    /// They are worked on at once, and take `busy_ms` longer.
+    Slow,
 }
 
 /// What goes wrong. `…_every: n` concerns every n-th call since the faults were set (0 none, 1 each), `…_at` the
@@ -45,8 +47,12 @@ pub struct Faults {
     pub capacity: usize,
     /// What becomes of the calls beyond that.
     pub busy: Busy,
+    /// See [`Busy::Slow`].
+    pub busy_ms: u64,
     /// Calls that are answered 503, with nothing done.
     pub unavailable_every: u64,
+    /// See `unavailable_every`.
+    pub unavailable_at: BTreeSet<u64>,
     /// As long as this is set, all calls but logouts are answered 503.
     pub unavailable: bool,
     /// What a 503 says in `Retry-After`, in seconds; 0 for nothing.
@@ -106,7 +112,9 @@ impl Default for Faults {
             order_ms: 0,
             capacity: 0,
             busy: Busy::Wait,
+            busy_ms: 0,
             unavailable_every: 0,
+            unavailable_at: BTreeSet::new(),
             unavailable: false,
             retry_after_s: 0,
             end_session_every: 0,

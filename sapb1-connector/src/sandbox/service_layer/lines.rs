@@ -100,6 +100,7 @@ pub(super) fn line(
     let local = money.local(amount).ok_or_else(overflow)?;
     let name = known.map(|row| row.values().remove("ItemName").unwrap_or_default());
     let name = name.filter(|name| !name.is_null()).unwrap_or_else(|| item.clone().into());
+    line.entry("RemainingOpenQuantity").or_insert_with(|| number(quantity));
     line.entry("LineNum").or_insert_with(|| json!(at));
     line.entry("ItemDescription").or_insert(name);
     line.entry("WarehouseCode").or_insert_with(|| json!("01"));
@@ -113,7 +114,6 @@ pub(super) fn line(
         ("Currency", json!(money.currency)),
         ("Rate", number(if money.foreign { money.rate } else { Decimal::ZERO })),
         ("TaxPercentagePerRow", number(rate)),
-        ("RemainingOpenQuantity", number(quantity)),
         ("DocEntry", json!(doc_entry)),
         ("VisualOrder", json!(at)),
     ] {

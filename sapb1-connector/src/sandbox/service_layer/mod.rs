@@ -19,17 +19,19 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It speaks plain HTTP. What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
+//! It speaks plain HTTP unless it is given a certificate ([`SandboxOptions::tls`]). What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
 //! with `$expand`, this one does not do: it ignores the first and refuses the others.
 
 mod actions;
 mod answer;
+mod base_lines;
 mod batch;
 mod body;
 mod call;
 mod capacity;
 mod check;
 mod company;
+mod control;
 mod counters;
 mod decimal;
 mod documents;
@@ -44,6 +46,7 @@ mod partners;
 mod path;
 mod query;
 mod read;
+mod record;
 mod run;
 mod schema;
 mod server;
@@ -53,9 +56,12 @@ mod tables;
 mod total;
 mod write;
 
+#[cfg(test)]
+mod any_input;
+
 pub use counters::Counters;
-pub use documents::DocumentRecord;
 pub use faults::{Busy, Faults, NextLink};
-pub use options::{SandboxOptions, TaxRounding, UserField};
+pub use options::{SandboxOptions, TaxRounding, Tls, UserField};
+pub use record::DocumentRecord;
 pub use schema::SCHEMA;
 pub use server::Sandbox;

@@ -21,11 +21,28 @@ pub struct UserField {
     pub size: usize,
 }
 
+/// What the sandbox shows to clients that speak TLS.
+#[derive(Clone)]
+pub struct Tls {
+    /// The certificate for 127.0.0.1, self-signed or with its chain, as PEM text.
+    pub certificate: String,
+    /// Its private key, as PEM text.
+    pub key: String,
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
 /// What company the sandbox plays, and who may use it.
 #[derive(Clone)]
 pub struct SandboxOptions {
     /// The port; 0 for any that is free.
     pub port: u16,
+    /// With this it speaks TLS only, as the real one does; without, plain HTTP.
+    pub tls: Option<Tls>,
     /// The company's database.
     pub company_db: String,
     /// The user.
@@ -77,6 +94,7 @@ impl Default for SandboxOptions {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
             port: 0,
+            tls: None,
             company_db: "SBODEMOUS".into(),
             user: "manager".into(),
             password: "1234".into(),

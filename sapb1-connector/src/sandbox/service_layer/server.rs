@@ -12,7 +12,6 @@ use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use futures::stream;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -20,12 +19,14 @@ use tokio::sync::oneshot;
 use super::answer::Answer;
 use super::batch;
 use super::call::Call;
+use super::control::{control, records};
 use super::counters::Counters;
-use super::documents::{self, DocumentRecord};
+use super::documents;
 use super::envelope::{self, Piece};
 use super::error::{Refusal, Version};
 use super::faults::{Busy, Faults, hits};
-use super::options::{SandboxOptions, UserField};
+use super::options::{SandboxOptions, Tls, UserField};
+use super::record::DocumentRecord;
 use super::run::run;
 use super::sessions::{Cookies, Entry};
 use super::state::{Chances, State, Work};
@@ -42,15 +43,19 @@ impl Sandbox {
     /// Starts a sandbox on the current tokio runtime.
     ///
     /// # Errors
-    /// If the port cannot be had.
+    /// If the port cannot be had, or certificate and key are none.
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
         let address: SocketAddr = listener.local_addr()?;
-        let state = Arc::new(State::new(options, format!("http://{address}")));
+        let (listener, scheme) = match &options.tls {
+            Some(Tls { certificate, key }) => (CuttableListener::tls(listener, certificate, key)?, "https"),
+            None => (CuttableListener::plain(listener), "http"),
+        };
+        let state = Arc::new(State::new(options, format!("{scheme}://{address}")));
         let app = Router::new().fallback(handle).with_state(state.clone());
         let service = app.into_make_service_with_connect_info::<Cutter>();
         let (stop, stopped) = oneshot::channel::<()>();
-        let server = axum::serve(CuttableListener(listener), service).with_graceful_shutdown(async {
+        let server = axum::serve(listener, service).with_graceful_shutdown(async {
             // Dropping the sender stops the server too.
             let _ = stopped.await;
         });
@@ -62,7 +67,7 @@ impl Sandbox {
         Ok(Self { state, _stop: stop })
     }
 
-    /// Its address, as `http://127.0.0.1:41234`; the roots are `/b1s/v1` and `/b1s/v2` below it.
+    /// Its address, as `http://127.0.0.1:41234` (`https` with TLS); the roots are `/b1s/v1` and `/b1s/v2` below it.
     pub fn url(&self) -> String {
         self.state.url.clone()
     }
@@ -79,13 +84,16 @@ impl Sandbox {
 
     /// The orders under a number, in `NumAtCard` or a user-defined field, oldest first.
     pub fn documents_of(&self, reference: &str) -> Vec<DocumentRecord> {
-        let mut found = self.documents();
-        found.retain(|record| {
-            let user_fields = record.body.as_object().into_iter().flatten();
-            let mut texts = user_fields.filter(|(name, _)| name.starts_with("U_") || *name == "NumAtCard");
-            texts.any(|(_, value)| value.as_str() == Some(reference))
-        });
-        found
+        let store = self.state.store();
+        let user_fields = store.user_fields.iter().map(|field| format!("U_{}", field.name));
+        let properties: Vec<String> = std::iter::once("NumAtCard".to_owned()).chain(user_fields).collect();
+        let keys: std::collections::BTreeSet<_> =
+            properties.iter().filter_map(|name| store.tables.under("Orders", name, reference)).flatten().collect();
+        let rows = keys.iter().filter_map(|key| store.tables.get("Orders", key)).map(|row| row.values());
+        // The index heeds no case.
+        let found = rows
+            .filter(|values| properties.iter().any(|name| values.get(name).and_then(Value::as_str) == Some(reference)));
+        found.map(DocumentRecord::new).collect()
     }
 
     /// The first order under a number.
@@ -122,9 +130,14 @@ impl Sandbox {
         store.user_fields = fields.collect::<Vec<_>>().into();
     }
 
-    /// Sets what goes wrong from now on.
+    /// Sets what goes wrong from now on, and counts calls anew for it.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);
+    }
+
+    /// Changes what goes wrong, the capacity for example, while calls are counted on.
+    pub fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        self.state.change_faults(change);
     }
 }
 
@@ -132,10 +145,6 @@ impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Sandbox").field("url", &self.state.url).finish_non_exhaustive()
     }
-}
-
-fn records(state: &State, set: &str) -> Vec<DocumentRecord> {
-    state.store().tables.rows(set).map(|(_, row)| DocumentRecord::new(row.values())).collect()
 }
 
 async fn handle(
@@ -165,7 +174,8 @@ async fn handle(
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);
     let leaving = call.path == "/Logout";
-    if (faults.unavailable && !leaving) || hits(faults.unavailable_every, number) {
+    let at_call = hits(faults.unavailable_every, number) || faults.unavailable_at.contains(&number);
+    if (faults.unavailable && !leaving) || at_call {
         return unavailable(&state, &faults);
     }
     if hits(faults.html_every, number) {
@@ -175,6 +185,11 @@ async fn handle(
         (Some(place), _) => place,
         (None, Busy::Refuse) => return unavailable(&state, &faults),
         (None, Busy::Wait) => state.capacity.take(|| state.faults().capacity).await,
+        (None, Busy::Slow) => {
+            let place = state.capacity.take(|| 0).await;
+            pause(faults.busy_ms).await;
+            place
+        }
     };
     pause(faults.latency_ms).await;
     let response = enter(&state, &cutter, &faults, call).await;
@@ -332,26 +347,6 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
     done.answer
 }
 
-fn control(state: &State, method: &Method, what: &str, body: &[u8]) -> Response {
-    match (method, what) {
-        (&Method::GET, "counters") => json_answer(StatusCode::OK, &state.counters()),
-        (&Method::GET, "faults") => json_answer(StatusCode::OK, &*state.faults()),
-        (&Method::PUT, "faults") => match serde_json::from_slice::<Faults>(body) {
-            Ok(faults) => {
-                state.set_faults(faults.clone());
-                json_answer(StatusCode::OK, &faults)
-            }
-            Err(error) => json_answer(StatusCode::BAD_REQUEST, &json!({ "error": error.to_string() })),
-        },
-        (&Method::GET, "documents") => json_answer(StatusCode::OK, &records(state, "Orders")),
-        (&Method::GET, "drafts") => json_answer(StatusCode::OK, &records(state, "Drafts")),
-        _ => json_answer(
-            StatusCode::NOT_FOUND,
-            &json!({ "error": "control has GET counters, GET and PUT faults, GET documents, GET drafts" }),
-        ),
-    }
-}
-
 fn unavailable(state: &State, faults: &Faults) -> Response {
     state.store().counters.unavailable += 1;
     let mut response = page(StatusCode::SERVICE_UNAVAILABLE, "<title>503 Service Unavailable</title>");
@@ -371,13 +366,6 @@ fn respond(answer: Answer) -> Response {
         }
     }
     *response.headers_mut() = headers;
-    response
-}
-
-fn json_answer(status: StatusCode, body: &impl Serialize) -> Response {
-    let mut response = Response::new(Body::from(serde_json::to_vec(body).unwrap_or_default()));
-    *response.status_mut() = status;
-    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
     response
 }
 

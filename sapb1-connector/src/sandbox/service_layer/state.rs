@@ -92,6 +92,11 @@ impl State {
         self.capacity.changed();
     }
 
+    pub(super) fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        change(Arc::make_mut(&mut self.faults.lock().unwrap_or_else(PoisonError::into_inner)));
+        self.capacity.changed();
+    }
+
     /// A number that no batch was answered under before.
     pub(super) fn next_id(&self) -> u64 {
         Chances::take(&self.answers)

@@ -131,6 +131,7 @@ pub(super) fn update(work: &mut Work<'_>, call: &Call, set: &'static EntitySet, 
                 _ => 0,
             };
             documents::reckon(work, &mut values, entry)?;
+            documents::touch(work, &mut values);
             work.orders += u64::from(set.name == "Orders");
         }
         (_, "BusinessPartner") => {
@@ -201,6 +202,10 @@ fn merge_row(rows: &mut Vec<Value>, list: &str, change: Value) {
 
 /// Forgets what SAP B1 reckons anew from what is changed.
 fn forget_amounts(row: &mut Map<String, Value>, changes: &Map<String, Value>) {
+    // What is delivered stays so.
+    if changes.contains_key("Quantity") && row.get("RemainingOpenQuantity") == row.get("Quantity") {
+        row.remove("RemainingOpenQuantity");
+    }
     let changed = |names: &[&str]| names.iter().any(|name| changes.contains_key(*name));
     let forget: &[&str] = if changed(&["RowTotalFC"]) {
         &["LineTotal", "UnitPrice", "Price"]

@@ -1,0 +1,49 @@
+//! Documents, as tests look at them.
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::decimal::decimal;
+use super::lines::{given, text};
+
+/// A document, as a test looks at it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DocumentRecord {
+    /// `DocEntry`, the key.
+    pub doc_entry: i64,
+    /// `DocNum`, the number that people see.
+    pub doc_num: i64,
+    /// `NumAtCard`, if it has one.
+    pub num_at_card: Option<String>,
+    /// `CardCode`.
+    pub card_code: String,
+    /// `DocCurrency`.
+    pub currency: String,
+    /// What it comes to in its own currency.
+    pub total: Decimal,
+    /// Whether it is cancelled.
+    pub cancelled: bool,
+    /// Whether it is closed; a cancelled one is.
+    pub closed: bool,
+    /// All of it that is not at its default.
+    pub body: Value,
+}
+
+impl DocumentRecord {
+    pub(super) fn new(body: Map<String, Value>) -> Self {
+        let int = |name: &str| body.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let foreign = body.get("DocTotalFc").and_then(decimal).filter(|total| !total.is_zero());
+        Self {
+            doc_entry: int("DocEntry"),
+            doc_num: int("DocNum"),
+            num_at_card: body.get("NumAtCard").and_then(Value::as_str).map(str::to_owned),
+            card_code: text(&body, "CardCode").to_owned(),
+            currency: text(&body, "DocCurrency").to_owned(),
+            total: foreign.or_else(|| given(&body, "DocTotal")).unwrap_or_default(),
+            cancelled: text(&body, "Cancelled") == "tYES",
+            closed: text(&body, "DocumentStatus") == "bost_Close",
+            body: Value::Object(body),
+        }
+    }
+}
