@@ -84,13 +84,16 @@ impl Sandbox {
 
     /// The orders under a number, in `NumAtCard` or a user-defined field, oldest first.
     pub fn documents_of(&self, reference: &str) -> Vec<DocumentRecord> {
-        let mut found = self.documents();
-        found.retain(|record| {
-            let user_fields = record.body.as_object().into_iter().flatten();
-            let mut texts = user_fields.filter(|(name, _)| name.starts_with("U_") || *name == "NumAtCard");
-            texts.any(|(_, value)| value.as_str() == Some(reference))
-        });
-        found
+        let store = self.state.store();
+        let user_fields = store.user_fields.iter().map(|field| format!("U_{}", field.name));
+        let properties: Vec<String> = std::iter::once("NumAtCard".to_owned()).chain(user_fields).collect();
+        let keys: std::collections::BTreeSet<_> =
+            properties.iter().filter_map(|name| store.tables.under("Orders", name, reference)).flatten().collect();
+        let rows = keys.iter().filter_map(|key| store.tables.get("Orders", key)).map(|row| row.values());
+        // The index heeds no case.
+        let found = rows
+            .filter(|values| properties.iter().any(|name| values.get(name).and_then(Value::as_str) == Some(reference)));
+        found.map(DocumentRecord::new).collect()
     }
 
     /// The first order under a number.
