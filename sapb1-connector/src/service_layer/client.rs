@@ -101,7 +101,7 @@ impl ServiceLayerClient {
 
     /// Sends a call and answers what came, if it is a success.
     pub(super) async fn call(&self, cx: &Cx, call: Call<'_>) -> Result<HttpResponse> {
-        let mut logged_in_again = false;
+        let mut new_refused = false;
         let mut tries = 0;
         loop {
             let mut turn = self.pool.turn(cx).await?;
@@ -115,14 +115,16 @@ impl ServiceLayerClient {
                 Err(error) => error,
             };
             if has_code(&error, SESSION) {
-                // Answered at the door, so even a write has surely not been carried out: a new session, and once more.
-                turn.over();
-                if logged_in_again {
+                // Answered at the door, so even a write has surely not been carried out: another session, and once more.
+                // All that there are may be over, as when the service was started anew; a new one that is not known
+                // either may have been unlucky, a second one says that none holds.
+                let was_new = turn.over();
+                if was_new && new_refused {
                     let message = "the Service Layer does not know its own new session: is there a load balancer that \
                                    does not keep to the cookie ROUTEID?";
                     return Err(Error::new(ErrorKind::Unauthorized, Disposition::Permanent, call.operation, message));
                 }
-                logged_in_again = true;
+                new_refused |= was_new;
                 continue;
             }
             if !matches!(error.kind(), ErrorKind::Busy | ErrorKind::Timeout) {

@@ -223,7 +223,10 @@ impl Turn<'_> {
     }
 
     /// The call was answered.
-    pub(super) fn answered(&self, kind: Kind) {
+    pub(super) fn answered(&mut self, kind: Kind) {
+        if let Some(session) = &mut self.session {
+            session.proven = true;
+        }
         self.pool.state().pace.answered(self.age, kind, self.began.elapsed());
     }
 
@@ -232,9 +235,9 @@ impl Turn<'_> {
         self.pool.state().pace.overloaded(self.age);
     }
 
-    /// The server does not know the session any more.
-    pub(super) fn over(mut self) {
-        self.session = None;
+    /// The server does not know the session any more. Answers whether it was a new one, on which nothing was answered yet.
+    pub(super) fn over(mut self) -> bool {
+        self.session.take().is_some_and(|session| !session.proven)
     }
 
     /// The session was used at `now`.

@@ -26,6 +26,8 @@ pub(super) struct Session {
     pub(super) used_at: Timestamp,
     /// For how long it may stay unused.
     life: Duration,
+    /// Whether a call on it was answered yet.
+    pub(super) proven: bool,
 }
 
 #[derive(Serialize)]
@@ -116,7 +118,7 @@ pub(super) async fn log_in(
     tracing::debug!(version = granted.version, "logged in to the Service Layer");
     // A time-out of nothing would have every call log in.
     let life = Duration::from_secs(granted.session_timeout.clamp(1, 60 * 24 * 7) * 60);
-    Ok(Session { cookies: joined(&cookies), used_at: now, life })
+    Ok(Session { cookies: joined(&cookies), used_at: now, life, proven: false })
 }
 
 fn refused(settings: &ServiceLayerSettings, worked: bool, response: &HttpResponse) -> Error {

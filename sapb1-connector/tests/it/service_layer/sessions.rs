@@ -69,6 +69,23 @@ async fn no_licence_at_all_is_worth_another_try_and_wrong_credentials_are_not() 
 }
 
 #[tokio::test]
+async fn a_service_that_was_started_anew_costs_each_session_a_login() {
+    for root in ROOTS {
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.sessions = 4).await;
+        world.faults(Faults { latency_ms: 20, ..Faults::default() });
+        let (cx, wanted) = (cx(), references(["1"]));
+        for _ in 0..2 {
+            let calls = join_all((0..8).map(|_| world.client.look_up(&cx, &wanted))).await;
+            assert!(calls.iter().all(Result::is_ok), "{calls:?}");
+            world.sandbox.restart();
+        }
+        // All four are over, and one call comes upon each of them.
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        assert!(world.sandbox.counters().sessions_most <= 4);
+    }
+}
+
+#[tokio::test]
 async fn a_session_is_renewed_before_it_ends() {
     for root in ROOTS {
         let clock = clock();
