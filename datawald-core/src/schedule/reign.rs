@@ -250,8 +250,11 @@ impl Reign {
                 () = tokio::time::sleep(host.settings.poll()) => {}
             }
         }
-        self.note(None);
-        self.jobs.shutdown().await;
+        self.jobs.abort_all();
+        // One that ended in the last moment has ended, and is not handed back.
+        while let Some(ended) = self.jobs.join_next().await {
+            self.ended.extend(ended.ok());
+        }
         let left = self.at_work.iter().filter(|(name, _)| self.ended.iter().all(|ended| ended.schedule != **name));
         let handed_back: Vec<Ended> = left
             .map(|(schedule, attempt)| Ended {
