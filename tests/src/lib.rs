@@ -10,7 +10,7 @@ mod process;
 pub mod servers;
 
 pub use child::Process;
-pub use data::data_folder;
+pub use data::{data_folder, elements, service_layer_folder};
 pub use plain_backoffice::PlainBackoffice;
 pub use plain_frontend::PlainFrontend;
 pub use process::{Run, example, orders_sync, run_orders_sync};

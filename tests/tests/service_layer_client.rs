@@ -13,7 +13,7 @@ use datawald_backoffice::{NativeLine, NativeOrder, Reference};
 use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::{FlowId, Table};
 use datawald_core::{Cx, Effect};
-use datawald_tests::data_folder;
+use datawald_tests::{elements, service_layer_folder};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
 use sapb1_connector::service_layer::answer::{LoggedIn, Marks, Page};
 use sapb1_connector::service_layer::batch::{Answer, read};
@@ -21,10 +21,6 @@ use sapb1_connector::service_layer::error::Problem;
 use sapb1_connector::service_layer::{Root, TaxTable};
 use sapb1_connector::{B1Api, B1Partner, B1Settings, Changed, NewPartner, ServiceLayerClient, ServiceLayerSettings};
 use serde_json::{Value, json};
-
-fn folder() -> Option<PathBuf> {
-    data_folder().map(|data| data.join("sapb1-service-layer"))
-}
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
@@ -38,7 +34,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_recorded_answer_error_and_batch_is_understood() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let (mut entities, mut pages, mut errors, mut batches, mut logins) = (0, 0, 0, 0, 0);
     for path in files(&folder) {
         let name = path.strip_prefix(&folder).unwrap().to_str().unwrap().to_owned();
@@ -120,15 +116,8 @@ impl Metadata {
     fn read(xml: &str) -> Self {
         let mut made = Self::default();
         let mut current = String::new();
-        for element in xml.split('<') {
-            let Some((inside, _)) = element.split_once('>') else { continue };
-            let Some((kind, rest)) = inside.split_once(' ') else { continue };
-            let attribute = |name: &str| {
-                let (_, after) = rest
-                    .split_once(&format!("{name}=\""))
-                    .filter(|(before, _)| before.is_empty() || before.ends_with(' '))?;
-                after.split_once('"').map(|(value, _)| value.to_owned())
-            };
+        for (kind, with) in elements(xml) {
+            let attribute = |name: &str| with.get(name).cloned();
             let name = attribute("Name").unwrap_or_default();
             let held = |kind: &str| kind.replace("SAPB1.", "");
             match kind {
@@ -338,7 +327,7 @@ async fn do_everything(sandbox: &Sandbox, url: &str, root: Root, tax_table: TaxT
 
 #[tokio::test]
 async fn every_request_holds_against_the_metadata() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let metadata = Metadata::read(&std::fs::read_to_string(folder.join("metadata.xml")).unwrap());
     assert!(metadata.sets.len() > 250 && metadata.types.len() > 400, "{} sets", metadata.sets.len());
     let mut kinds = BTreeSet::new();

@@ -3,35 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use datawald_core::Effect;
 use datawald_core::http::{Http, HttpRequest, HttpResponse, HttpSettings};
-use datawald_tests::data_folder;
+use datawald_tests::{elements, service_layer_folder};
 use reqwest::header::{HeaderName, HeaderValue};
 use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SCHEMA, Sandbox, SandboxOptions};
 use serde_json::{Value, json};
-
-fn folder() -> Option<PathBuf> {
-    data_folder().map(|data| data.join("sapb1-service-layer"))
-}
-
-/// The elements of an XML text, with their attributes.
-fn elements(xml: &str) -> impl Iterator<Item = (&str, BTreeMap<&str, String>)> {
-    xml.split('<').filter_map(|element| {
-        let (inside, _) = element.split_once('>')?;
-        let (name, mut rest) = inside.split_once(' ')?;
-        let mut attributes = BTreeMap::new();
-        while let Some((key, after)) = rest.split_once("=\"") {
-            let (value, after) = after.split_once('"')?;
-            let value = value.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
-            attributes.insert(key.trim(), value);
-            rest = after;
-        }
-        Some((name, attributes))
-    })
-}
 
 /// Of each type its properties, with what they hold, whether they are written, and what they are from the start.
 type Types = BTreeMap<String, BTreeSet<String>>;
@@ -105,7 +85,7 @@ fn metadata(xml: &str) -> Names {
 
 #[test]
 fn the_table_of_names_is_that_of_the_metadata() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let metadata = metadata(&std::fs::read_to_string(folder.join("metadata.xml")).unwrap());
     let mut heads: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
     for line in SCHEMA.lines().filter(|line| !line.starts_with('#')) {
@@ -187,7 +167,7 @@ fn options() -> SandboxOptions {
 
 #[tokio::test]
 async fn every_recorded_request_is_taken() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let mut taken = 0;
     for entry in std::fs::read_dir(folder.join("requests")).unwrap() {
         let path = entry.unwrap().path();
@@ -237,7 +217,7 @@ fn covers(given: &Value, expected: &Value, place: &str) {
 
 #[tokio::test]
 async fn recorded_exchanges_go_as_they_went() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     for name in [
         "orders/create-order-manual.json",
         "business-partners/create-manual.json",
@@ -277,7 +257,7 @@ async fn recorded_exchanges_go_as_they_went() {
 
 #[tokio::test]
 async fn recorded_errors_come_word_for_word() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let mut compared = 0;
     for entry in std::fs::read_dir(folder.join("errors")).unwrap() {
         let path = entry.unwrap().path();
@@ -330,7 +310,7 @@ fn outline(text: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn recorded_batches_go_as_they_went() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let options = options();
     let sandbox = Sandbox::start(options.clone()).await.unwrap();
     let caller = Caller::new(&sandbox, &options).await;
@@ -368,7 +348,7 @@ async fn recorded_batches_go_as_they_went() {
 
 #[tokio::test]
 async fn the_recorded_link_to_the_next_page() {
-    let Some(folder) = folder() else { return };
+    let Some(folder) = service_layer_folder() else { return };
     let exchange = read(&folder.join("paging/orders-page-v1.json"));
     let options = options();
     let sandbox = Sandbox::start(options.clone()).await.unwrap();

@@ -8,7 +8,7 @@ use tracing::{Instrument, debug_span, info_span};
 use super::meter::{self, Part};
 use super::{Cursor, Engine, FetchQuery, Source, SourcePage};
 use crate::clock::{earlier, later};
-use crate::model::{Cut, FlowId, Intent, SyncStatus, SyncTaskId};
+use crate::model::{Cut, FlowId, SyncStatus, SyncTaskId};
 use crate::queue::{Published, TaskMessage};
 use crate::store::{NewSyncTask, PullLease, StageBatch, Staging};
 use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
@@ -212,11 +212,8 @@ impl Engine {
             true => reached,
             false => Cut { cut_dt: horizon, offset: 0 },
         });
-        let staged: Vec<(String, bool)> = page
-            .entities
-            .iter()
-            .map(|entity| (entity.id.clone(), matches!(entity.intent, Intent::Apply | Intent::Cancel)))
-            .collect();
+        let staged: Vec<(String, bool)> =
+            page.entities.iter().map(|entity| (entity.id.clone(), entity.intent.is_to_be_done())).collect();
         let now = cx.now();
         let batch = StageBatch {
             lease: lease.clone(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Engine;
-use crate::model::{FlowId, Intent};
+use crate::model::FlowId;
 use crate::store::{Push, PushedSync, StageBatch, StageEntity, Staging};
 use crate::{Clock, Result};
 
@@ -76,10 +76,10 @@ impl Engine {
 
 /// Its key, if a worker is to take it up.
 fn to_be_done(entity: &StageEntity) -> Option<String> {
-    matches!(entity.intent, Intent::Apply | Intent::Cancel).then(|| entity.id.clone())
+    entity.intent.is_to_be_done().then(|| entity.id.clone())
 }
 
 fn due(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
-    let fresh = |staging| matches!(staging, Some(Staging::Inserted | Staging::Restaged | Staging::Retried));
+    let fresh = |staging: Option<Staging>| staging.is_some_and(|staging| staging != Staging::Unchanged);
     keys.into_iter().zip(staged).filter(|(_, staging)| fresh(*staging)).filter_map(|(key, _)| key).collect()
 }

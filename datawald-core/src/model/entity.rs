@@ -121,6 +121,13 @@ pub enum Intent {
     Reject(String),
 }
 
+impl Intent {
+    /// Whether there is something to be done on the other side.
+    pub fn is_to_be_done(&self) -> bool {
+        matches!(self, Intent::Apply | Intent::Cancel)
+    }
+}
+
 /// A hash of an entity's content. Two pulls of the same content have the same fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]

@@ -36,7 +36,8 @@ pub struct Run {
     pub tick: Timestamp,
     /// Whether it was asked for by name.
     pub asked_for: bool,
-    /// How many ticks before this one it makes up for.
+    /// How many ticks before this one had no run: this one makes up for them, or they were skipped
+    /// ([`Schedule::catch_up`](super::Schedule::catch_up)).
     pub missed: u64,
     /// The number of this attempt, from 1.
     pub attempt: u32,

@@ -60,7 +60,7 @@ pub struct Running {
     pub tick: Timestamp,
     /// Whether it was asked for by name.
     pub asked_for: bool,
-    /// How many ticks before its own it makes up for.
+    /// How many ticks before its own had no run: it makes up for them, or they were skipped.
     pub missed: u64,
     /// When its first attempt started.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
@@ -89,7 +89,7 @@ pub struct EndedRun {
     pub tick: Timestamp,
     /// Whether it was asked for by name.
     pub asked_for: bool,
-    /// How many ticks before its own it made up for.
+    /// How many ticks before its own had no run: it made up for them, or they were skipped.
     pub missed: u64,
     /// When its first attempt started.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]

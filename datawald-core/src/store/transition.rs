@@ -22,11 +22,6 @@ pub(crate) fn open(intent: &Intent, note: String, at: Timestamp) -> Standing {
     }
 }
 
-/// Whether an entity with this intent may be done again.
-pub(crate) fn may_be_done(intent: &Intent) -> bool {
-    matches!(intent, Intent::Apply | Intent::Cancel)
-}
-
 /// A leased entity, as its settlement finds it.
 pub(crate) struct Held {
     pub(crate) note: String,

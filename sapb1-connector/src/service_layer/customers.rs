@@ -182,7 +182,9 @@ async fn make(
             if !matches!(error.disposition(), Disposition::Rejected) {
                 return Err(error.clone());
             }
-            tracing::warn!(customer = card_code, %error, "orders go without contact persons that could not be added");
+            // SAP's words may name the person.
+            let code = error.code_text();
+            tracing::warn!(customer = card_code, code, "orders go without contact persons that SAP B1 refused");
         }
         match read_again {
             Ok(done) => {

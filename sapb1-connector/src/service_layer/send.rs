@@ -156,7 +156,9 @@ async fn send_one(
     };
     client.call(cx, call).await.map_err(|error| {
         if has_code(&error, MALFORMED) {
-            Error::config(operation, "the Service Layer does not take the batch's envelope").code(MALFORMED.to_string())
+            let message =
+                "the Service Layer does not take the batch's envelope; does a proxy on the way change requests?";
+            Error::config(operation, message).code(MALFORMED.to_string())
         } else {
             error
         }

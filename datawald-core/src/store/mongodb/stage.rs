@@ -15,7 +15,7 @@ use super::keys::{entity_id, flow_id, version_id};
 use super::members::{self, freeze, has_joined, join, spill};
 use super::{pulls, tasks};
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
-use crate::store::transition::{may_be_done, open};
+use crate::store::transition::open;
 use crate::store::{HISTORY_LIMIT, Push, StageBatch, StageEntity, Staging};
 use crate::{Disposition, Error, ErrorKind, Result};
 
@@ -239,7 +239,7 @@ impl Page<'_> {
         let raw_print = Fingerprint::of(entity.raw.as_bytes());
         let staging = if !is_same(known, entity) {
             Staging::Restaged
-        } else if known.status == TxStatus::Failed && may_be_done(&entity.intent) {
+        } else if known.status == TxStatus::Failed && entity.intent.is_to_be_done() {
             Staging::Retried
         } else {
             Staging::Unchanged

@@ -194,9 +194,11 @@ async fn failures(commands: &Commands, id: &SyncTaskId) -> Result<HashMap<String
             .collect();
         if !ids.is_empty() {
             let known = known(commands, OPERATION, &ids).await?;
-            failed.extend(known.into_iter().filter(|(_, known)| {
-                known.status == TxStatus::Failed && crate::store::transition::may_be_done(&known.intent())
-            }));
+            failed.extend(
+                known
+                    .into_iter()
+                    .filter(|(_, known)| known.status == TxStatus::Failed && known.intent().is_to_be_done()),
+            );
         }
         match next {
             Some(next) => from = next,

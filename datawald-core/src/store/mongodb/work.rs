@@ -198,7 +198,7 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp)
 /// What has a final entity done again; `None` if there is nothing to be done with it.
 pub(super) fn do_again(known: &EntityDoc, now: Timestamp, op: &str) -> Option<Document> {
     let intent = known.intent();
-    if !transition::may_be_done(&intent) {
+    if !intent.is_to_be_done() {
         return None;
     }
     let mut set = doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(now), "op": op };

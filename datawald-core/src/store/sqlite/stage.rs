@@ -170,7 +170,7 @@ impl Pass<'_> {
             return Ok(Staging::Restaged);
         }
         self.refresh(&known, entity)?;
-        if known.status == TxStatus::Failed && transition::may_be_done(&known.intent) {
+        if known.status == TxStatus::Failed && known.intent.is_to_be_done() {
             self.keep_outcome(&known)?;
             let standing = transition::open(&known.intent, String::new(), self.now);
             self.stand(known.seq, &standing)?;

@@ -205,7 +205,7 @@ pub(super) fn resync(db: &Connection, key: &EntityKey, now: Timestamp) -> Work<b
         })
         .optional()?;
     match found {
-        Some((seq, status, intent, _)) if status.is_final() && transition::may_be_done(&intent) => {
+        Some((seq, status, intent, _)) if status.is_final() && intent.is_to_be_done() => {
             again(db, seq, now)?;
             Ok(true)
         }

@@ -51,7 +51,7 @@ impl State {
             }
             TxStatus::InProcess | TxStatus::InDoubt => false,
             TxStatus::Success | TxStatus::Failed | TxStatus::Ignored | TxStatus::Cancelled => {
-                let done = row.is_to_be_done();
+                let done = row.entity.intent.is_to_be_done();
                 if done {
                     row.do_again(now);
                 }
@@ -66,7 +66,7 @@ impl State {
         for (key, status) in &mut pass.members {
             let Some(row) = self.rows.get_mut(key) else { continue };
             let failed = status.is_none_or(|status| status == TxStatus::Failed);
-            if failed && row.entity.status == TxStatus::Failed && row.is_to_be_done() {
+            if failed && row.entity.status == TxStatus::Failed && row.entity.intent.is_to_be_done() {
                 row.do_again(now);
                 *status = None;
                 again += 1;

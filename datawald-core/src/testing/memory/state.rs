@@ -57,10 +57,6 @@ impl Row {
         self.entity.due_at = due_at;
     }
 
-    pub(super) fn is_to_be_done(&self) -> bool {
-        matches!(self.entity.intent, Intent::Apply | Intent::Cancel)
-    }
-
     pub(super) fn do_again(&mut self, now: Timestamp) {
         self.open("", now);
         self.entity.attempts = 0;
@@ -194,7 +190,7 @@ impl State {
         if same {
             entity.raw = staged.raw;
             entity.source_updated_at = staged.source_updated_at;
-            if before == TxStatus::Failed && row.is_to_be_done() {
+            if before == TxStatus::Failed && row.entity.intent.is_to_be_done() {
                 row.do_again(now);
                 self.keep_outcome(&key, before);
                 self.join(pass, key, None);

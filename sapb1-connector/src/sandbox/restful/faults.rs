@@ -41,8 +41,3 @@ pub struct Faults {
     /// Whether orders refuse to be cancelled.
     pub refuse_cancel: bool,
 }
-
-/// Whether the `count`-th (from 1) is concerned.
-pub(super) fn hits(every: u64, count: u64) -> bool {
-    every != 0 && count.is_multiple_of(every)
-}

@@ -11,18 +11,18 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use futures::stream;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use super::documents::DocumentRecord;
-use super::faults::{Faults, hits};
+use super::faults::Faults;
 use super::options::SandboxOptions;
 use super::python::PyError;
-use super::state::{Chances, Counters, State};
+use super::state::{Counters, State};
 use super::{fetch, orders};
+use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter};
 
 /// The largest request that is read.
@@ -119,7 +119,7 @@ async fn handle(
     if faults.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
     }
-    let call = Chances::take(&state.chances.calls);
+    let call = take_chance(&state.chances.calls);
     if hits(faults.unavailable_every, call) {
         return text_answer(StatusCode::SERVICE_UNAVAILABLE, "text/html", "<h1>Service Unavailable</h1>");
     }
@@ -161,7 +161,7 @@ fn route(state: &Arc<State>, cutter: &Cutter, faults: &Faults, request: Received
     if segments == ["auth"] {
         return log_in(state, body);
     }
-    let expire = hits(faults.expire_token_every, Chances::take(&state.chances.authorised));
+    let expire = hits(faults.expire_token_every, take_chance(&state.chances.authorised));
     {
         let mut store = state.store();
         if let Err(refusal) = store.tokens.check(header, state.options.clock.now(), expire) {
@@ -230,7 +230,7 @@ fn insert(state: &Arc<State>, cutter: &Cutter, faults: &Faults, body: &Bytes) ->
         store.counters.writes += 1;
         store.counters.inserts += 1;
     }
-    let n = Chances::take(&state.chances.inserts);
+    let n = take_chance(&state.chances.inserts);
     if hits(faults.slow_commit_every, n) {
         cutter.cut();
         let (state, faults, body) = (state.clone(), faults.clone(), body.clone());
@@ -349,13 +349,4 @@ fn raw_answer(status: StatusCode, kind: &'static str, body: Body) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, axum::http::HeaderValue::from_static(kind));
     response
-}
-
-/// The first half of the answer, and then the connection breaks.
-async fn cut_in_the_middle(response: Response) -> Response {
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let half = body.slice(..body.len() / 2);
-    let pieces = [Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionAborted))];
-    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
 }

@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::auth::Tokens;
 use super::contacts::Contacts;
 use super::documents::Documents;
-use super::faults::{Faults, hits};
+use super::faults::Faults;
 use super::options::SandboxOptions;
+use crate::sandbox::damage::{hits, take_chance};
 
 /// What was asked of the sandbox, and what came of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,13 +50,6 @@ pub(super) struct Chances {
     pub(super) authorised: AtomicU64,
     pub(super) inserts: AtomicU64,
     pub(super) orders: AtomicU64,
-}
-
-impl Chances {
-    /// Takes a chance of `counter` and tells how many there were.
-    pub(super) fn take(counter: &AtomicU64) -> u64 {
-        counter.fetch_add(1, Ordering::SeqCst) + 1
-    }
 }
 
 pub(super) struct State {
@@ -107,7 +101,7 @@ impl State {
 
     /// Whether the next order is to fail: before it is made, or after.
     pub(super) fn order_fault(&self, faults: &Faults) -> (bool, bool) {
-        let n = Chances::take(&self.chances.orders);
+        let n = take_chance(&self.chances.orders);
         (hits(faults.fail_order_every, n), hits(faults.fail_after_commit_every, n))
     }
 }

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 use super::base_lines::take_base_lines;
 use super::decimal::number;
 use super::error::Refusal;
-use super::faults::hits;
 use super::lines::{self, Money, given, text};
-use super::state::{Chances, Work};
+use super::state::Work;
 use super::tables::{Key, Part};
 use super::total::{Taxed, totals};
+use crate::sandbox::damage::{hits, take_chance};
 
 /// What became of a document that was to be added.
 pub(super) enum Added {
@@ -23,7 +23,7 @@ pub(super) enum Added {
 /// Adds a document of any kind.
 pub(super) fn add(work: &mut Work<'_>, set: &'static str, mut values: Map<String, Value>) -> Result<Added, Refusal> {
     let order = set == "Orders";
-    let chance = if order { Chances::take(&work.state.chances.orders) } else { 0 };
+    let chance = if order { take_chance(&work.state.chances.orders) } else { 0 };
     if text(&values, "DocDueDate").is_empty() && order {
         return Err(Refusal::data("Enter a delivery date  [ORDR.DocDueDate]"));
     }

@@ -142,8 +142,3 @@ impl Default for Faults {
         }
     }
 }
-
-/// Whether the `count`-th (from 1) is concerned.
-pub(super) fn hits(every: u64, count: u64) -> bool {
-    every != 0 && count.is_multiple_of(every)
-}

@@ -11,7 +11,6 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use futures::stream;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -24,13 +23,14 @@ use super::counters::Counters;
 use super::documents;
 use super::envelope::{self, Piece};
 use super::error::{Refusal, Version};
-use super::faults::{Busy, Faults, hits};
+use super::faults::{Busy, Faults};
 use super::options::{SandboxOptions, Tls, UserField};
 use super::record::DocumentRecord;
 use super::run::run;
 use super::sessions::{Cookies, Entry};
-use super::state::{Chances, State, Work};
+use super::state::{State, Work};
 use super::tables::Part;
+use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter};
 
 /// A running sandbox. It stops when it is dropped.
@@ -168,7 +168,7 @@ async fn handle(
     });
     let faults = state.faults();
     state.store().counters.requests += 1;
-    let number = Chances::take(&state.chances.calls);
+    let number = take_chance(&state.chances.calls);
     let Some((version, target)) = root else {
         return page(StatusCode::NOT_FOUND, "<title>404 Not Found</title>");
     };
@@ -218,7 +218,7 @@ async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: 
         }
         _ => {}
     }
-    let number = Chances::take(&state.chances.entered);
+    let number = take_chance(&state.chances.entered);
     let ends = hits(faults.end_session_every, number) || faults.end_session_at.contains(&number);
     let moved = {
         let mut store = state.store();
@@ -290,7 +290,7 @@ async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call:
     let mut chance = 0;
     if writes {
         state.store().counters.writes += 1;
-        chance = Chances::take(&state.chances.writes);
+        chance = take_chance(&state.chances.writes);
         if hits(faults.slow_commit_every, chance) {
             cutter.cut();
             let (state, faults) = (state.clone(), faults.clone());
@@ -317,7 +317,7 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
         store.counters.writes += 1;
         store.counters.batches += 1;
     }
-    let chance = Chances::take(&state.chances.batches);
+    let chance = take_chance(&state.chances.batches);
     let kind = call.header("content-type").unwrap_or_default();
     let pieces: Vec<Piece> = match envelope::read(kind, &call.body, version) {
         Ok(pieces) => pieces,
@@ -374,13 +374,4 @@ fn page(status: StatusCode, text: &'static str) -> Response {
     *response.status_mut() = status;
     response.headers_mut().insert("content-type", HeaderValue::from_static("text/html"));
     response
-}
-
-/// The first half of the answer, and then the connection breaks.
-async fn cut_in_the_middle(response: Response) -> Response {
-    let (parts, body) = response.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let half = body.slice(..body.len() / 2);
-    let pieces = [Ok(half), Err(io::Error::from(io::ErrorKind::ConnectionAborted))];
-    Response::from_parts(parts, Body::from_stream(stream::iter(pieces)))
 }

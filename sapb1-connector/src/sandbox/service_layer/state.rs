@@ -14,6 +14,7 @@ use super::faults::Faults;
 use super::options::{SandboxOptions, UserField};
 use super::sessions::Sessions;
 use super::tables::Tables;
+use crate::sandbox::damage::take_chance;
 
 /// How often each fault had its chance, since the faults were set.
 #[derive(Default)]
@@ -23,13 +24,6 @@ pub(super) struct Chances {
     pub(super) writes: AtomicU64,
     pub(super) batches: AtomicU64,
     pub(super) orders: AtomicU64,
-}
-
-impl Chances {
-    /// Takes a chance of `counter` and tells how many there were.
-    pub(super) fn take(counter: &AtomicU64) -> u64 {
-        counter.fetch_add(1, Ordering::SeqCst) + 1
-    }
 }
 
 pub(super) struct State {
@@ -99,7 +93,7 @@ impl State {
 
     /// A number that no batch was answered under before.
     pub(super) fn next_id(&self) -> u64 {
-        Chances::take(&self.answers)
+        take_chance(&self.answers)
     }
 
     pub(super) fn counters(&self) -> Counters {
