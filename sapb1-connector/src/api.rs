@@ -138,6 +138,10 @@ pub struct NewPartner {
     pub card_code: String,
     /// The name.
     pub name: String,
+    /// First name of the person who ordered, who becomes its first contact person.
+    pub first_name: String,
+    /// Last name of that person.
+    pub last_name: String,
     /// The telephone number.
     pub phone: String,
 }

@@ -35,10 +35,12 @@ struct ServiceLayer {
     user: String,
     password: SecretString,
     sessions: Option<usize>,
+    adaptive: Option<bool>,
     page_size: Option<usize>,
     max_request: Option<usize>,
     approvals: Option<bool>,
     contacts: Option<Contacts>,
+    most_contacts: Option<usize>,
     tax_table: Option<TaxTable>,
     currency_codes: Option<BTreeMap<String, String>>,
     licence_codes: Option<Vec<i64>>,
@@ -81,10 +83,12 @@ pub(super) fn service_layer(table: Table) -> Result<Connection> {
     service.main_currency.clone_from(&rules.company_currency);
     service.requests = rules.requests;
     service.sessions = table.sessions.unwrap_or(rules.requests.concurrency);
+    service.adaptive = table.adaptive.unwrap_or(service.adaptive);
     service.page_size = table.page_size.unwrap_or(service.page_size);
     service.max_request = table.max_request.unwrap_or(service.max_request);
     service.approvals = table.approvals.unwrap_or(service.approvals);
     service.contacts = table.contacts.unwrap_or_default();
+    service.most_contacts = table.most_contacts.unwrap_or(service.most_contacts);
     service.tax_table = table.tax_table.unwrap_or_default();
     service.currency_codes = table.currency_codes.unwrap_or_default();
     service.licence_codes = table.licence_codes.unwrap_or(service.licence_codes);

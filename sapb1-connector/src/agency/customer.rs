@@ -86,10 +86,12 @@ fn partner(settings: &B1Settings, order: &Order) -> Result<B1Partner> {
                 return Err(rejected(OPERATION, order, "fe_customer_id", message));
             }
             let billto = &order.addresses.billto;
-            let person = format!("{} {}", billto.firstname.trim(), billto.lastname.trim()).trim().to_owned();
+            let (first_name, last_name) = (billto.firstname.trim(), billto.lastname.trim());
+            let person = format!("{first_name} {last_name}").trim().to_owned();
             let company = billto.companyname.trim();
             let name = if company.is_empty() { person } else { company.to_owned() };
-            Some(NewPartner { card_code, name, phone: billto.telephone.trim().to_owned() })
+            let (first_name, last_name) = (first_name.to_owned(), last_name.to_owned());
+            Some(NewPartner { card_code, name, first_name, last_name, phone: billto.telephone.trim().to_owned() })
         }
         _ => None,
     };

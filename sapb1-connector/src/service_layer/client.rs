@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use url::Url;
 use super::answer::Page;
 use super::error::{SESSION, has_code, of_answer};
 use super::pool::{Pool, Turn};
-use super::{ServiceLayerSettings, codes, customers, link};
+use super::{ServiceLayerSettings, codes, contacts, link};
 
 /// How often a call is sent again that the server refused at its door because it has too much to do.
 const BUSY_TRIES: u32 = 4;
@@ -50,7 +51,9 @@ pub struct ServiceLayerClient {
     pub(super) codes: Mutex<codes::Held>,
     /// Rates of exchange, by the company's code of the currency, and the day that they are of.
     pub(super) rates: Mutex<BTreeMap<String, (Date, Decimal)>>,
-    pub(super) contacts: Mutex<customers::Contacts>,
+    pub(super) contacts: contacts::Held,
+    /// Whether the server was seen to answer without content as it is asked to.
+    pub(super) heeds_no_content: AtomicBool,
 }
 
 /// A call of the service.
@@ -80,7 +83,8 @@ impl ServiceLayerClient {
             settings,
             codes: Mutex::default(),
             rates: Mutex::default(),
-            contacts: Mutex::default(),
+            contacts: contacts::Held::default(),
+            heeds_no_content: AtomicBool::new(false),
         })
     }
 

@@ -73,6 +73,8 @@ pub struct ServiceLayerSettings {
     pub password: SecretString,
     /// The most sessions at the same time; each takes a licence. As many calls run at most.
     pub sessions: usize,
+    /// Whether fewer calls run at the same time while the server gets more done so; else always `sessions` of them.
+    pub adaptive: bool,
     /// SAP's codes for a login that is refused for want of a licence. Of other codes the first login of all is held to be
     /// refused for its credentials, which stops the flow rather than have the user locked.
     pub licence_codes: Vec<i64>,
@@ -84,6 +86,9 @@ pub struct ServiceLayerSettings {
     pub approvals: bool,
     /// What is done about contact persons.
     pub contacts: Contacts,
+    /// How many contact persons a customer may have before no more are added: one for whom many people order, such as the
+    /// default customer of a shop, is no place for them, and SAP B1 reads and writes all of a customer's at a time.
+    pub most_contacts: usize,
     /// Where tax codes and their rates are.
     pub tax_table: TaxTable,
     /// The company's own codes of currencies by ISO code, where its table of currencies does not tell (`USD` → `$`).
@@ -128,11 +133,13 @@ impl ServiceLayerSettings {
             user,
             password,
             sessions: settings.requests.concurrency,
+            adaptive: true,
             licence_codes: vec![-131],
             page_size: 500,
             max_request: 4 << 20,
             approvals: true,
             contacts: Contacts::default(),
+            most_contacts: 200,
             tax_table: TaxTable::default(),
             currency_codes: BTreeMap::new(),
             main_currency: settings.company_currency.clone(),
@@ -161,6 +168,7 @@ impl ServiceLayerSettings {
         let bounds = [
             ("sessions", self.sessions, 1, 64),
             ("page_size", self.page_size, 1, 100_000),
+            ("most_contacts", self.most_contacts, 0, 100_000),
             ("max_request", self.max_request, 4096, 1 << 30),
         ];
         match bounds.into_iter().find(|(_, value, least, most)| value < least || value > most) {

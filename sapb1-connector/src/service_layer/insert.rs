@@ -1,6 +1,7 @@
 //! Inserting orders: many in one batch, an outcome each.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
@@ -16,10 +17,13 @@ use super::client::Call;
 use super::document::Translated;
 use super::error::{NO_MATCH, has_code};
 use super::send::{Done, send_all};
-use super::{codes, customers, look_up};
+use super::{codes, contacts, look_up};
 use crate::api::B1Document;
 
 const OPERATION: &str = "insert orders into SAP B1";
+
+/// What is answered without content: success, and of a draft for approval not even its number.
+const NO_CONTENT: i64 = 204;
 
 /// What is read of a document that was made.
 #[derive(Deserialize)]
@@ -52,17 +56,26 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
             *slot = Some(result);
         }
     }
-    customers::add_contacts(client, cx, good.iter_mut().map(|(_, translated)| translated).collect()).await?;
-    let requests: Vec<Request> =
-        good.iter().map(|(_, translated)| Request::post("Orders".into(), Some(translated.body()))).collect();
+    contacts::add_contacts(client, cx, good.iter_mut().map(|(_, translated)| translated).collect()).await?;
+    // The number is all that is wanted of a document; an answer with all that SAP B1 has of each takes long to write and read.
+    let post = |order: &Translated| {
+        Request::post("Orders".into(), Some(order.body())).header("Prefer", "return-no-content".into())
+    };
+    let requests: Vec<Request> = good.iter().map(|(_, translated)| post(translated)).collect();
     let size = client.settings.requests.write_batch;
     let answers = send_all(client, cx, OPERATION, Effect::Write, size, &requests).await;
-    let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(&answer?)).collect();
+    if answers.iter().flatten().any(|done| done.body.is_empty()) {
+        client.heeds_no_content.store(true, Ordering::Relaxed);
+    }
+    let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(client, &answer?)).collect();
     if client.settings.approvals {
         let orders: Vec<&Translated> = good.iter().map(|(_, translated)| translated).collect();
         find_drafts(client, cx, &orders, &mut made).await;
-        post_alone(client, cx, &orders, &mut made).await;
-        find_drafts(client, cx, &orders, &mut made).await;
+        // Where no content is answered, none is answered for drafts either, and a refusal is one.
+        if !client.heeds_no_content.load(Ordering::Relaxed) {
+            post_alone(client, cx, &orders, &mut made).await;
+            find_drafts(client, cx, &orders, &mut made).await;
+        }
     }
     for ((i, _), result) in good.iter().zip(made) {
         if let Some(slot) = results.get_mut(*i) {
@@ -88,20 +101,38 @@ async fn translate(
 }
 
 /// The key of a document that was made.
-fn key(done: &Done) -> Result<String> {
+fn key(client: &ServiceLayerClient, done: &Done) -> Result<String> {
     let body = serde_json::from_slice::<Made>(&done.body).ok().map(|made| made.doc_entry.to_string());
     let location = || key_in_location(done.location.as_deref()?, "Orders");
-    body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(|| {
-        let message = "the answer reports success without the document's number";
-        Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message)
+    let key = body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit()));
+    key.ok_or_else(|| match done.body.is_empty() {
+        false => {
+            let message = "the answer reports success without the document's number";
+            Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message)
+        }
+        true if client.settings.approvals => {
+            let message = "was taken, but neither a document nor a draft for approval is under its number";
+            Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message).code(NO_CONTENT.to_string())
+        }
+        true => {
+            let message = "seems to be a draft for approval now: approve or remove it in SAP B1, and turn `approvals` on, so \
+                           that drafts are found";
+            Error::new(ErrorKind::Refused, Disposition::Rejected, OPERATION, message).code(NO_CONTENT.to_string())
+        }
     })
 }
 
-fn is_doubtful(result: &Result<String>) -> bool {
+/// Whether it was refused as what does not match, which an approval procedure's draft is answered by too.
+fn is_refused(result: &Result<String>) -> bool {
     result.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected && has_code(error, NO_MATCH))
 }
 
-/// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
+/// Whether it may be a draft: refused so, or taken without a number.
+fn is_doubtful(result: &Result<String>) -> bool {
+    is_refused(result) || result.as_ref().is_err_and(|error| has_code(error, NO_CONTENT))
+}
+
+/// Looks for what may have become a draft for approval.
 async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
     let doubtful = made.iter().zip(orders).filter(|(result, _)| is_doubtful(result));
     let asked: Vec<Reference> = doubtful.map(|(_, order)| order.reference.clone()).collect();
@@ -131,7 +162,7 @@ async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated
 /// back as a whole, and the draft with it.
 async fn post_alone(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
     let mut calls = Vec::new();
-    for (place, order) in orders.iter().enumerate().filter(|(place, _)| made.get(*place).is_some_and(is_doubtful)) {
+    for (place, order) in orders.iter().enumerate().filter(|(place, _)| made.get(*place).is_some_and(is_refused)) {
         calls.push(async move { (place, post(client, cx, order).await) }.boxed());
     }
     let answered: Vec<_> = stream::iter(calls).buffered(client.settings.sessions).collect().await;
@@ -153,5 +184,5 @@ async fn post(client: &ServiceLayerClient, cx: &Cx, order: &Translated) -> Resul
     };
     let response = client.call(cx, call).await?;
     let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    key(&Done { body: response.body, location })
+    key(client, &Done { body: response.body, location })
 }

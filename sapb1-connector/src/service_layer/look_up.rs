@@ -82,7 +82,7 @@ pub(super) async fn look_up(
     let answers = send_all(client, cx, OPERATION, Effect::Read, sets.len(), &requests).await;
     let mut found: HashMap<&str, (Documents, Documents)> = HashMap::new();
     for ((set, property, values), answer) in asked.iter().zip(answers) {
-        let page: Page<Row> = read(&answer?.body)?;
+        let page: Page<Row> = answer?.read(OPERATION)?;
         let next = client.next_page(OPERATION, page.next_link.as_deref())?;
         let rows = client.rows_from(cx, OPERATION, page.value, next).await?;
         let (documents, drafts) = found.entry(property).or_default();
@@ -107,13 +107,6 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
     }
     let path = query(set, &[("$select", &select), ("$filter", &filter), ("$orderby", "DocEntry")]);
     Request::get(path).header("Prefer", client.prefer())
-}
-
-fn read(body: &[u8]) -> Result<Page<Row>> {
-    Page::read(body).map_err(|error| {
-        let message = format!("the answer is no page of documents (line {}, column {})", error.line(), error.column());
-        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message)
-    })
 }
 
 /// Takes over the documents of `rows`.

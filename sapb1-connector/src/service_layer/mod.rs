@@ -16,6 +16,7 @@ mod change;
 mod client;
 mod codes;
 mod config;
+mod contacts;
 mod customers;
 mod document;
 pub mod error;

@@ -1,4 +1,8 @@
-//! How many calls run at the same time: one more while the server copes, fewer at once when it does not.
+//! How many calls run at the same time: as many as get the most done, found by trying.
+//!
+//! With each call more, more gets done until the server has all that it can do; from then on calls only wait for one
+//! another, or everything becomes slower, or calls are refused. So one more is tried now and then, and kept unless less gets
+//! done; and if calls become slow, halves are tried, since a server that is as slow with fewer is not slow because of them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,37 +10,73 @@ use std::time::Duration;
 /// Which calls are compared with one another: an operation, and how much is asked of it, as the bits of a number.
 pub(super) type Kind = (&'static str, u32);
 
-/// The least that a call must be slower than others before it says something about the server.
+/// The least that a call must be slower than others before it says something about the server, in microseconds.
 const SLACK: u64 = 20_000;
 
-/// Additive increase, multiplicative decrease, by refusals and by growing times.
+/// What a call takes when the server copes. All slowness is in thousandths of it.
+const NORMAL: u64 = 1000;
+/// From here on a call is slow.
+const SLOW: u64 = 2000;
+/// What a call counts as that was refused.
+const REFUSED: u64 = 20 * NORMAL;
+
+/// The fewest calls that tell how the server copes.
+const ROUND: u64 = 3;
+
+/// Where one more call has failed again and again, it is tried once in so many rounds, times what the attempt costs.
+const MOST_PATIENCE: u64 = 32;
+
+/// How many calls run at the same time.
 #[derive(Debug)]
 pub(super) struct Pace {
     most: u64,
-    /// In thousandths of a call.
+    adaptive: bool,
     limit: u64,
-    /// Counts decreases: calls that were sent before the last one say nothing about what came of it.
+    /// Counts changes of the limit: calls that were sent before the last one say nothing about what came of it.
     age: u64,
-    times: HashMap<Kind, Times>,
+    doing: Doing,
+    /// Calls that were answered since the last change, and the sum of their slowness.
+    calls: u64,
+    sum: u64,
+    /// Good rounds since then, and how many there must be before one more call is tried.
+    good: u64,
+    patience: u64,
+    /// What calls of a kind take when the server copes, in microseconds.
+    normal: HashMap<Kind, u64>,
 }
 
-/// How long calls of a kind take, in microseconds.
 #[derive(Debug)]
-struct Times {
-    best: u64,
-    smooth: u64,
+enum Doing {
+    /// The limit is as it should be.
+    Stay,
+    /// One more is tried; with one fewer, calls were as slow as this.
+    More(u64),
+    /// Fewer are tried; so many were as slow as this.
+    Fewer(Vec<(u64, u64)>),
 }
 
 impl Pace {
-    /// Up to `most` calls, to begin with too.
-    pub(super) fn new(most: usize) -> Self {
-        let most = (most.max(1) as u64) * 1000;
-        Self { most, limit: most, age: 0, times: HashMap::new() }
+    /// Up to `most` calls, to begin with too; always so many unless `adaptive`.
+    pub(super) fn new(most: usize, adaptive: bool) -> Self {
+        let most = most.max(1) as u64;
+        let (age, calls, sum, good) = (0, 0, 0, 0);
+        Self {
+            most,
+            adaptive,
+            limit: most,
+            age,
+            doing: Doing::Stay,
+            calls,
+            sum,
+            good,
+            patience: 1,
+            normal: HashMap::new(),
+        }
     }
 
     /// How many calls may run now; at least one.
     pub(super) fn limit(&self) -> usize {
-        usize::try_from(self.limit / 1000).unwrap_or(1).max(1)
+        usize::try_from(self.limit).unwrap_or(1).max(1)
     }
 
     /// What [`Pace::answered`] and [`Pace::overloaded`] want to know of a call that begins now.
@@ -46,30 +86,99 @@ impl Pace {
 
     /// A call was answered, after `took`.
     pub(super) fn answered(&mut self, age: u64, kind: Kind, took: Duration) {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 16).min(u64::MAX / 16);
-        let times = self.times.entry(kind).or_insert(Times { best: took, smooth: took });
-        // What was best once drifts upwards, so that a server that has become slower for good is not held against it.
-        times.best = took.min(times.best + times.best / 256 + 1);
-        times.smooth = (times.smooth * 3 + took) / 4;
-        if times.smooth > times.best * 2 + SLACK {
-            times.smooth = times.best;
-            self.decrease(age, 8);
-        } else {
-            self.limit = (self.limit + 1_000_000 / self.limit).min(self.most);
+        let slowness = self.slowness(kind, took);
+        if age != self.age || !self.adaptive {
+            return;
+        }
+        self.calls += 1;
+        self.sum = self.sum.saturating_add(slowness);
+        if self.calls >= self.limit.max(ROUND) {
+            let mean = self.sum / self.calls;
+            (self.calls, self.sum) = (0, 0);
+            self.round(mean);
         }
     }
 
-    /// A call was refused because the server has too much to do, or was not answered in time.
+    /// A call was refused because the server has too much to do, or was not answered in time. That concerns all calls that
+    /// were out with it.
     pub(super) fn overloaded(&mut self, age: u64) {
-        self.decrease(age, 6);
+        if age != self.age || !self.adaptive {
+            return;
+        }
+        match self.doing {
+            Doing::Stay => {
+                self.patience = 1;
+                self.change(self.limit * 7 / 10, Doing::Stay);
+            }
+            Doing::More(_) | Doing::Fewer(_) => self.round(REFUSED),
+        }
     }
 
-    /// To so many tenths, once for all calls that were out.
-    fn decrease(&mut self, age: u64, tenths: u64) {
-        if age == self.age {
-            self.limit = (self.limit * tenths / 10).max(1000);
-            self.age += 1;
+    fn slowness(&mut self, kind: Kind, took: Duration) -> u64 {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, u64::MAX / (2 * NORMAL));
+        let normal = self.normal.entry(kind).or_insert(took);
+        // It drifts upwards, so that one call that was quick by chance is not held against all others for ever; slowly, so
+        // that calls that wait for one another do not become what is normal.
+        *normal = took.min(*normal + *normal / 4096);
+        took.saturating_sub(SLACK).max(*normal) * NORMAL / *normal
+    }
+
+    /// As many calls as run at a time were answered, in the mean as slow as this.
+    fn round(&mut self, mean: u64) {
+        match std::mem::replace(&mut self.doing, Doing::Stay) {
+            Doing::Stay if mean > SLOW && self.limit > 1 => {
+                self.change(self.limit / 2, Doing::Fewer(vec![(self.limit, mean)]));
+            }
+            Doing::Stay => {
+                self.good += 1;
+                if self.good >= self.patience && self.limit < self.most {
+                    self.change(self.limit + 1, Doing::More(mean));
+                }
+            }
+            Doing::More(before) => {
+                // Per time, less than 97 of a hundred of what was done before.
+                let less = self.limit * before * 100 < 97 * (self.limit - 1) * mean;
+                if less || mean > SLOW {
+                    // Soon again at first: it may have been by chance.
+                    self.patience = (self.patience * 4).min(MOST_PATIENCE * (mean / before).clamp(1, 10));
+                    self.change(self.limit - 1, Doing::Stay);
+                } else {
+                    self.patience = 1;
+                    if self.limit < self.most {
+                        self.change(self.limit + 1, Doing::More(mean));
+                    }
+                }
+            }
+            Doing::Fewer(mut seen) => {
+                seen.push((self.limit, mean));
+                if mean > SLOW && self.limit > 1 {
+                    self.change(self.limit / 2, Doing::Fewer(seen));
+                } else {
+                    self.settle(&seen);
+                }
+            }
         }
+    }
+
+    /// Stays with what got the most done; of those that got about as much, with the fewest calls.
+    fn settle(&mut self, seen: &[(u64, u64)]) {
+        let done = |(limit, slowness): &(u64, u64)| limit * 1_000_000 / slowness;
+        let best = seen.iter().map(done).max().unwrap_or(0);
+        let enough = seen.iter().filter(|it| done(it) * 100 >= best * 95).min_by_key(|(limit, _)| *limit);
+        let (limit, slowness) = enough.copied().unwrap_or((self.limit, NORMAL));
+        if slowness > SLOW && slowness < REFUSED {
+            // Slower whatever is tried: that is what is normal now.
+            self.normal.values_mut().for_each(|normal| *normal = normal.saturating_mul(slowness) / NORMAL);
+        }
+        self.patience = 1;
+        self.change(limit, Doing::Stay);
+    }
+
+    fn change(&mut self, limit: u64, doing: Doing) {
+        self.limit = limit.clamp(1, self.most);
+        self.doing = doing;
+        self.age += 1;
+        (self.calls, self.sum, self.good) = (0, 0, 0);
     }
 }
 
@@ -78,37 +187,93 @@ mod tests {
     use super::*;
 
     const KIND: Kind = ("insert", 6);
-    const QUICK: Duration = Duration::from_millis(50);
-    const SLOW: Duration = Duration::from_millis(500);
 
-    #[test]
-    fn fewer_at_once_and_more_by_and_by() {
-        let mut pace = Pace::new(10);
-        assert_eq!(pace.limit(), 10);
-        let age = pace.age();
-        pace.overloaded(age);
-        pace.overloaded(age);
-        assert_eq!(pace.limit(), 6, "calls that were out together are one sign");
-        (0..6).for_each(|_| pace.answered(pace.age(), KIND, QUICK));
-        assert_eq!(pace.limit(), 6);
-        pace.answered(pace.age(), KIND, QUICK);
-        assert_eq!(pace.limit(), 7, "one more per round");
-        (0..1000).for_each(|_| pace.answered(pace.age(), KIND, QUICK));
-        assert_eq!(pace.limit(), 10, "never more than the licences");
-        (0..100).for_each(|_| pace.overloaded(pace.age()));
-        assert_eq!(pace.limit(), 1, "never none");
+    /// What a call takes, in milliseconds, if so many run; `None` if it is refused.
+    type Server = fn(u64) -> Option<u64>;
+
+    /// Runs `calls` calls, always as many at a time as may be. Answers how long it took, in milliseconds.
+    fn run(pace: &mut Pace, server: Server, calls: usize) -> u64 {
+        let mut took = 0;
+        let mut left = calls;
+        while left > 0 {
+            // A round: all begin together, and the last one's end is the end of all.
+            let (limit, age) = (pace.limit(), pace.age());
+            let one = server(limit as u64);
+            for _ in 0..limit {
+                match one {
+                    Some(millis) => pace.answered(age, KIND, Duration::from_millis(millis)),
+                    None => pace.overloaded(age),
+                }
+            }
+            left -= if one.is_some() { limit.min(left) } else { 0 };
+            took += one.unwrap_or(50);
+        }
+        took
+    }
+
+    /// It works on four at a time; others wait.
+    fn waiting(limit: u64) -> Option<u64> {
+        Some(50 * limit.max(4) / 4)
+    }
+
+    /// All become much slower beyond four.
+    fn thrashing(limit: u64) -> Option<u64> {
+        Some(if limit > 4 { 250 } else { 50 })
+    }
+
+    /// It refuses beyond four.
+    fn refusing(limit: u64) -> Option<u64> {
+        (limit <= 4).then_some(50)
     }
 
     #[test]
-    fn growing_times_are_a_sign_and_a_single_slow_call_is_none() {
-        let mut pace = Pace::new(10);
-        (0..20).for_each(|_| pace.answered(pace.age(), KIND, QUICK));
-        pace.answered(pace.age(), KIND, Duration::from_millis(150));
+    fn what_gets_the_most_done_is_found_and_kept() {
+        for server in [waiting, thrashing, refusing] {
+            let mut pace = Pace::new(16, true);
+            run(&mut pace, |_| Some(50), 100);
+            assert_eq!(pace.limit(), 16, "all of them while the server copes");
+            run(&mut pace, server, 1000);
+            assert!((4..=12).contains(&pace.limit()), "{pace:?}");
+            // The best that any fixed number does: four at a time, 50 ms each.
+            let (calls, best) = (4000, 4000 / 4 * 50);
+            let took = run(&mut pace, server, calls);
+            assert!(took * 95 <= best * 100, "{took} ms for {best}: {pace:?}");
+            run(&mut pace, |_| Some(50), 2000);
+            assert_eq!(pace.limit(), 16, "and all again");
+        }
+    }
+
+    #[test]
+    fn a_server_that_is_slower_for_good_gets_as_many_calls_as_before() {
+        let mut pace = Pace::new(10, true);
+        run(&mut pace, |_| Some(50), 100);
+        run(&mut pace, |_| Some(500), 300);
+        assert_eq!(pace.limit(), 10, "{pace:?}");
+    }
+
+    #[test]
+    fn calls_that_were_out_together_are_one_sign_and_one_slow_call_is_none() {
+        let mut pace = Pace::new(10, true);
+        let age = pace.age();
+        (0..10).for_each(|_| pace.overloaded(age));
+        assert_eq!(pace.limit(), 7);
+        let mut pace = Pace::new(10, true);
+        run(&mut pace, |_| Some(50), 9);
+        pace.answered(pace.age(), KIND, Duration::from_millis(300));
+        run(&mut pace, |_| Some(50), 20);
         assert_eq!(pace.limit(), 10);
-        (0..20).for_each(|_| pace.answered(pace.age(), KIND, SLOW));
-        assert!(pace.limit() < 5);
-        pace.answered(pace.age(), ("look up", 1), SLOW);
-        (0..2000).for_each(|_| pace.answered(pace.age(), KIND, SLOW));
-        assert_eq!(pace.limit(), 10, "slower for good");
+    }
+
+    #[test]
+    fn never_none_never_more_than_the_licences_and_fixed_if_so_wanted() {
+        let mut pace = Pace::new(3, true);
+        (0..100).for_each(|_| pace.overloaded(pace.age()));
+        assert_eq!(pace.limit(), 1);
+        run(&mut pace, |_| Some(50), 2000);
+        assert_eq!(pace.limit(), 3);
+        let mut fixed = Pace::new(3, false);
+        (0..100).for_each(|_| fixed.overloaded(fixed.age()));
+        run(&mut fixed, thrashing, 100);
+        assert_eq!(fixed.limit(), 3);
     }
 }

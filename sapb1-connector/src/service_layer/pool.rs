@@ -66,7 +66,7 @@ impl Pool {
             idle: Vec::new(),
             working: 0,
             opening: 0,
-            pace: Pace::new(settings.sessions),
+            pace: Pace::new(settings.sessions, settings.adaptive),
             refused_until: None,
             worked: false,
             most: 0,

@@ -5,6 +5,7 @@ use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, stream};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
+use serde::de::DeserializeOwned;
 
 use super::ServiceLayerClient;
 use super::batch::{Fate, Request, envelope, fates, read};
@@ -18,6 +19,16 @@ pub(super) struct Done {
     pub(super) body: Bytes,
     /// Where what it made is, if it says so.
     pub(super) location: Option<String>,
+}
+
+impl Done {
+    /// Reads what it is answered with.
+    pub(super) fn read<T: DeserializeOwned>(&self, operation: &'static str) -> Result<T> {
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let message = format!("the answer is of another shape (line {}, column {})", error.line(), error.column());
+            Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, operation, message)
+        })
+    }
 }
 
 /// Sends `requests` in batches of at most `size`; answers the outcome of each, in order.

@@ -1,10 +1,13 @@
+use std::collections::BTreeSet;
+
+use sapb1_connector::sandbox::service_layer::SandboxOptions;
 use serde_json::json;
 
 use crate::common::*;
 
 #[tokio::test]
 async fn a_customer_with_contact_persons() {
-    let (sandbox, caller) = start(options()).await;
+    let (sandbox, caller) = start(SandboxOptions { customers: Some(BTreeSet::new()), ..options() }).await;
     let partner = json!({
         "CardCode": "c1", "CardName": "Ann Lee", "CardType": "C", "EmailAddress": "ann@example.com",
         "ContactEmployees": [{ "Name": "Ann", "E_Mail": "ann@example.com" }],
@@ -34,6 +37,15 @@ async fn a_customer_with_contact_persons() {
     assert_eq!(sandbox.counters().partners, 1);
     assert_eq!(caller.call("DELETE", "BusinessPartners('c1')", None).await.status, 204);
     assert_eq!(caller.get("BusinessPartners('c1')").await.refusal(), (404, -2028));
+}
+
+#[tokio::test]
+async fn where_any_customer_is_there_each_that_is_asked_for_is() {
+    let (_sandbox, caller) = start(options()).await;
+    assert_eq!(caller.get("BusinessPartners('c9')").await.json()["CardCode"], "c9");
+    let contact = json!({ "ContactEmployees": [{ "Name": "Ann" }] });
+    assert_eq!(caller.call("PATCH", "BusinessPartners('c8')", Some(contact)).await.status, 204);
+    assert_eq!(caller.get("BusinessPartners('c8')").await.json()["ContactEmployees"][0]["Name"], "Ann");
 }
 
 #[tokio::test]

@@ -99,6 +99,8 @@ pub struct Faults {
     pub next_link: NextLink,
     /// Whether a page size that is asked for is not heeded.
     pub ignore_page_size: bool,
+    /// Whether `Prefer: return-no-content` is not heeded.
+    pub ignore_no_content: bool,
     /// Whether dates come as `2026-04-14T00:00:00Z` in OData v3 too.
     pub long_dates: bool,
     /// Whether answers to batches have LF for CRLF.
@@ -137,6 +139,7 @@ impl Default for Faults {
             fail_over_ms: 0,
             next_link: NextLink::Relative,
             ignore_page_size: false,
+            ignore_no_content: false,
             long_dates: false,
             batch_line_feeds: false,
         }

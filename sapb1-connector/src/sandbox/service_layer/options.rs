@@ -73,7 +73,7 @@ pub struct SandboxOptions {
     pub user_fields: Vec<UserField>,
     /// The item codes that there are; `None` for any.
     pub items: Option<BTreeSet<String>>,
-    /// The customer codes that there are; `None` for any, besides those that are added.
+    /// The customer codes that there are, besides those that are added; with `None` each code that is asked for is one.
     pub customers: Option<BTreeSet<String>>,
     /// How tax is rounded.
     pub rounding: TaxRounding,

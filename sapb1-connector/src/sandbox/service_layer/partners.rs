@@ -30,6 +30,16 @@ pub(super) fn add_partner(work: &mut Work<'_>, mut values: Map<String, Value>) -
     Ok(key)
 }
 
+/// Where any customer is there, one that is asked for is.
+pub(super) fn any(work: &mut Work<'_>, key: Key) {
+    if let ([Part::Text(code)], None) = (key.as_slice(), work.store.tables.get("BusinessPartners", &key)) {
+        let values = json!({ "CardCode": code, "CardName": code, "CardType": "cCustomer", "Currency": "##" });
+        let mut values = values.as_object().cloned().unwrap_or_default();
+        complete_partner(work, code, &mut values);
+        work.store.tables.put("BusinessPartners", key, &values);
+    }
+}
+
 /// Numbers contact persons and addresses that are new.
 pub(super) fn complete_partner(work: &mut Work<'_>, code: &str, values: &mut Map<String, Value>) {
     let mut contacts = objects(values, "ContactEmployees");

@@ -10,7 +10,7 @@ use super::path::Target;
 use super::read::type_of;
 use super::schema::schema;
 use super::state::Work;
-use super::{actions, read, write};
+use super::{actions, partners, read, write};
 
 /// Carries out a call, alone or in a batch. One that is refused changes nothing.
 pub(super) fn run(work: &mut Work<'_>, call: &Call) -> Answer {
@@ -42,6 +42,9 @@ fn attempt(work: &mut Work<'_>, call: &Call) -> Result<Answer, Refusal> {
     };
     let of = type_of(set)?;
     count(work, call, set.name, &target);
+    if set.name == "BusinessPartners" && target.has_key() && work.state.options.customers.is_none() {
+        partners::any(work, target.key(of)?);
+    }
     match (&call.method, target.has_key(), target.rest.as_deref()) {
         (&Method::GET, ..) => read::read(work, call, set, &target),
         (&Method::POST, false, None) => write::create(work, call, set),

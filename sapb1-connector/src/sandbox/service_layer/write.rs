@@ -22,7 +22,7 @@ pub(super) fn create(work: &mut Work<'_>, call: &Call, set: &'static EntitySet) 
         ("Drafts", _) => return Err(Refusal::unsupported()),
         (_, "Document") => match documents::add(work, set.name, values)? {
             Added::Document(key) => key,
-            Added::Draft if call.wants_no_content() => {
+            Added::Draft if no_content(work, call) => {
                 return Ok(Answer::no_content().with("Preference-Applied", "return-no-content"));
             }
             // Something was saved all the same.
@@ -35,10 +35,15 @@ pub(super) fn create(work: &mut Work<'_>, call: &Call, set: &'static EntitySet) 
     created(work, call, set, of, &key)
 }
 
+/// Whether nothing but the place of what is made is to be answered.
+fn no_content(work: &Work<'_>, call: &Call) -> bool {
+    call.wants_no_content() && !work.faults.ignore_no_content
+}
+
 fn created(work: &Work<'_>, call: &Call, set: &EntitySet, of: &Type, key: &Key) -> Result<Answer, Refusal> {
     let row = work.store.tables.get(set.name, key).ok_or_else(Refusal::no_match)?;
     let path = format!("{}/{}({})", call.version.root(), set.name, written(of, key));
-    if call.wants_no_content() {
+    if no_content(work, call) {
         let answer = Answer::no_content().with("Location", path);
         return Ok(answer.with("Preference-Applied", "return-no-content"));
     }

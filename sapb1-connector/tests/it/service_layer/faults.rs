@@ -54,11 +54,11 @@ async fn sessions_that_never_hold_are_permanent() {
 
 #[tokio::test]
 async fn of_a_batch_of_fifty_seven_are_refused_and_the_rest_is_made() {
-    for root in ROOTS {
+    for (root, ignore_no_content) in ROOTS.into_iter().flat_map(|root| [(root, false), (root, true)]) {
         let world = plain(root).await;
         let docs = world.documents(50).await;
         let bad = [1, 2, 10, 25, 26, 49, 50];
-        world.faults(Faults { refuse_numbers: numbers(&bad), ..Faults::default() });
+        world.faults(Faults { refuse_numbers: numbers(&bad), ignore_no_content, ..Faults::default() });
         let before = world.client.requests_sent();
         let results = world.insert(&docs).await;
         for (i, result) in results.iter().enumerate() {
@@ -75,8 +75,10 @@ async fn of_a_batch_of_fifty_seven_are_refused_and_the_rest_is_made() {
         }
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 7);
         assert_eq!(world.sandbox.counters().documents, 43);
-        // A batch for each refusal and the one at its end, each refused one alone, twice a look for drafts, the customer.
-        assert_eq!(world.client.requests_sent() - before, 7 + 7 + 2 + 1);
+        // The customer and its contact person, a batch up to each refusal, a look for drafts; and where a refusal may have been
+        // a draft that the batch took back, each alone and another look.
+        let alone = if ignore_no_content { 7 + 1 } else { 0 };
+        assert_eq!(world.client.requests_sent() - before, 2 + 7 + 1 + alone);
     }
 }
 
@@ -131,10 +133,12 @@ async fn an_answer_that_is_cut_or_not_an_answer_is_uncertain() {
 
 #[tokio::test]
 async fn an_order_that_an_approval_takes_is_recorded_as_a_draft() {
-    for root in ROOTS {
+    // Answered 204 without a number, or, where that is not heeded, refused in the batch and saved when sent alone.
+    for (root, ignore_no_content) in ROOTS.into_iter().flat_map(|root| [(root, false), (root, true)]) {
         let world = plain(root).await;
         let docs = world.documents(3).await;
-        world.faults(Faults { approval_numbers: numbers(&[2]), refuse_numbers: numbers(&[3]), ..Faults::default() });
+        let faults = Faults { ignore_no_content, ..Faults::default() };
+        world.faults(Faults { approval_numbers: numbers(&[2]), refuse_numbers: numbers(&[3]), ..faults });
         let results = world.insert(&docs).await;
         assert_eq!(results[0].as_ref().unwrap(), "536");
         let key = results[1].as_ref().unwrap().clone();
@@ -154,6 +158,21 @@ async fn an_order_that_an_approval_takes_is_recorded_as_a_draft() {
         let found = world.agency.look_up_orders(&cx(), &[reference]).await.unwrap();
         assert_eq!(found, [Found::Open { target_id: entry.to_string() }]);
         assert_eq!(world.sandbox.counters().documents, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_draft_that_nobody_reckoned_with_is_refused_and_tells_what_to_do() {
+    for (root, ignore_no_content) in ROOTS.into_iter().flat_map(|root| [(root, false), (root, true)]) {
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.approvals = false).await;
+        let docs = world.documents(2).await;
+        world.faults(Faults { approval_numbers: numbers(&[2]), ignore_no_content, ..Faults::default() });
+        let results = world.insert(&docs).await;
+        assert!(results[0].is_ok());
+        let error = results[1].as_ref().unwrap_err();
+        assert_eq!(error.disposition(), Disposition::Rejected, "{error}");
+        assert!(ignore_no_content || error.message().contains("`approvals`"), "{error}");
+        assert_eq!(world.sandbox.counters().documents, 1);
     }
 }
 

@@ -5,16 +5,17 @@ use datawald_core::Disposition;
 use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SandboxOptions};
 use sapb1_connector::service_layer::Contacts;
-use sapb1_connector::{B1Api, B1Partner, NewPartner};
+use sapb1_connector::{B1Api, B1Partner, NewPartner, ServiceLayerClient};
 use serde_json::json;
 
-use super::{ROOTS, plain, world};
+use super::{ROOTS, connection, plain, world};
 use crate::common::*;
 
-/// The customer must be there for a contact to be added.
+/// The customer must be there for a contact to be added. Somebody else adds it, so that the client does not know it yet.
 async fn add_customer(world: &super::World) {
-    let make = Some(NewPartner { card_code: "C20000".into(), name: "Web".into(), phone: String::new() });
-    world.client.partners(&cx(), &[B1Partner { email: "web@example.com".into(), make }]).await.unwrap();
+    let other = ServiceLayerClient::new(connection(&world.sandbox, &settings(""), ROOTS[1])).unwrap();
+    let make = Some(NewPartner { card_code: "C20000".into(), name: "Web".into(), ..NewPartner::default() });
+    other.partners(&cx(), &[B1Partner { email: "web@example.com".into(), make }]).await.unwrap();
 }
 
 #[tokio::test]
@@ -191,16 +192,18 @@ async fn customers_are_found_by_email_or_made_once() {
         let mut other = plain_order("3");
         other.fe_customer_id = Some("77".into());
         other.addresses.billto.email = "RONI_COST@example.com".into();
-        let codes = world.agency.customer_codes(&cx(), &[&known, &guest, &other]).await.unwrap();
+        let mut moved = other.clone();
+        moved.addresses.billto.email = "roni@example.org".into();
+        let codes = world.agency.customer_codes(&cx(), &[&known, &guest, &other, &moved]).await.unwrap();
         let codes: Vec<String> = codes.into_iter().map(Result::unwrap).collect();
-        assert_eq!(codes, ["W77", "C20000", "W77"], "{root:?}");
+        assert_eq!(codes, ["W77", "C20000", "W77", "W77"], "{root:?}");
         assert_eq!(world.sandbox.counters().partners, 1);
         let before = world.sandbox.counters().writes;
         let codes = world.agency.customer_codes(&cx(), &[&known]).await.unwrap();
         assert_eq!(codes[0].as_ref().unwrap(), "W77");
         assert_eq!(world.sandbox.counters().writes - before, 1, "one batch that reads, and nothing is made");
         // The same code for another email is that of the same customer.
-        let make = Some(NewPartner { card_code: "W77".into(), name: "Veronica".into(), phone: String::new() });
+        let make = Some(NewPartner { card_code: "W77".into(), name: "Veronica".into(), ..NewPartner::default() });
         let wanted = [B1Partner { email: "new@example.com".into(), make }];
         let again = world.client.partners(&cx(), &wanted).await.unwrap().remove(0).unwrap();
         assert_eq!(again.as_deref(), Some("W77"));
@@ -233,5 +236,72 @@ async fn contact_persons_are_made_once_or_left_out() {
         left.insert(&docs).await.remove(0).unwrap();
         let code = left.sandbox.document("1").unwrap().body["ContactPersonCode"].clone();
         assert!(code.is_null() || code == 0, "{code}");
+    }
+}
+
+/// An order of a person of her own, who orders for the first time.
+fn of_person(i: usize) -> datawald_core::model::Order {
+    let mut order = plain_order(&i.to_string());
+    order.fe_customer_id = Some(i.to_string());
+    order.addresses.billto.email = format!("person{i}@example.com");
+    order.addresses.billto.lastname = format!("Costello {i}");
+    order
+}
+
+#[tokio::test]
+async fn a_customer_for_whom_many_order_gets_no_more_contact_persons() {
+    for root in ROOTS {
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.most_contacts = 2).await;
+        add_customer(&world).await;
+        let mut docs = Vec::new();
+        for i in 1..=4 {
+            docs.push(prepare(&world.agency, &cx(), &of_person(i)).await.unwrap());
+        }
+        assert!(world.insert(&docs).await.iter().all(Result::is_ok));
+        let has_one = |number: &str| world.sandbox.document(number).unwrap().body["ContactPersonCode"].is_number();
+        assert_eq!(["1", "2", "3", "4"].map(has_one), [true, true, false, false], "{root:?}");
+        // It is known by now, so nothing is asked.
+        let before = world.client.requests_sent();
+        let doc = prepare(&world.agency, &cx(), &of_person(5)).await.unwrap();
+        world.insert(&[doc]).await.remove(0).unwrap();
+        assert_eq!(world.client.requests_sent() - before, 1, "the order");
+    }
+}
+
+#[tokio::test]
+async fn new_customers_come_with_their_contact_person() {
+    for root in ROOTS {
+        let mut rules = settings("");
+        rules.customer.search = true;
+        rules.customer.make = Some(sapb1_connector::settings::MakeCustomer { prefix: "W".into() });
+        let world = world(root, SandboxOptions::default(), rules, |_| {}).await;
+        let orders: Vec<_> = (1..=10).map(of_person).collect();
+        world.agency.api().codes(&cx()).await.unwrap();
+        let before = world.client.requests_sent();
+        let codes = world.agency.customer_codes(&cx(), &orders.iter().collect::<Vec<_>>()).await.unwrap();
+        assert!(codes.iter().all(Result::is_ok));
+        assert_eq!(world.client.requests_sent() - before, 2, "who is there, who is new");
+        let mut docs = Vec::new();
+        for order in &orders {
+            docs.push(prepare(&world.agency, &cx(), order).await.unwrap());
+        }
+        let before = world.client.requests_sent();
+        assert!(world.insert(&docs).await.iter().all(Result::is_ok));
+        assert_eq!(world.client.requests_sent() - before, 1, "the orders");
+        let contact = |i: usize| world.sandbox.document(&i.to_string()).unwrap().body["ContactPersonCode"].as_i64();
+        assert!((1..=10).all(|i| contact(i).is_some()), "{root:?}");
+
+        // Who is found by email comes with them too.
+        let other = ServiceLayerClient::new(connection(&world.sandbox, &settings(""), root)).unwrap();
+        let wanted = [B1Partner { email: "person3@example.com".into(), make: None }];
+        assert_eq!(other.partners(&cx(), &wanted).await.unwrap().remove(0).unwrap().as_deref(), Some("W3"));
+        other.codes(&cx()).await.unwrap();
+        let before = other.requests_sent();
+        let mut again = docs.remove(2);
+        again.reference = "11".into();
+        again.set(sapb1_connector::fields::NUM_AT_CARD, "11");
+        other.insert(&cx(), &[again]).await.unwrap().remove(0).unwrap();
+        assert_eq!(other.requests_sent() - before, 1, "the order");
+        assert_eq!(contact(11), contact(3));
     }
 }
