@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::base_lines::take_base_lines;
@@ -62,6 +63,20 @@ pub(super) fn touch(work: &Work<'_>, values: &mut Map<String, Value>) {
     values.insert("UpdateTime".into(), json!(now.time().strftime("%H:%M:%S").to_string()));
 }
 
+/// What a document needs of its business partner.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct Partner {
+    card_name: String,
+    contact_employees: Vec<ContactCode>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ContactCode {
+    internal_code: i64,
+}
+
 /// What the document must refer to rightly, and what is filled in.
 fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Value>) -> Result<(), Refusal> {
     let tables = &work.store.tables;
@@ -69,15 +84,15 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     if card_code.is_empty() {
         return Err(Refusal::data("Customer code missing  [ORDR.CardCode]"));
     }
-    let partner = tables.get("BusinessPartners", &vec![Part::Text(card_code.clone())]).map(|row| row.values());
+    let partner = tables.get("BusinessPartners", &vec![Part::Text(card_code.clone())]);
+    let partner: Option<Partner> = partner.map(|row| row.read().unwrap_or_default());
     if partner.is_none() && work.state.options.customers.is_some() {
         return Err(Refusal::no_match());
     }
     let contact = values.get("ContactPersonCode").and_then(Value::as_i64).filter(|code| *code > 0);
     if let Some(contact) = contact {
-        let contacts = partner.as_ref().and_then(|partner| partner.get("ContactEmployees")?.as_array());
-        let codes = contacts.into_iter().flatten().filter_map(|contact| contact.get("InternalCode")?.as_i64());
-        if !codes.into_iter().any(|code| code == contact) {
+        let contacts = partner.iter().flat_map(|partner| &partner.contact_employees);
+        if !contacts.into_iter().any(|other| other.internal_code == contact) {
             return Err(Refusal::no_match());
         }
     }
@@ -91,7 +106,7 @@ fn complete(work: &Work<'_>, set: &str, entry: i64, values: &mut Map<String, Val
     }
     let now = TimeZone::UTC.to_datetime(work.state.options.clock.now());
     let (today, time) = (now.date().to_string(), now.time().strftime("%H:%M:%S").to_string());
-    let name = partner.as_ref().map(|partner| text(partner, "CardName")).filter(|name| !name.is_empty());
+    let name = partner.as_ref().map(|partner| partner.card_name.as_str()).filter(|name| !name.is_empty());
     for (key, value) in [
         ("CardName", json!(name.unwrap_or(&card_code))),
         ("DocNum", json!(doc_num(work, set, entry))),

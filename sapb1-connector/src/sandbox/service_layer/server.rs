@@ -14,6 +14,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::batch;
@@ -191,9 +192,17 @@ async fn handle(
             place
         }
     };
-    pause(faults.latency_ms).await;
+    // Half before and half after the work, so that a caller who goes away meanwhile may find it done or not.
+    tokio::time::sleep(Duration::from_millis(faults.latency_ms) / 2).await;
     let response = enter(&state, &cutter, &faults, call).await;
     if hits(faults.cut_body_every, number) { cut_in_the_middle(response).await } else { response }
+}
+
+/// What is left of the time that a call takes whose work began at `began`.
+async fn rest(faults: &Faults, began: Instant, orders: u64) {
+    let latency = Duration::from_millis(faults.latency_ms) / 2;
+    let writing = Duration::from_millis(faults.order_ms.saturating_mul(orders));
+    tokio::time::sleep_until(began + latency + writing).await;
 }
 
 async fn pause(millis: u64) {
@@ -205,6 +214,10 @@ async fn pause(millis: u64) {
 /// Log-ins and log-outs; other calls only with a session.
 async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call) -> Response {
     let cookies = Cookies::read(&call.headers);
+    let began = Instant::now();
+    if matches!(call.path.as_str(), "/Login" | "/Logout") {
+        rest(faults, began, 0).await;
+    }
     match (&call.method, call.path.as_str()) {
         (&Method::POST, "/Login") => return respond(log_in(state, &call)),
         (&Method::POST, "/Logout") => {
@@ -286,6 +299,7 @@ async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call:
         let answer = run(&mut work, call);
         (answer, work.orders)
     };
+    let began = Instant::now();
     let writes = call.method != Method::GET;
     let mut chance = 0;
     if writes {
@@ -303,7 +317,7 @@ async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call:
         }
     }
     let (answer, orders) = work(state, faults, &call);
-    pause(faults.order_ms.saturating_mul(orders)).await;
+    rest(faults, began, orders).await;
     if writes && hits(faults.drop_after_commit_every, chance) {
         cutter.cut();
     }
@@ -311,7 +325,7 @@ async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call:
 }
 
 async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: &Call) -> Answer {
-    let version = call.version;
+    let (began, version) = (Instant::now(), call.version);
     {
         let mut store = state.store();
         store.counters.writes += 1;
@@ -340,7 +354,7 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
         _ => usize::MAX,
     };
     let done = batch::carry_out(state, faults, version, &pieces, most);
-    pause(faults.order_ms.saturating_mul(done.orders)).await;
+    rest(faults, began, done.orders).await;
     if drops {
         cutter.cut();
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
@@ -19,11 +20,27 @@ pub(super) type Key = Vec<Part>;
 #[derive(Debug, Clone)]
 pub(super) struct Row {
     json: Box<str>,
+    /// What it is found by: indexed properties with their texts in lower case.
+    found_by: Box<[(String, String)]>,
     /// `DataVersion`: how often it was changed.
     pub(super) version: u32,
 }
 
 impl Row {
+    fn new(values: &Map<String, Value>, version: u32) -> Self {
+        let texts = values.iter().filter(|(name, _)| indexed(name)).filter_map(|(name, value)| match value {
+            Value::String(text) => Some((name.clone(), text.to_lowercase())),
+            _ => None,
+        });
+        let found_by = texts.collect();
+        Self { json: serde_json::to_string(values).unwrap_or_default().into(), found_by, version }
+    }
+
+    /// Some of its values, without a look at the others.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(&self.json).ok()
+    }
+
     pub(super) fn values(&self) -> Map<String, Value> {
         serde_json::from_str(&self.json).unwrap_or_default()
     }
@@ -95,8 +112,7 @@ impl Tables {
     pub(super) fn put(&mut self, set: &'static str, key: Key, values: &Map<String, Value>) {
         let before = self.get(set, &key).cloned();
         let version = before.as_ref().map_or(1, |row| row.version.saturating_add(1));
-        let json = serde_json::to_string(values).unwrap_or_default().into();
-        self.set(set, key.clone(), Some(Row { json, version }));
+        self.set(set, key.clone(), Some(Row::new(values, version)));
         if let Some(undo) = &mut self.undo {
             undo.push(Before { set, key, row: before });
         }
@@ -132,19 +148,19 @@ impl Tables {
     fn set(&mut self, set: &'static str, key: Key, row: Option<Row>) {
         let table = self.tables.entry(set).or_default();
         if let Some(old) = table.rows.get(&key) {
-            for at in entries(old) {
-                if let Some(keys) = table.index.get_mut(&at) {
+            for at in &old.found_by {
+                if let Some(keys) = table.index.get_mut(at) {
                     keys.remove(&key);
                     if keys.is_empty() {
-                        table.index.remove(&at);
+                        table.index.remove(at);
                     }
                 }
             }
         }
         match row {
             Some(row) => {
-                for at in entries(&row) {
-                    table.index.entry(at).or_default().insert(key.clone());
+                for at in &row.found_by {
+                    table.index.entry(at.clone()).or_default().insert(key.clone());
                 }
                 table.rows.insert(key, row);
             }
@@ -153,16 +169,6 @@ impl Tables {
             }
         }
     }
-}
-
-/// What a row is found by.
-fn entries(row: &Row) -> Vec<(String, String)> {
-    let values = row.values().into_iter();
-    let texts = values.filter(|(name, _)| indexed(name)).filter_map(|(name, value)| match value {
-        Value::String(text) => Some((name, text.to_lowercase())),
-        _ => None,
-    });
-    texts.collect()
 }
 
 #[cfg(test)]
@@ -195,9 +201,9 @@ mod tests {
 
     #[test]
     fn the_etag_is_that_of_recorded_answers() {
-        let row = Row { json: "{}".into(), version: 1 };
+        let row = Row::new(&Map::new(), 1);
         assert_eq!(row.etag(), "W/\"356A192B7913B04C54574D18C28D46E6395428AB\"");
-        let row = Row { json: "{}".into(), version: 30 };
+        let row = Row::new(&Map::new(), 30);
         assert_eq!(row.etag(), "W/\"22D200F8670DBDB3E253A90EEE5098477C95C23D\"");
     }
 }
