@@ -58,7 +58,11 @@ async fn orders_per_second(busy: Busy, sessions: usize, adaptive: bool) -> Resul
             world.b1.change_faults(|faults| faults.capacity = capacity);
             tokio::time::sleep(EACH).await;
             if std::env::var_os("SHOW").is_some() {
-                println!("      {capacity}: {} calls, {} documents", world.client.concurrency(), world.b1.counters().documents);
+                println!(
+                    "      {capacity}: {} calls, {} documents",
+                    world.client.concurrency(),
+                    world.b1.counters().documents
+                );
             }
         }
         world.b1.counters().documents - before

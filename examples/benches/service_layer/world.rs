@@ -56,8 +56,7 @@ impl World {
         let mut rules = setup.rules.clone();
         rules.requests.write_batch = BATCH;
         let (user, password) = B1_SANDBOX_LOGIN;
-        let mut connection =
-            ServiceLayerSettings::new(&b1.url(), B1_SANDBOX_COMPANY, user, password.into(), &rules)?;
+        let mut connection = ServiceLayerSettings::new(&b1.url(), B1_SANDBOX_COMPANY, user, password.into(), &rules)?;
         connection.sessions = setup.sessions;
         connection.adaptive = setup.adaptive;
         let client = Arc::new(ServiceLayerClient::new(connection)?);
