@@ -360,6 +360,7 @@ async fn every_request_holds_against_the_metadata() {
         "GET BusinessPartners",
         "GET Currencies",
         "GET Drafts",
+        "GET Items",
         "GET Orders",
         "GET SalesTaxCodes",
         "GET ShippingTypes",

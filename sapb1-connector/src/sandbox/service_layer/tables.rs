@@ -24,6 +24,15 @@ pub(super) struct Row {
 }
 
 impl Row {
+    fn new(values: &Map<String, Value>, version: u32) -> Self {
+        Self { json: serde_json::to_string(values).unwrap_or_default().into(), version }
+    }
+
+    /// A row that is in no table, as it is at first.
+    pub(super) fn first(values: &Map<String, Value>) -> Self {
+        Self::new(values, 1)
+    }
+
     pub(super) fn values(&self) -> Map<String, Value> {
         serde_json::from_str(&self.json).unwrap_or_default()
     }
@@ -95,8 +104,7 @@ impl Tables {
     pub(super) fn put(&mut self, set: &'static str, key: Key, values: &Map<String, Value>) {
         let before = self.get(set, &key).cloned();
         let version = before.as_ref().map_or(1, |row| row.version.saturating_add(1));
-        let json = serde_json::to_string(values).unwrap_or_default().into();
-        self.set(set, key.clone(), Some(Row { json, version }));
+        self.set(set, key.clone(), Some(Row::new(values, version)));
         if let Some(undo) = &mut self.undo {
             undo.push(Before { set, key, row: before });
         }

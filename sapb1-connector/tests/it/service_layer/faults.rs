@@ -75,8 +75,9 @@ async fn of_a_batch_of_fifty_seven_are_refused_and_the_rest_is_made() {
         }
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 7);
         assert_eq!(world.sandbox.counters().documents, 43);
-        // A batch for each refusal and the one at its end, each refused one alone, twice a look for drafts, the customer.
-        assert_eq!(world.client.requests_sent() - before, 7 + 7 + 2 + 1);
+        // A batch for each refusal and the one at its end, each refused one alone, twice a look for drafts, the customer,
+        // and which customers and items there are not.
+        assert_eq!(world.client.requests_sent() - before, 7 + 7 + 2 + 1 + 2);
     }
 }
 
