@@ -164,6 +164,12 @@ impl Translated {
         Ok(())
     }
 
+    /// The item codes of its lines, each with the line's place.
+    pub(super) fn items(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = self.json.get("DocumentLines").and_then(Value::as_array).into_iter().flatten().enumerate();
+        lines.filter_map(|(i, line)| Some((i, line.get(fields::ITEM_CODE)?.as_str()?)))
+    }
+
     /// With the code of its contact person.
     pub(super) fn set_contact(&mut self, code: i64) {
         self.json.insert("ContactPersonCode".into(), code.into());

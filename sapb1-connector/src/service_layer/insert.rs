@@ -16,6 +16,7 @@ use super::batch::Request;
 use super::client::Call;
 use super::document::Translated;
 use super::error::{NO_MATCH, has_code};
+use super::missing::Missing;
 use super::send::{Done, send_all};
 use super::{codes, contacts, look_up};
 use crate::api::B1Document;
@@ -68,8 +69,8 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
         client.heeds_no_content.store(true, Ordering::Relaxed);
     }
     let mut made: Vec<Result<String>> = answers.into_iter().map(|answer| key(client, &answer?)).collect();
+    let orders: Vec<&Translated> = good.iter().map(|(_, translated)| translated).collect();
     if client.settings.approvals {
-        let orders: Vec<&Translated> = good.iter().map(|(_, translated)| translated).collect();
         find_drafts(client, cx, &orders, &mut made).await;
         // Where no content is answered, none is answered for drafts either, and a refusal is one.
         if !client.heeds_no_content.load(Ordering::Relaxed) {
@@ -77,6 +78,7 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
             find_drafts(client, cx, &orders, &mut made).await;
         }
     }
+    name_missing(client, cx, &orders, &mut made).await;
     for ((i, _), result) in good.iter().zip(made) {
         if let Some(slot) = results.get_mut(*i) {
             *slot = Some(result);
@@ -169,6 +171,21 @@ async fn post_alone(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated]
     for (place, result) in answered {
         if let Some(slot) = made.get_mut(place) {
             *slot = result;
+        }
+    }
+}
+
+/// Tells of what was refused for want of a match which code that is, where it is one that can be asked for.
+async fn name_missing(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
+    let refused: Vec<&Translated> =
+        made.iter().zip(orders).filter(|(result, _)| is_refused(result)).map(|(_, order)| *order).collect();
+    if refused.is_empty() {
+        return;
+    }
+    let missing = Missing::of(client, cx, &refused).await;
+    for (result, order) in made.iter_mut().zip(orders).filter(|(result, _)| is_refused(result)) {
+        if let Some(error) = missing.error(OPERATION, order) {
+            *result = Err(error);
         }
     }
 }

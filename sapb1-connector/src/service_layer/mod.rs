@@ -30,6 +30,7 @@ pub mod error;
 mod insert;
 pub mod link;
 mod look_up;
+mod missing;
 mod pace;
 mod pool;
 mod send;

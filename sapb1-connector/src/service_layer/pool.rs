@@ -165,7 +165,7 @@ impl Pool {
         }
     }
 
-    /// Takes a new session in. That none is given is no failure while there are others to wait for.
+    /// Takes a new session in. That none is given is no failure while there are others to wait for, or are to be.
     fn opened(&self, now: Timestamp, opened: Result<Session>) -> Result<()> {
         let mut state = self.state();
         state.opening -= 1;
@@ -178,7 +178,8 @@ impl Pool {
             }
             Err(error) if error.kind() == ErrorKind::Busy && error.code_text().is_some() => {
                 state.refused_until = Some(later(now, REFUSED_FOR));
-                if state.working + state.idle.len() > 0 { Ok(()) } else { Err(error) }
+                let others = state.working + state.opening + state.idle.len();
+                if others > 0 { Ok(()) } else { Err(error) }
             }
             Err(error) => Err(error),
         };

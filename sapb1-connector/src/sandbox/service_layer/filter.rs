@@ -140,6 +140,19 @@ impl Filter {
         }
     }
 
+    /// The texts that a property is said to be equal to.
+    pub(super) fn texts_of(&self, property: &str) -> BTreeSet<&str> {
+        match self {
+            Self::Compare(name, Operator::Eq, Literal::Text(text)) if name == property => {
+                BTreeSet::from([text.as_str()])
+            }
+            Self::Any(filters) | Self::All(filters) => {
+                filters.iter().flat_map(|filter| filter.texts_of(property)).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
+
     /// Keys among which all that pass are, where an index tells; `None` where all must be looked at.
     pub(super) fn candidates(&self, tables: &Tables, set: &str) -> Option<BTreeSet<Key>> {
         match self {

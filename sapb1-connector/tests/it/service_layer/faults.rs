@@ -75,10 +75,10 @@ async fn of_a_batch_of_fifty_seven_are_refused_and_the_rest_is_made() {
         }
         assert_eq!(results.iter().filter(|result| result.is_err()).count(), 7);
         assert_eq!(world.sandbox.counters().documents, 43);
-        // The customer and its contact person, a batch up to each refusal, a look for drafts; and where a refusal may have been
-        // a draft that the batch took back, each alone and another look.
+        // The customer and its contact person, a batch up to each refusal, a look for drafts, which customers and items there
+        // are not; and where a refusal may have been a draft that the batch took back, each alone and another look.
         let alone = if ignore_no_content { 7 + 1 } else { 0 };
-        assert_eq!(world.client.requests_sent() - before, 2 + 7 + 1 + alone);
+        assert_eq!(world.client.requests_sent() - before, 2 + 7 + 1 + 2 + alone);
     }
 }
 

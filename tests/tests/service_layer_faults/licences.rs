@@ -1,0 +1,114 @@
+//! Fewer licences than sessions, none for a while, none ever.
+
+use datawald_core::model::SyncStatus;
+use datawald_core::model::TxStatus::{Failed, Success};
+use datawald_core::model::{FlowId, Table};
+use datawald_core::{Cx, ErrorKind};
+use sapb1_connector::sandbox::service_layer::Faults;
+use sapb1_connector::service_layer::Root;
+use sapb1_connector::{B1Api, B1Settings, ServiceLayerClient};
+
+use crate::world::{ROOTS, Setup, World, after, connection};
+
+/// Somebody else who holds a licence.
+async fn somebody_else(world: &World, root: Root) -> ServiceLayerClient {
+    let client = ServiceLayerClient::new(connection(&world.b1, root, &B1Settings::default())).unwrap();
+    client.info(&Cx::new(FlowId::new(Table::Orders, "other"))).await.unwrap();
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_fewer_licences_than_sessions_the_run_goes_on_with_those() {
+    for root in ROOTS {
+        let mut setup = Setup::new(root, 60);
+        setup.sessions = 6;
+        setup.options.licences = 2;
+        setup.engine.concurrency = 6;
+        setup.engine.batch = 10;
+        setup.rules.requests.write_batch = 2;
+        let world = World::start(setup).await;
+        world.faults(Faults { latency_ms: 10, ..Faults::default() });
+        let report = world.run().await.unwrap();
+        assert_eq!(report.sync_task.status, SyncStatus::Completed);
+        world.ends(&[(Success, 60)], &format!("{root:?}")).await;
+        let counters = world.b1.counters();
+        assert_eq!(counters.sessions_most, 2);
+        assert!((1..=10).contains(&counters.logins_refused), "asked for, but not all the time: {counters:?}");
+        assert_eq!(world.most_attempts().await, 1, "calls wait for a session, orders do not fail");
+        world.client.close().await;
+        assert_eq!(world.b1.counters().sessions, 0, "all are given back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_licence_for_a_while_the_run_waits_for_one() {
+    for root in ROOTS {
+        let mut setup = Setup::new(root, 20);
+        setup.options.licences = 1;
+        let world = World::start(setup).await;
+        let other = somebody_else(&world, root).await;
+        let report = world
+            .run_while(async {
+                after(1_500, || {}).await;
+                other.close().await
+            })
+            .await;
+        assert_eq!(report.sync_task.status, SyncStatus::Completed);
+        world.ends(&[(Success, 20)], &format!("{root:?}")).await;
+        assert!(world.most_attempts().await > 1);
+        let counters = world.b1.counters();
+        assert_eq!(counters.sessions_most, 1);
+        assert!(counters.logins_refused > 1, "{counters:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_licence_for_good_each_order_says_so() {
+    for root in ROOTS {
+        let mut setup = Setup::new(root, 5);
+        setup.options.licences = 0;
+        setup.engine.max_attempts = 3;
+        let world = World::start(setup).await;
+        let report = world.run().await.unwrap();
+        assert_eq!(report.sync_task.status, SyncStatus::Fail);
+        world.ends(&[(Failed, 5)], &format!("{root:?}")).await;
+        for entity in world.entities().await {
+            assert!(entity.note.contains("gave up after 3 attempts"), "{}", entity.note);
+            assert!(entity.note.contains("gives no further session, so a licence may be missing"), "{}", entity.note);
+            assert!(entity.note.contains("[-131]"), "{}", entity.note);
+        }
+    }
+}
+
+/// The code of a missing licence is not recorded anywhere; one that is not configured cannot be told from a wrong password.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_licence_code_that_is_not_configured_stops_the_flow_and_one_that_is_delays() {
+    for root in ROOTS {
+        let mut setup = Setup::new(root, 5);
+        setup.options.licences = 1;
+        setup.options.licence_code = -8765;
+        let world = World::start(setup).await;
+        let other = somebody_else(&world, root).await;
+        let error = world.run().await.unwrap_err();
+        assert_eq!((error.kind(), error.code_text()), (ErrorKind::Unauthorized, Some("-8765")));
+        assert!(error.to_string().contains("the user's licence"), "{error}");
+        assert_eq!(world.b1.counters().logins_refused, 1, "not once more: that could lock the user");
+        other.close().await;
+        world.run().await.unwrap();
+        world.ends(&[(Success, 5)], "nothing was lost").await;
+
+        let mut setup = Setup::new(root, 5);
+        setup.options.licences = 1;
+        setup.options.licence_code = -8765;
+        setup.licence_codes = vec![-8765];
+        let world = World::start(setup).await;
+        let other = somebody_else(&world, root).await;
+        world
+            .run_while(async {
+                after(500, || {}).await;
+                other.close().await
+            })
+            .await;
+        world.ends(&[(Success, 5)], "configured").await;
+    }
+}
