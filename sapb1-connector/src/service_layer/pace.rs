@@ -2,7 +2,8 @@
 //!
 //! With each call more, more gets done until the server has all that it can do; from then on calls only wait for one
 //! another, or everything becomes slower, or calls are refused. So one more is tried now and then, and kept unless less gets
-//! done; and if calls become slow, halves are tried, since a server that is as slow with fewer is not slow because of them.
+//! done; more at once while each attempt gains as much as it should. If calls become slow, halves are tried, since a server
+//! that is as slow with fewer is not slow because of them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -20,6 +21,9 @@ const SLOW: u64 = 2000;
 /// What a call counts as that was refused.
 const REFUSED: u64 = 20 * NORMAL;
 
+/// The longest time that is reckoned with, in microseconds: more than any call may take.
+const MOST_TIME: u64 = 1 << 40;
+
 /// The fewest calls that tell how the server copes.
 const ROUND: u64 = 3;
 
@@ -35,12 +39,17 @@ pub(super) struct Pace {
     /// Counts changes of the limit: calls that were sent before the last one say nothing about what came of it.
     age: u64,
     doing: Doing,
-    /// Calls that were answered since the last change, and the sum of their slowness.
+    /// Calls that were answered since the last change, what they took, and what they take when the server copes.
     calls: u64,
-    sum: u64,
+    took: u64,
+    usual: u64,
     /// Good rounds since then, and how many there must be before one more call is tried.
     good: u64,
     patience: u64,
+    /// How many more are tried next.
+    step: u64,
+    /// Whether the last round was slow: a second one in a row tells that it was not by chance.
+    slow: bool,
     /// What calls of a kind take when the server copes, in microseconds.
     normal: HashMap<Kind, u64>,
 }
@@ -49,8 +58,8 @@ pub(super) struct Pace {
 enum Doing {
     /// The limit is as it should be.
     Stay,
-    /// One more is tried; with one fewer, calls were as slow as this.
-    More(u64),
+    /// More are tried; with so many, calls were as slow as this.
+    More(u64, u64),
     /// Fewer are tried; so many were as slow as this.
     Fewer(Vec<(u64, u64)>),
 }
@@ -59,17 +68,19 @@ impl Pace {
     /// Up to `most` calls, to begin with too; always so many unless `adaptive`.
     pub(super) fn new(most: usize, adaptive: bool) -> Self {
         let most = most.max(1) as u64;
-        let (age, calls, sum, good) = (0, 0, 0, 0);
         Self {
             most,
             adaptive,
             limit: most,
-            age,
+            age: 0,
             doing: Doing::Stay,
-            calls,
-            sum,
-            good,
+            calls: 0,
+            took: 0,
+            usual: 0,
+            good: 0,
             patience: 1,
+            step: 1,
+            slow: false,
             normal: HashMap::new(),
         }
     }
@@ -86,16 +97,23 @@ impl Pace {
 
     /// A call was answered, after `took`.
     pub(super) fn answered(&mut self, age: u64, kind: Kind, took: Duration) {
-        let slowness = self.slowness(kind, took);
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, MOST_TIME);
+        let normal = self.normal.entry(kind).or_insert(took);
+        // It drifts upwards, so that one call that was quick by chance is not held against all others for ever; slowly, so
+        // that calls that wait for one another do not become what is normal.
+        *normal = took.min(*normal + *normal / 4096);
+        let usual = *normal;
         if age != self.age || !self.adaptive {
             return;
         }
         self.calls += 1;
-        self.sum = self.sum.saturating_add(slowness);
+        self.took = self.took.saturating_add(took.saturating_sub(SLACK).max(usual));
+        self.usual = self.usual.saturating_add(usual);
         if self.calls >= self.limit.max(ROUND) {
-            let mean = self.sum / self.calls;
-            (self.calls, self.sum) = (0, 0);
-            self.round(mean);
+            // By the sums: what is short waits behind what is long, and says little.
+            let slowness = self.took.saturating_mul(NORMAL) / self.usual.max(1);
+            (self.calls, self.took, self.usual) = (0, 0, 0);
+            self.round(slowness);
         }
     }
 
@@ -107,51 +125,46 @@ impl Pace {
         }
         match self.doing {
             Doing::Stay => {
-                self.patience = 1;
+                (self.patience, self.step) = (1, 1);
                 self.change(self.limit * 7 / 10, Doing::Stay);
             }
-            Doing::More(_) | Doing::Fewer(_) => self.round(REFUSED),
+            Doing::More(..) | Doing::Fewer(_) => self.round(REFUSED),
         }
     }
 
-    fn slowness(&mut self, kind: Kind, took: Duration) -> u64 {
-        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, u64::MAX / (2 * NORMAL));
-        let normal = self.normal.entry(kind).or_insert(took);
-        // It drifts upwards, so that one call that was quick by chance is not held against all others for ever; slowly, so
-        // that calls that wait for one another do not become what is normal.
-        *normal = took.min(*normal + *normal / 4096);
-        took.saturating_sub(SLACK).max(*normal) * NORMAL / *normal
-    }
-
-    /// As many calls as run at a time were answered, in the mean as slow as this.
-    fn round(&mut self, mean: u64) {
+    /// As many calls as run at a time were answered, in all as slow as this.
+    fn round(&mut self, slowness: u64) {
+        let again = std::mem::replace(&mut self.slow, slowness > SLOW) && self.slow;
         match std::mem::replace(&mut self.doing, Doing::Stay) {
-            Doing::Stay if mean > SLOW && self.limit > 1 => {
-                self.change(self.limit / 2, Doing::Fewer(vec![(self.limit, mean)]));
+            Doing::Stay if self.slow && self.limit > 1 => {
+                if again {
+                    self.change(self.limit / 2, Doing::Fewer(vec![(self.limit, slowness)]));
+                }
             }
             Doing::Stay => {
                 self.good += 1;
-                if self.good >= self.patience && self.limit < self.most {
-                    self.change(self.limit + 1, Doing::More(mean));
+                if self.good >= self.patience {
+                    self.more(slowness);
                 }
             }
-            Doing::More(before) => {
-                // Per time, less than 97 of a hundred of what was done before.
-                let less = self.limit * before * 100 < 97 * (self.limit - 1) * mean;
-                if less || mean > SLOW {
+            Doing::More(from, before) => {
+                let (done, done_before) = (done(self.limit, slowness), done(from, before));
+                if done * 100 < done_before * 97 || self.slow {
                     // Soon again at first: it may have been by chance.
-                    self.patience = (self.patience * 4).min(MOST_PATIENCE * (mean / before).clamp(1, 10));
-                    self.change(self.limit - 1, Doing::Stay);
+                    self.patience = (self.patience * 4).min(MOST_PATIENCE * (slowness / before).clamp(1, 10));
+                    self.step = 1;
+                    self.change(from, Doing::Stay);
                 } else {
                     self.patience = 1;
-                    if self.limit < self.most {
-                        self.change(self.limit + 1, Doing::More(mean));
-                    }
+                    // At least half of what so many more should do.
+                    let gained = done * 2 * from > done_before * (from + self.limit);
+                    self.step = if gained { self.step * 2 } else { 1 };
+                    self.more(slowness);
                 }
             }
             Doing::Fewer(mut seen) => {
-                seen.push((self.limit, mean));
-                if mean > SLOW && self.limit > 1 {
+                seen.push((self.limit, slowness));
+                if self.slow && self.limit > 1 {
                     self.change(self.limit / 2, Doing::Fewer(seen));
                 } else {
                     self.settle(&seen);
@@ -160,17 +173,24 @@ impl Pace {
         }
     }
 
+    /// Tries more, if more may be.
+    fn more(&mut self, slowness: u64) {
+        if self.limit < self.most {
+            self.change(self.limit + self.step, Doing::More(self.limit, slowness));
+        }
+    }
+
     /// Stays with what got the most done; of those that got about as much, with the fewest calls.
     fn settle(&mut self, seen: &[(u64, u64)]) {
-        let done = |(limit, slowness): &(u64, u64)| limit * 1_000_000 / slowness;
-        let best = seen.iter().map(done).max().unwrap_or(0);
-        let enough = seen.iter().filter(|it| done(it) * 100 >= best * 95).min_by_key(|(limit, _)| *limit);
+        let best = seen.iter().map(|(limit, slowness)| done(*limit, *slowness)).max().unwrap_or(0);
+        let enough = seen.iter().filter(|(limit, slowness)| done(*limit, *slowness) * 100 >= best * 95);
+        let enough = enough.min_by_key(|(limit, _)| *limit);
         let (limit, slowness) = enough.copied().unwrap_or((self.limit, NORMAL));
         if slowness > SLOW && slowness < REFUSED {
             // Slower whatever is tried: that is what is normal now.
             self.normal.values_mut().for_each(|normal| *normal = normal.saturating_mul(slowness) / NORMAL);
         }
-        self.patience = 1;
+        (self.patience, self.step, self.slow) = (1, 1, false);
         self.change(limit, Doing::Stay);
     }
 
@@ -178,8 +198,13 @@ impl Pace {
         self.limit = limit.clamp(1, self.most);
         self.doing = doing;
         self.age += 1;
-        (self.calls, self.sum, self.good) = (0, 0, 0);
+        (self.calls, self.took, self.usual, self.good) = (0, 0, 0, 0);
     }
+}
+
+/// How much gets done in a while with so many calls at a time that are as slow as this.
+fn done(limit: u64, slowness: u64) -> u64 {
+    limit * 1_000_000 / slowness.max(1)
 }
 
 #[cfg(test)]
