@@ -51,7 +51,7 @@ struct Contact {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WithContacts {
+pub(super) struct WithContacts {
     card_code: String,
     #[serde(default)]
     contact_employees: Vec<Contact>,
@@ -59,7 +59,7 @@ struct WithContacts {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WithEmail {
+pub(super) struct WithEmail {
     card_code: String,
     email_address: Option<String>,
 }

@@ -90,7 +90,7 @@ async fn translate(
 }
 
 /// The key of a document that was made.
-fn key(done: &Done) -> Result<String> {
+pub(super) fn key(done: &Done) -> Result<String> {
     let body = serde_json::from_slice::<Made>(&done.body).ok().map(|made| made.doc_entry.to_string());
     let location = || key_in_location(done.location.as_deref()?, "Orders");
     body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit())).ok_or_else(|| {

@@ -2,8 +2,9 @@
 
 mod faults;
 mod orders;
-mod parsers;
+
 mod sessions;
+mod texts;
 
 use std::sync::Arc;
 
