@@ -5,6 +5,7 @@ mod orders;
 
 mod sessions;
 mod texts;
+mod tls;
 
 use std::sync::Arc;
 
