@@ -64,9 +64,9 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
         post_alone(client, cx, &orders, &mut made).await;
         find_drafts(client, cx, &orders, &mut made).await;
     }
-    for ((i, _), result) in good.iter().zip(made) {
+    for ((i, order), result) in good.iter().zip(made) {
         if let Some(slot) = results.get_mut(*i) {
-            *slot = Some(result);
+            *slot = Some(if is_doubtful(&result) { result.map_err(|error| explained(&error, order)) } else { result });
         }
     }
     let missing = || Err(Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, "no outcome came"));
@@ -99,6 +99,16 @@ fn key(done: &Done) -> Result<String> {
 
 fn is_doubtful(result: &Result<String>) -> bool {
     result.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected && has_code(error, NO_MATCH))
+}
+
+/// A refusal by -2028, with what to look at: SAP B1 does not tell what it is that it does not have.
+fn explained(error: &Error, order: &Translated) -> Error {
+    let message = format!(
+        "{} (it does not tell more: is there a customer `{}`? A rule of the company's own may refuse the order too)",
+        error.message(),
+        order.card_code
+    );
+    Error::refused(OPERATION, message).code(NO_MATCH.to_string())
 }
 
 /// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
