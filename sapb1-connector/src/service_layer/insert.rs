@@ -103,6 +103,16 @@ fn is_doubtful(result: &Result<String>) -> bool {
     result.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected && has_code(error, NO_MATCH))
 }
 
+/// A refusal by -2028 for what is neither a customer nor an item: SAP B1 does not tell what it does not have.
+fn explained(error: &Error, order: &Translated) -> Error {
+    let message = format!(
+        "{} (it does not tell more: is there a customer `{}`? A rule of the company's own may refuse the order too)",
+        error.message(),
+        order.card_code
+    );
+    Error::refused(OPERATION, message).code(NO_MATCH.to_string())
+}
+
 /// Looks for those that were answered by -2028: an approval procedure may have taken them, and then something was saved.
 async fn find_drafts(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translated], made: &mut [Result<String>]) {
     let doubtful = made.iter().zip(orders).filter(|(result, _)| is_doubtful(result));
@@ -153,8 +163,8 @@ async fn name_missing(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translate
     }
     let missing = Missing::of(client, cx, &refused).await;
     for (result, order) in made.iter_mut().zip(orders).filter(|(result, _)| is_doubtful(result)) {
-        if let Some(error) = missing.error(OPERATION, order) {
-            *result = Err(error);
+        if let Err(error) = result {
+            *error = missing.error(OPERATION, order).unwrap_or_else(|| explained(error, order));
         }
     }
 }

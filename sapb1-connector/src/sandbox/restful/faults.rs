@@ -1,5 +1,7 @@
 //! Switches for what goes wrong.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// What goes wrong. `…_every: n` concerns every n-th call or order since the faults were set; 0 none, 1 each.
@@ -16,6 +18,8 @@ pub struct Faults {
     pub slow_commit_ms: u64,
     /// Orders that fail, though nothing is wrong with them.
     pub fail_order_every: u64,
+    /// Orders with these numbers fail too.
+    pub refuse_numbers: BTreeSet<String>,
     /// Orders that are made and then reported as failed, since the database did not tell their number.
     pub fail_after_commit_every: u64,
     /// Insert calls that fail as a whole (501) after `crash_after_orders` of their orders were made.

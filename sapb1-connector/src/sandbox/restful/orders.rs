@@ -24,7 +24,8 @@ pub(super) fn insert(state: &State, body: &[u8], faults: &Faults, most: usize) -
     for raw in orders.iter().take(most) {
         let order = dict(raw)?;
         let (fails, fails_after) = state.order_fault(faults);
-        let result = if fails {
+        let refused = || number_of(&order).is_ok_and(|number| faults.refuse_numbers.contains(&number));
+        let result = if fails || refused() {
             Err(PyError::sap(-2035, "Internal error (-2035) occurred"))
         } else {
             insert_order(state, store, &order, raw.get().as_bytes(), faults)

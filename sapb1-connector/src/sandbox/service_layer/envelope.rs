@@ -25,6 +25,16 @@ pub(super) enum Piece {
     Changes(Vec<Part>),
 }
 
+impl Piece {
+    /// Whether nothing is written by it.
+    pub(super) fn only_reads(&self) -> bool {
+        match self {
+            Self::Single(part) => part.method == Method::GET,
+            Self::Changes(_) => false,
+        }
+    }
+}
+
 fn bad(text: &str) -> Refusal {
     Refusal::malformed(format!("Invalid batch request: {text}"))
 }
