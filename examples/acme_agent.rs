@@ -11,11 +11,12 @@ use datawald_core::engine::{Engine, Flow};
 use datawald_core::model::{FlowId, Order, Table};
 use datawald_core::store::SqliteStore;
 use datawald_core::{Cx, Result};
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox, b1_settings};
+use datawald_examples::{b1_settings, sample_company};
 use datawald_frontend::OrdersSource;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
-use sapb1_connector::{B1Agency, RestfulClient, RestfulSettings};
+use sapb1_connector::B1Agency;
+use sapb1_connector::sandbox::{B1Sandbox, Way};
 
 /// The agent, whole.
 struct AcmeAgent {
@@ -39,13 +40,10 @@ impl Backoffice for AcmeAgent {
 #[tokio::main]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let magento = Sandbox::start(SandboxOptions { orders: OrderSet::Fixtures, ..SandboxOptions::default() }).await?;
-    let b1 = b1_sandbox(0, 0).await?;
-    let settings = b1_settings()?;
-    let (user, password) = B1_SANDBOX_LOGIN;
-    let client = RestfulClient::new(RestfulSettings::new(&b1.url(), user, password.into(), &settings)?)?;
+    let b1 = B1Sandbox::start(Way::Restful, sample_company()).await?;
 
     let shop = Mage2Agency::new(Mage2Settings::bearer(magento.url(), SandboxOptions::default().token))?;
-    let agent = AcmeAgent { base: B1Agency::new(Arc::new(client), settings) };
+    let agent = AcmeAgent { base: b1.agency(b1_settings()?)? };
 
     let folder = tempfile::tempdir()?;
     let flow = FlowId::new(Table::Orders, "mage2");

@@ -9,8 +9,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
-use datawald_examples::{B1_SANDBOX_COMPANY, B1_SANDBOX_LOGIN, b1_sandbox, b1_service_layer};
+use datawald_examples::sample_company;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Faults, LOGIN, Way};
 
 /// A sandbox of one side.
 #[derive(Debug, Parser)]
@@ -71,21 +72,21 @@ async fn serve(args: Args) -> std::io::Result<()> {
             println!("listening on {} (bearer token {token}; control under /control)", sandbox.url());
             tokio::signal::ctrl_c().await
         }
-        Side::B1Restful => {
-            let sandbox = b1_sandbox(args.port, args.latency_ms).await?;
-            let (user, password) = B1_SANDBOX_LOGIN;
-            println!("listening on {} (user {user}, password {password}; control under /control)", sandbox.url());
-            tokio::signal::ctrl_c().await
-        }
-        Side::B1ServiceLayer => {
-            let sandbox = b1_service_layer(args.port, args.latency_ms).await?;
-            let (user, password) = B1_SANDBOX_LOGIN;
-            println!(
-                "listening on {}/b1s/v1 and /b1s/v2 (company {B1_SANDBOX_COMPANY}, user {user}, password {password}; \
-                 control under /control)",
-                sandbox.url()
-            );
-            tokio::signal::ctrl_c().await
-        }
+        Side::B1Restful => b1(Way::Restful, &args).await,
+        Side::B1ServiceLayer => b1(Way::ServiceLayer, &args).await,
     }
+}
+
+async fn b1(way: Way, args: &Args) -> std::io::Result<()> {
+    let sandbox = B1Sandbox::start_at(way, sample_company(), args.port).await?;
+    sandbox.set_faults(Faults { latency_ms: args.latency_ms, ..Faults::default() });
+    let (url, (user, password)) = (sandbox.url(), LOGIN);
+    match way {
+        Way::Restful => println!("listening on {url} (user {user}, password {password}; control under /control)"),
+        Way::ServiceLayer => println!(
+            "listening on {url}/b1s/v1 and /b1s/v2 (company {COMPANY_DB}, user {user}, password {password}; \
+             control under /control)"
+        ),
+    }
+    tokio::signal::ctrl_c().await
 }

@@ -53,6 +53,8 @@ impl Host {
         let backends = Arc::new(Backends::open(config.store.clone(), config.queue.clone()).await?);
         let health = Health::default();
         let prepared = Prepared::new(&config, roles, &backends, &health)?;
+        // Whoever asks from now on is told that nothing is ready yet.
+        prepared.expect(&health);
         let metrics = Metrics::start(backends.store().clone(), prepared.flows())?;
         let monitor = match &config.monitor {
             Some(monitor) => Some(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?),
@@ -124,6 +126,7 @@ impl Host {
         };
         self.work.stop().await;
         self.health.forget(|part| part != "store" && part != "queue");
+        prepared.expect(&self.health);
         self.metrics.set_flows(prepared.flows());
         let work = prepared.start(&self.backends, &self.health);
         tracing::info!("reloaded");

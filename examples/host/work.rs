@@ -85,16 +85,23 @@ impl Prepared {
         self.lanes.iter().map(|lane| lane.flow.clone()).collect()
     }
 
-    /// Starts.
-    pub(crate) fn start(self, backends: &Arc<Backends>, health: &Health) -> Work {
-        let stop = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
+    /// Names the parts that are not ready before they were tried.
+    pub(crate) fn expect(&self, health: &Health) {
         for name in ["store", "queue"] {
             health.expect(name);
         }
         for name in self.sides.parts() {
             health.expect(&name);
         }
+        for lane in self.lanes.iter().filter(|lane| lane.applies) {
+            health.expect(&part(&lane.flow));
+        }
+    }
+
+    /// Starts.
+    pub(crate) fn start(self, backends: &Arc<Backends>, health: &Health) -> Work {
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
         let flows = self.flows();
         tasks.spawn(keep_trying(
             backends.clone(),
@@ -131,10 +138,15 @@ impl Work {
     }
 }
 
+/// What health calls a flow that is applied.
+fn part(flow: &FlowId) -> String {
+    format!("flow {flow}")
+}
+
 /// Applies what is staged of a flow. What stops the flow for good is told, and tried again after a rest: somebody may have
 /// mended it meanwhile.
 async fn apply(lane: Lane, rest: Duration, health: Health, mut stop: watch::Receiver<bool>) {
-    let part = format!("flow {}", lane.flow);
+    let part = part(&lane.flow);
     loop {
         let workers = match lane.engine.start_workers(&lane.flow) {
             Ok(workers) => workers,

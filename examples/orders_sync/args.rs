@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use datawald_core::engine::EngineSettings;
 use datawald_core::{Checkpoint, Error, Result};
+use sapb1_connector::sandbox::Way;
 
 /// Orders from a Magento 2 to a SAP Business One, each exactly once.
 ///
@@ -46,9 +47,9 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TOKEN", requires = "magento", env = "MAGENTO_TOKEN", hide_env_values = true)]
     pub(crate) magento_token: Option<String>,
 
-    /// The way into SAP B1
-    #[arg(long, value_enum, default_value_t = B1Way::Restful)]
-    pub(crate) b1_api: B1Way,
+    /// The way into SAP B1: restful (SAP B1 RESTful) or service-layer (SAP's own Service Layer)
+    #[arg(long, value_name = "WAY", default_value_t = Way::Restful, value_parser = way)]
+    pub(crate) b1_api: Way,
 
     /// A SAP B1 RESTful or Service Layer to write to, instead of the sandbox
     #[arg(long, value_name = "URL", requires = "b1_user")]
@@ -111,15 +112,6 @@ pub(crate) struct Args {
     pub(crate) crash_at: Option<CrashPoint>,
 }
 
-/// A way into SAP B1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum B1Way {
-    /// SAP B1 RESTful
-    Restful,
-    /// SAP's own Service Layer
-    ServiceLayer,
-}
-
 /// What a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
@@ -152,6 +144,11 @@ pub(crate) struct CrashPoint {
     pub(crate) nth: u64,
 }
 
+fn way(text: &str) -> std::result::Result<Way, String> {
+    let names = || Way::ALL.map(Way::name).join(" or ");
+    Way::from_name(text).ok_or_else(|| format!("`{text}` is no way into SAP B1; it is {}", names()))
+}
+
 fn crash_point(text: &str) -> std::result::Result<CrashPoint, String> {
     let (name, nth) = text.split_once(':').unwrap_or((text, "1"));
     let point = Checkpoint::from_name(name).ok_or_else(|| {
@@ -172,7 +169,7 @@ impl Args {
         if self.role == Role::Worker && self.b1.is_none() {
             return wrong("--b1", "workers need one SAP B1 to write to; the example `sandbox` starts one");
         }
-        if self.b1.is_some() && self.b1_api == B1Way::ServiceLayer && self.b1_company.is_none() {
+        if self.b1.is_some() && self.b1_api == Way::ServiceLayer && self.b1_company.is_none() {
             return wrong("--b1-company", "is missing: a Service Layer wants to know the company's database");
         }
         if self.role.pulls() && self.shop.len() > 1 {

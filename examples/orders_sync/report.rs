@@ -158,7 +158,7 @@ pub(crate) async fn write(
     if !shown.is_empty() {
         writeln!(out, "{shown}").map_err(io)?;
     }
-    sums.print(figures, sides.b1_sandbox(), out).map_err(io)
+    sums.print(figures, sides.b1_is_sandbox(), out).map_err(io)
 }
 
 fn table() -> TextTable {

@@ -7,10 +7,11 @@ use datawald_core::model::{Entity, EntityKey};
 use datawald_core::{Error, Result};
 use mage2_connector::sandbox::{OrderSet, Sandbox as MagentoSandbox, SandboxOptions as MagentoOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
+use sapb1_connector::sandbox::{B1Sandbox, Document};
 use sapb1_connector::{B1Agency, B1Settings};
 
 use crate::args::Args;
-use crate::b1::{self, B1};
+use crate::b1::B1;
 use crate::shops::{self, Files};
 
 /// A shop: a frontend of its own.
@@ -73,11 +74,11 @@ impl Sides {
     }
 
     /// Whether SAP B1 is a sandbox of this process.
-    pub(crate) fn b1_sandbox(&self) -> bool {
+    pub(crate) fn b1_is_sandbox(&self) -> bool {
         self.sandbox().is_some()
     }
 
-    fn sandbox(&self) -> Option<&b1::Sandbox> {
+    fn sandbox(&self) -> Option<&B1Sandbox> {
         self.b1.as_ref()?.sandbox.as_ref()
     }
 
@@ -89,7 +90,7 @@ impl Sides {
     }
 
     /// The document that the sandbox SAP B1 made of an order.
-    pub(crate) fn document(&self, entity: &Entity) -> Option<b1::Document> {
+    pub(crate) fn document(&self, entity: &Entity) -> Option<Document> {
         let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
         self.sandbox()?.document(&format!("{prefix}{}", entity.key.id))
     }
@@ -111,7 +112,7 @@ impl Sides {
     /// Requests that SAP B1 has seen.
     pub(crate) fn b1_requests(&self) -> u64 {
         match &self.b1 {
-            Some(B1 { sandbox: Some(sandbox), .. }) => sandbox.counted().requests,
+            Some(B1 { sandbox: Some(sandbox), .. }) => sandbox.counters().requests,
             Some(b1) => b1.agency.api().requests_sent(),
             None => 0,
         }
@@ -119,7 +120,7 @@ impl Sides {
 
     /// Requests that write and documents, as the sandbox SAP B1 counts them.
     pub(crate) fn b1_writes_and_documents(&self) -> Option<(u64, u64)> {
-        let counted = self.sandbox()?.counted();
+        let counted = self.sandbox()?.counters();
         Some((counted.writes, counted.documents))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use sapb1_connector::sandbox::LOGIN;
 use serde_json::Value;
 
 /// Where cargo put an example of this workspace.
@@ -30,8 +31,7 @@ pub struct Run {
 /// store, and reporting there; the caller starts it.
 pub fn orders_sync(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(example("orders_sync"));
-    let (_, password) = datawald_examples::B1_SANDBOX_LOGIN;
-    command.env("B1_PASSWORD", password);
+    command.env("B1_PASSWORD", LOGIN.1);
     for name in ["MAGENTO_TOKEN", "DATAWALD_STORE", "DATAWALD_QUEUE"] {
         command.env_remove(name);
     }

@@ -5,15 +5,33 @@
 
 use std::path::Path;
 
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::{b1_arguments, sample_company};
 use datawald_tests::{Run, run_orders_sync};
 use mage2_connector::sandbox::{Faults, OrderSet, Sandbox, SandboxOptions};
-use sapb1_connector::sandbox::restful::Sandbox as B1Sandbox;
+use sapb1_connector::sandbox::{B1Sandbox, LOGIN, Way};
 use serde_json::{Value, json};
 
 /// What must be in no text.
 const SECRETS: [&str; 8] =
     ["Quentin", "Zwiebelfisch", "quentin@example.com", "Geheimweg", "555-0199", "sandbox-token", "abcxyz", "hunter2"];
+
+sapb1_connector::over_both_ways! {
+    wrong_types
+    missing_required_fields
+    an_order_with_no_lines
+    an_unknown_currency
+    a_control_character_in_a_name
+    a_sku_of_300_characters
+    invalid_json
+    an_html_error_page_with_status_200
+    a_body_cut_short
+    a_body_of_200_mb
+    a_wrong_password_and_a_wrong_token
+    a_wrong_url
+    a_store_that_is_none
+    a_store_of_another_version
+    a_disk_that_cannot_be_written
+}
 
 struct Sides {
     magento: Sandbox,
@@ -22,10 +40,11 @@ struct Sides {
 }
 
 impl Sides {
-    async fn start() -> Self {
+    async fn start(way: Way) -> Self {
         let magento =
             Sandbox::start(SandboxOptions { orders: OrderSet::Empty, ..SandboxOptions::default() }).await.unwrap();
-        Self { magento, b1: b1_sandbox(0, 0).await.unwrap(), folder: tempfile::tempdir().unwrap() }
+        let b1 = B1Sandbox::start(way, sample_company()).await.unwrap();
+        Self { magento, b1, folder: tempfile::tempdir().unwrap() }
     }
 
     fn put(&self, order: &Value) {
@@ -38,9 +57,10 @@ impl Sides {
 
     async fn sync_with(&self, more: &[&str]) -> Run {
         let token = SandboxOptions::default().token;
-        let (magento, b1) = (self.magento.url(), self.b1.url());
+        let (magento, b1) = (self.magento.url(), b1_arguments(&self.b1));
         let mut args = vec!["--magento", &magento, "--magento-token", &token];
-        args.extend(["--b1", &b1, "--b1-user", B1_SANDBOX_LOGIN.0, "--lease-ms", "5000"]);
+        args.extend(b1.iter().map(String::as_str));
+        args.extend(["--lease-ms", "5000"]);
         args.extend(more);
         let run = run_orders_sync(self.folder.path(), &args).await;
         clean(&run);
@@ -92,8 +112,8 @@ fn order(number: u64) -> Value {
 
 /// One bad order between two good ones: it fails with a note that tells where and what, the good ones go through; once it is
 /// mended in Magento, it goes through too.
-async fn bad_order(spoil: impl FnOnce(&mut Value), note: &[&str]) {
-    let sides = Sides::start().await;
+async fn bad_order(way: Way, spoil: impl FnOnce(&mut Value), note: &[&str]) {
+    let sides = Sides::start(way).await;
     sides.put(&order(1));
     let mut bad = order(2);
     spoil(&mut bad);
@@ -119,56 +139,51 @@ async fn bad_order(spoil: impl FnOnce(&mut Value), note: &[&str]) {
     assert_eq!(sides.b1.counters().documents, 3);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wrong_types() {
-    bad_order(|order| order["items"][0]["qty_ordered"] = json!({"many": 2}), &["items[0].qty_ordered"]).await;
-    bad_order(|order| order["grand_total"] = json!("twenty"), &["grand_total"]).await;
-    bad_order(|order| order["items"] = json!("none"), &["items"]).await;
-    bad_order(|order| order["billing_address"] = json!(["Quentin Zwiebelfisch"]), &["billing_address"]).await;
+async fn wrong_types(way: Way) {
+    bad_order(way, |order| order["items"][0]["qty_ordered"] = json!({"many": 2}), &["items[0].qty_ordered"]).await;
+    bad_order(way, |order| order["grand_total"] = json!("twenty"), &["grand_total"]).await;
+    bad_order(way, |order| order["items"] = json!("none"), &["items"]).await;
+    bad_order(way, |order| order["billing_address"] = json!(["Quentin Zwiebelfisch"]), &["billing_address"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn missing_required_fields() {
+async fn missing_required_fields(way: Way) {
     for field in ["billing_address", "order_currency_code", "grand_total", "items"] {
         let spoil = |order: &mut Value| {
             order.as_object_mut().unwrap().remove(field);
         };
-        bad_order(spoil, &[field]).await;
+        bad_order(way, spoil, &[field]).await;
     }
     let spoil = |order: &mut Value| {
         order["items"][0].as_object_mut().unwrap().remove("sku");
     };
-    bad_order(spoil, &["items[0].sku"]).await;
+    bad_order(way, spoil, &["items[0].sku"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_with_no_lines() {
-    bad_order(|order| order["items"] = json!([]), &["items"]).await;
+async fn an_order_with_no_lines(way: Way) {
+    bad_order(way, |order| order["items"] = json!([]), &["items"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unknown_currency() {
-    bad_order(|order| order["order_currency_code"] = json!("DUBLOONS"), &["currency"]).await;
-    bad_order(|order| order["order_currency_code"] = json!("XQZ"), &["currency", "XQZ"]).await;
+async fn an_unknown_currency(way: Way) {
+    bad_order(way, |order| order["order_currency_code"] = json!("DUBLOONS"), &["currency"]).await;
+    bad_order(way, |order| order["order_currency_code"] = json!("XQZ"), &["currency", "XQZ"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_control_character_in_a_name() {
+async fn a_control_character_in_a_name(way: Way) {
     bad_order(
+        way,
         |order| order["billing_address"]["firstname"] = json!("Quentin\u{7}"),
         &["firstname", "control character"],
     )
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_sku_of_300_characters() {
-    bad_order(|order| order["items"][0]["sku"] = json!("S".repeat(300)), &["items[0].sku", "300"]).await;
+async fn a_sku_of_300_characters(way: Way) {
+    bad_order(way, |order| order["items"][0]["sku"] = json!("S".repeat(300)), &["items[0].sku", "300"]).await;
 }
 
 /// Magento answers badly: the run ends with an error, and once Magento is well again everything goes through.
-async fn bad_answers(faults: Faults, error: &[&str]) {
-    let sides = Sides::start().await;
+async fn bad_answers(way: Way, faults: Faults, error: &[&str]) {
+    let sides = Sides::start(way).await;
     (1..=5).for_each(|number| sides.put(&order(number)));
     sides.magento.set_faults(faults);
     let run = sides.sync().await;
@@ -179,34 +194,30 @@ async fn bad_answers(faults: Faults, error: &[&str]) {
     assert_eq!(sides.b1.counters().documents, 5);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn invalid_json() {
-    bad_answers(Faults { invalid_json: true, ..Faults::default() }, &["fetch orders", "JSON"]).await;
+async fn invalid_json(way: Way) {
+    bad_answers(way, Faults { invalid_json: true, ..Faults::default() }, &["fetch orders", "JSON"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_html_error_page_with_status_200() {
-    bad_answers(Faults { html: true, ..Faults::default() }, &["fetch orders", "HTML", "HTTP 200"]).await;
+async fn an_html_error_page_with_status_200(way: Way) {
+    bad_answers(way, Faults { html: true, ..Faults::default() }, &["fetch orders", "HTML", "HTTP 200"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_cut_short() {
-    bad_answers(Faults { cut_body: true, ..Faults::default() }, &["fetch orders", "whole answer"]).await;
+async fn a_body_cut_short(way: Way) {
+    bad_answers(way, Faults { cut_body: true, ..Faults::default() }, &["fetch orders", "whole answer"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_of_200_mb() {
-    bad_answers(Faults { huge_body_bytes: Some(200 << 20), ..Faults::default() }, &["larger than the limit"]).await;
+async fn a_body_of_200_mb(way: Way) {
+    bad_answers(way, Faults { huge_body_bytes: Some(200 << 20), ..Faults::default() }, &["larger than the limit"])
+        .await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_password_and_a_wrong_token() {
-    let sides = Sides::start().await;
+async fn a_wrong_password_and_a_wrong_token(way: Way) {
+    let sides = Sides::start(way).await;
     sides.put(&order(1));
     let token = SandboxOptions::default().token;
-    let (magento_url, b1_url) = (sides.magento.url(), sides.b1.url());
+    let (magento_url, b1) = (sides.magento.url(), b1_arguments(&sides.b1));
     let magento = ["--magento", &magento_url];
-    let b1 = ["--b1", &b1_url, "--b1-user", B1_SANDBOX_LOGIN.0];
+    let b1: Vec<&str> = b1.iter().map(String::as_str).collect();
 
     let folder = sides.folder.path().to_owned();
     let args: Vec<_> = magento.iter().chain(&["--magento-token", &token]).chain(&b1).copied().collect();
@@ -225,12 +236,11 @@ async fn a_wrong_password_and_a_wrong_token() {
     assert_eq!(sides.sync().await.count("S"), 1, "with the right ones, the order that waited goes through");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_url() {
-    let sides = Sides::start().await;
+async fn a_wrong_url(way: Way) {
+    let sides = Sides::start(way).await;
     sides.put(&order(1));
-    let b1_url = sides.b1.url();
-    let b1 = ["--b1", &b1_url, "--b1-user", B1_SANDBOX_LOGIN.0];
+    let b1 = b1_arguments(&sides.b1);
+    let b1: Vec<&str> = b1.iter().map(String::as_str).collect();
     for (url, expected) in [
         ("shop.example.com", "URL"),
         ("ftp://shop.example.com", "not an http or https address"),
@@ -243,8 +253,10 @@ async fn a_wrong_url() {
         ends_with(&run, &[expected]);
     }
     let token = SandboxOptions::default().token;
-    let args =
-        ["--magento", &sides.magento.url(), "--magento-token", &token, "--b1", "b1.example.com", "--b1-user", "u"];
+    let url = sides.b1.url();
+    let b1 = b1.iter().map(|arg| if *arg == url { "b1.example.com" } else { arg });
+    let magento = sides.magento.url();
+    let args: Vec<_> = ["--magento", &magento, "--magento-token", &token].into_iter().chain(b1).collect();
     let run = run_orders_sync(sides.folder.path(), &args).await;
     clean(&run);
     ends_with(&run, &["URL"]);
@@ -252,16 +264,16 @@ async fn a_wrong_url() {
 }
 
 /// A store that cannot be used: the run ends before anything is asked of either side, and the file is left as it was.
-async fn bad_store(path: &Path, error: &[&str]) {
+async fn bad_store(way: Way, path: &Path, error: &[&str]) {
     let before = std::fs::read(path).ok();
-    let sides = Sides::start().await;
+    let sides = Sides::start(way).await;
     sides.put(&order(1));
     let store = format!("sqlite:{}", path.display());
     let token = SandboxOptions::default().token;
     let mut command = std::process::Command::new(datawald_tests::example("orders_sync"));
-    command.env("B1_PASSWORD", B1_SANDBOX_LOGIN.1);
+    command.env("B1_PASSWORD", LOGIN.1);
     command.args(["--store", &store, "--magento", &sides.magento.url(), "--magento-token", &token]);
-    command.args(["--b1", &sides.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0]);
+    command.args(b1_arguments(&sides.b1));
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let run = Run { output, report: None };
     clean(&run);
@@ -270,19 +282,17 @@ async fn bad_store(path: &Path, error: &[&str]) {
     assert_eq!((sides.magento.counters().requests, sides.b1.counters().requests), (0, 0));
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_that_is_none() {
+async fn a_store_that_is_none(way: Way) {
     let folder = tempfile::tempdir().unwrap();
     let text = folder.path().join("letter.db");
     std::fs::write(&text, "Dear staging store, this is only a letter, though a long one. ".repeat(100)).unwrap();
-    bad_store(&text, &["letter.db", "not"]).await;
-    bad_store(folder.path(), &[folder.path().to_str().unwrap()]).await;
-    bad_store(&folder.path().join("no/such/folder/staging.db"), &["staging.db"]).await;
+    bad_store(way, &text, &["letter.db", "not"]).await;
+    bad_store(way, folder.path(), &[folder.path().to_str().unwrap()]).await;
+    bad_store(way, &folder.path().join("no/such/folder/staging.db"), &["staging.db"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_store_of_another_version() {
-    let sides = Sides::start().await;
+async fn a_store_of_another_version(way: Way) {
+    let sides = Sides::start(way).await;
     sides.put(&order(1));
     sides.sync().await;
     let path = sides.folder.path().join("staging.db");
@@ -290,11 +300,10 @@ async fn a_store_of_another_version() {
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[60..64].copy_from_slice(&999_u32.to_be_bytes());
     std::fs::write(&path, bytes).unwrap();
-    bad_store(&path, &["999", "staging.db"]).await;
+    bad_store(way, &path, &["999", "staging.db"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_that_cannot_be_written() {
+async fn a_disk_that_cannot_be_written(way: Way) {
     // A file system that takes no new files, whoever asks; permissions would not stop root.
-    bad_store(Path::new("/proc/staging.db"), &["/proc/staging.db"]).await;
+    bad_store(way, Path::new("/proc/staging.db"), &["/proc/staging.db"]).await;
 }

@@ -1,5 +1,6 @@
 //! `kill -9` of `orders_sync` at every named point of the engine, then a restart: every order ends S, and SAP B1 holds one
-//! document each. On the embedded store and on servers. Real processes; the sandboxes live in the test and survive the crash.
+//! document each. On the embedded store over both ways into SAP B1, and on servers. Real processes; the sandboxes live in the
+//! test and survive the crash.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
@@ -8,11 +9,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use datawald_core::Checkpoint;
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::{b1_arguments, sample_company};
 use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use datawald_tests::{orders_sync, run_orders_sync};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
-use sapb1_connector::sandbox::restful::{Faults, Sandbox as B1Sandbox};
+use sapb1_connector::sandbox::{B1Sandbox, Faults, Way, restful};
 
 const ORDERS: u64 = 120;
 
@@ -25,22 +26,22 @@ struct Sides {
 }
 
 impl Sides {
-    async fn start() -> Self {
+    async fn start(way: Way) -> Self {
         let options = SandboxOptions { orders: OrderSet::Synthetic(ORDERS), ..SandboxOptions::default() };
         Self {
             magento: Sandbox::start(options).await.unwrap(),
-            b1: b1_sandbox(0, 0).await.unwrap(),
+            b1: B1Sandbox::start(way, sample_company()).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             backends: Vec::new(),
         }
     }
 
     /// Staged in MongoDB, with tasks by way of RabbitMQ.
-    async fn start_on_servers() -> Self {
+    async fn start_on_servers(way: Way) -> Self {
         let name = format!("crash-{}", uuid::Uuid::now_v7().simple());
         let store = in_database(&shared_mongodb_uri().unwrap(), &name);
         let backends = ["--store", &store, "--queue", &shared_amqp_url().unwrap(), "--shop", &name].map(String::from);
-        Self { backends: backends.into(), ..Self::start().await }
+        Self { backends: backends.into(), ..Self::start(way).await }
     }
 
     fn folder(&self) -> &Path {
@@ -51,7 +52,7 @@ impl Sides {
         let token = SandboxOptions::default().token;
         let mut args: Vec<String> =
             ["--magento", &self.magento.url(), "--magento-token", &token].map(String::from).into();
-        args.extend(["--b1", &self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from));
+        args.extend(b1_arguments(&self.b1));
         let sizes = ["--page-size", "25", "--batch", "10", "--concurrency", "2", "--lease-ms", "2000"];
         args.extend(sizes.map(String::from));
         args.extend(["--settle-delay-ms", "700", "--close-wait-ms", "120000"].map(String::from));
@@ -83,10 +84,10 @@ impl Sides {
     }
 }
 
-async fn survives(point: Checkpoint, times: &[u32], on_servers: bool) {
+async fn survives(way: Way, point: Checkpoint, times: &[u32], on_servers: bool) {
     for nth in times {
         let what = format!("{}:{nth}", point.name());
-        let sides = if on_servers { Sides::start_on_servers().await } else { Sides::start().await };
+        let sides = if on_servers { Sides::start_on_servers(way).await } else { Sides::start(way).await };
         sides.crash(&what).await;
         sides.recover(&what).await;
     }
@@ -94,17 +95,25 @@ async fn survives(point: Checkpoint, times: &[u32], on_servers: bool) {
 
 macro_rules! crashes {
     ($($test:ident $point:ident $times:expr;)*) => {
-        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-        async fn $test() {
-            survives(Checkpoint::$point, &$times, false).await;
+        sapb1_connector::over_both_ways! {
+            $($test)*
+            killed_while_a_write_whose_answer_was_lost_is_still_carried_out
+            killed_while_a_write_is_in_flight
+            lost_answers_double_nothing
+        }
+
+        $(async fn $test(way: Way) {
+            survives(way, Checkpoint::$point, &$times, false).await;
         })*
 
-        mod on_servers {
+        // Which store it is makes no difference to what is sent to SAP B1, so the servers go with one way: that in which a
+        // killed process leaves something behind, its sessions.
+        mod on_servers_over_service_layer {
             use super::*;
 
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                survives(Checkpoint::$point, &$times, true).await;
+                survives(Way::ServiceLayer, Checkpoint::$point, &$times, true).await;
             })*
         }
 
@@ -146,9 +155,8 @@ crashes! {
 }
 
 /// The answer to a write is lost, SAP B1 is still carrying it out, and the process dies.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_while_a_write_whose_answer_was_lost_is_still_carried_out() {
-    let sides = Sides::start().await;
+async fn killed_while_a_write_whose_answer_was_lost_is_still_carried_out(way: Way) {
+    let sides = Sides::start(way).await;
     sides.b1.set_faults(Faults { slow_commit_every: 1, slow_commit_ms: 500, ..Faults::default() });
     sides.crash("AfterWrite:1").await;
     sides.b1.set_faults(Faults::default());
@@ -156,9 +164,8 @@ async fn killed_while_a_write_whose_answer_was_lost_is_still_carried_out() {
 }
 
 /// Killed from outside while a write is in flight.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_while_a_write_is_in_flight() {
-    let sides = Sides::start().await;
+async fn killed_while_a_write_is_in_flight(way: Way) {
+    let sides = Sides::start(way).await;
     sides.b1.set_faults(Faults { latency_ms: 300, ..Faults::default() });
     let args = sides.args(&[]);
     let args: Vec<_> = args.iter().map(String::as_str).collect();
@@ -174,20 +181,29 @@ async fn killed_while_a_write_is_in_flight() {
 }
 
 /// Answers get lost all the time, with the documents made at once, later, or in part; nobody dies.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lost_answers_double_nothing() {
+async fn lost_answers_double_nothing(way: Way) {
+    // The Service Layer is asked for five tables of names at once, none of which may be cut.
+    let cut_body_every = if way == Way::Restful { 3 } else { 7 };
     for faults in [
         Faults { drop_after_commit_every: 2, ..Faults::default() },
         Faults { slow_commit_every: 2, slow_commit_ms: 300, ..Faults::default() },
         Faults { crash_every: 2, crash_after_orders: 4, ..Faults::default() },
-        Faults { cut_body_every: 3, ..Faults::default() },
-        Faults { short: true, reorder: true, ..Faults::default() },
-        // Primes, so that no fault falls into step with the two requests of an attempt and hits each of them.
-        Faults { html_every: 11, unavailable_every: 13, expire_token_every: 7, ..Faults::default() },
+        Faults { cut_body_every, ..Faults::default() },
+        // Primes, so that no fault falls into step with the requests of an attempt and hits each of them.
+        Faults { html_every: 11, unavailable_every: 13, end_session_every: 7, ..Faults::default() },
     ] {
-        let sides = Sides::start().await;
-        let what = format!("{faults:?}");
+        let sides = Sides::start(way).await;
+        let what = format!("{way}, {faults:?}");
         sides.b1.set_faults(faults);
         sides.recover(&what).await;
     }
+}
+
+/// The answer of SAP B1 RESTful lists the orders of an insert; a batch of the Service Layer has its parts in order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_restful_in_another_order_and_short_double_nothing() {
+    let sides = Sides::start(Way::Restful).await;
+    let B1Sandbox::Restful(sandbox) = &sides.b1 else { panic!("it is another") };
+    sandbox.set_faults(restful::Faults { short: true, reorder: true, ..restful::Faults::default() });
+    sides.recover("short and in another order").await;
 }

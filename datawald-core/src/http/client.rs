@@ -12,6 +12,7 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use super::certificate;
 use crate::{Disposition, Effect, Error, ErrorKind, Result, tls};
 
 /// How to reach a server and how much to bear from it.
@@ -308,6 +309,9 @@ impl Http {
         let host = self.settings.base_url.host_str().unwrap_or_default().to_owned();
         // The address may carry identifiers in its query.
         let error = error.without_url();
+        if let Some(refused) = certificate::refused(operation, &host, &error) {
+            return refused.caused_by(error);
+        }
         if error.is_connect() {
             let message = format!("cannot connect to {host}: is the URL right and the server up?");
             return Error::new(ErrorKind::Unreachable, Disposition::Retryable { after: None }, operation, message)

@@ -1,5 +1,6 @@
 //! The HTTP layer that every client of a foreign system shares: TLS, limits, and errors with the right disposition.
 
+mod certificate;
 mod client;
 
 pub use crate::tls::tls_config;

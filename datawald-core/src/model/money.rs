@@ -1,8 +1,11 @@
 //! Money is decimal.
 
+use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
 
 /// An amount, in a currency that stands beside it.
 pub type Money = Decimal;
@@ -20,8 +23,13 @@ pub fn round_cents(amount: Money) -> Money {
     amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
 }
 
+/// The longest text that is read as a number, in bytes. `Decimal` reads digit by digit, each a call deeper, so that a text
+/// of many of them would use the stack up.
+const LONGEST: usize = 256;
+
 /// Reads a decimal as systems write it: plain (`12.50`), signed, or with an exponent (`1.0E-6`, as PHP and JSON may).
-/// Blanks around it are taken off. `None` for anything else, and for numbers that 28 digits cannot hold.
+/// Blanks around it are taken off. `None` for anything else, for numbers that 28 digits cannot hold, and for more than 256
+/// characters.
 ///
 /// ```
 /// use datawald_core::model::parse_decimal;
@@ -30,5 +38,84 @@ pub fn round_cents(amount: Money) -> Money {
 /// ```
 pub fn parse_decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
+    if text.len() > LONGEST || text.contains('_') {
+        return None;
+    }
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
+}
+
+/// Reads an amount of a document: text that is a number, or a number with its digits.
+pub(super) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
+    deserializer.deserialize_any(Amount)
+}
+
+/// As [`amount`], or nothing.
+pub(super) fn optional_amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Money>, D::Error> {
+    struct Given(Money);
+    impl<'de> Deserialize<'de> for Given {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            amount(deserializer).map(Given)
+        }
+    }
+    Ok(Option::<Given>::deserialize(deserializer)?.map(|given| given.0))
+}
+
+struct Amount;
+
+impl<'de> Visitor<'de> for Amount {
+    type Value = Money;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a decimal number")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Money, E> {
+        parse_decimal(text).ok_or_else(|| E::invalid_value(Unexpected::Other("text that is none"), &self))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Money, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Money, E> {
+        Ok(number.into())
+    }
+
+    /// The form in which serde_json hands over a number with its digits.
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Money, A::Error> {
+        let number = serde_json::Number::deserialize(MapAccessDeserializer::new(map))?;
+        self.visit_str(&number.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_texts_are_no_numbers() {
+        assert_eq!(parse_decimal(&"0".repeat(200)), Some(Decimal::ZERO));
+        for long in
+            ["0".repeat(1_000_000), "0_0".repeat(10), "0_".repeat(1_000_000), format!("0.{}", "0".repeat(100_000))]
+        {
+            assert_eq!(parse_decimal(&long), None);
+            for text in [format!("\"{long}\""), format!("0.{}", "0".repeat(100_000))] {
+                assert!(amount(&mut serde_json::Deserializer::from_str(&text)).is_err());
+            }
+        }
+    }
+
+    #[test]
+    fn amounts_come_as_text_or_number() {
+        for text in ["\"12.50\"", "12.50", "1.250e1"] {
+            let read = amount(&mut serde_json::Deserializer::from_str(text)).unwrap();
+            assert_eq!(read, "12.50".parse().unwrap(), "{text}");
+        }
+        let optional = |text: &str| optional_amount(&mut serde_json::Deserializer::from_str(text));
+        assert_eq!(optional("null").unwrap(), None);
+        assert_eq!(optional("-3").unwrap(), Some((-3).into()));
+        for text in ["\"\"", "\"12,50\"", "{}", "[]", "true", "{\"a\": 1}"] {
+            assert!(optional(text).is_err(), "{text}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Fingerprint, Money};
+use super::{Fingerprint, Money, money};
 use crate::{Error, Result};
 
 /// An order, in order currency, with decimal amounts. Every field holds what the customer saw and was charged.
@@ -42,22 +42,31 @@ pub struct Order {
     /// ISO 4217 code of every amount below.
     pub currency: String,
     /// The number of pieces ordered.
+    #[serde(deserialize_with = "money::amount")]
     pub total_qty: Money,
     /// The lines before discount and tax.
+    #[serde(deserialize_with = "money::amount")]
     pub sub_total: Money,
     /// The discount, as a positive amount.
+    #[serde(deserialize_with = "money::amount")]
     pub discount_amt: Money,
     /// Freight before tax.
+    #[serde(deserialize_with = "money::amount")]
     pub shipping_amt: Money,
     /// Tax on freight.
+    #[serde(deserialize_with = "money::amount")]
     pub shipping_tax_amt: Money,
     /// All tax, that on freight included.
+    #[serde(deserialize_with = "money::amount")]
     pub tax_amt: Money,
     /// Paid by gift card, as a positive amount.
+    #[serde(deserialize_with = "money::amount")]
     pub giftcard_amt: Money,
     /// Paid by store credit, as a positive amount.
+    #[serde(deserialize_with = "money::amount")]
     pub storecredit_amt: Money,
     /// What the customer was charged.
+    #[serde(deserialize_with = "money::amount")]
     pub grand_total: Money,
     /// The coupon, if one was used.
     pub coupon_code: Option<String>,
@@ -117,18 +126,25 @@ pub struct OrderItem {
     /// Unit of measure, where the frontend tells one.
     pub uom: String,
     /// Quantity ordered.
+    #[serde(deserialize_with = "money::amount")]
     pub qty: Money,
     /// Unit price before tax and discount.
+    #[serde(deserialize_with = "money::amount")]
     pub price: Money,
     /// Unit price before special prices, before tax where the frontend tells it so.
+    #[serde(deserialize_with = "money::amount")]
     pub original_price: Money,
     /// Discount on the whole line, as a positive amount.
+    #[serde(deserialize_with = "money::amount")]
     pub discount_amt: Money,
     /// Tax on the whole line.
+    #[serde(deserialize_with = "money::amount")]
     pub tax_amt: Money,
     /// The line before discount and tax: quantity × price, to the cent.
+    #[serde(deserialize_with = "money::amount")]
     pub sub_total: Money,
     /// The tax rate in percent where the frontend tells it.
+    #[serde(deserialize_with = "money::optional_amount")]
     pub tax_percent: Option<Money>,
 }
 

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::sample_company;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::{B1Sandbox, LOGIN, Way};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -14,10 +15,10 @@ pub(crate) async fn orders_per_second(count: u64) -> Result<f64, Failure> {
     let options = SandboxOptions { orders: OrderSet::Synthetic(count), ..SandboxOptions::default() };
     let token = options.token.clone();
     let magento = Sandbox::start(options).await?;
-    let b1 = b1_sandbox(0, 0).await?;
+    let b1 = B1Sandbox::start(Way::Restful, sample_company()).await?;
     let http = reqwest::Client::builder().tls_backend_preconfigured(datawald_core::http::tls_config(None)?).build()?;
     let b1_url = b1.url();
-    let (username, password) = B1_SANDBOX_LOGIN;
+    let (username, password) = LOGIN;
     let login = json!({"username": username, "password": password});
     let login: Value = send(http.post(format!("{b1_url}/auth")).body(login.to_string())).await?;
     let jwt = format!("JWT {}", login["access_token"].as_str().unwrap_or_default());

@@ -6,11 +6,12 @@ use datawald_backoffice::OrdersTarget;
 use datawald_core::engine::{Engine, EngineSettings, Flow};
 use datawald_core::model::{FlowId, Table};
 use datawald_core::store::SqliteStore;
-use datawald_examples::{B1_SANDBOX_COMPANY, B1_SANDBOX_LOGIN, b1_service_layer, b1_settings};
+use datawald_examples::{b1_settings, sample_company};
 use datawald_frontend::OrdersSource;
 use mage2_connector::sandbox::{OrderSet, Sandbox as Magento, SandboxOptions as MagentoOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox};
+use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Company, LOGIN, Way};
 use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSettings};
 
 use crate::Failure;
@@ -51,12 +52,16 @@ impl World {
         let options = MagentoOptions { orders: OrderSet::Synthetic(setup.orders), ..MagentoOptions::default() };
         let token = options.token.clone();
         let magento = Magento::start(options).await?;
-        let b1 = b1_service_layer(0, 0).await?;
+        // Who orders is a customer only if made one.
+        let company = Company { customers: Some(["C20000".to_owned()].into()), ..sample_company() };
+        let B1Sandbox::ServiceLayer(b1) = B1Sandbox::start(Way::ServiceLayer, company).await? else {
+            return Err("a sandbox of another way in".into());
+        };
         b1.set_faults(setup.faults.clone());
         let mut rules = setup.rules.clone();
         rules.requests.write_batch = BATCH;
-        let (user, password) = B1_SANDBOX_LOGIN;
-        let mut connection = ServiceLayerSettings::new(&b1.url(), B1_SANDBOX_COMPANY, user, password.into(), &rules)?;
+        let (user, password) = LOGIN;
+        let mut connection = ServiceLayerSettings::new(&b1.url(), COMPANY_DB, user, password.into(), &rules)?;
         connection.sessions = setup.sessions;
         connection.adaptive = setup.adaptive;
         let client = Arc::new(ServiceLayerClient::new(connection)?);

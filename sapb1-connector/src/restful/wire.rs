@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use datawald_backoffice::{NativeLine, NativeOrder};
+use datawald_core::model::parse_decimal;
 use datawald_core::{Error, Result};
-use rust_decimal::Decimal;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -318,7 +318,7 @@ fn object<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>> {
 }
 
 fn is_zero(text: &str) -> bool {
-    text.parse::<Decimal>().is_ok_and(|number| number.is_zero())
+    parse_decimal(text).is_some_and(|number| number.is_zero())
 }
 
 fn wrong_type(path: &str, wanted: &str) -> Error {

@@ -41,6 +41,8 @@ pub struct Company {
     pub items: Option<BTreeSet<String>>,
     /// The customer codes that there are; `None` for any.
     pub customers: Option<BTreeSet<String>>,
+    /// How many log-ins the Service Layer gives at a time; SAP B1 RESTful gives any number.
+    pub licences: usize,
     /// How tax is rounded.
     pub rounding: TaxRounding,
     /// The sandbox's clock; log-ins expire and documents are dated by it.
@@ -65,7 +67,7 @@ impl Default for Company {
             first_doc_entry,
             ..
         } = restful::SandboxOptions::default();
-        let currencies = service_layer::SandboxOptions::default().currencies;
+        let service_layer::SandboxOptions { currencies, licences, .. } = service_layer::SandboxOptions::default();
         Self {
             currency,
             currencies,
@@ -76,6 +78,7 @@ impl Default for Company {
             udfs,
             items,
             customers,
+            licences,
             rounding,
             clock,
             first_doc_entry,
@@ -125,6 +128,7 @@ impl Company {
             user_fields: self.udfs.into_iter().map(field).collect(),
             items: self.items,
             customers: self.customers,
+            licences: self.licences,
             rounding: self.rounding,
             clock: self.clock,
             first_doc_entry: self.first_doc_entry.into(),

@@ -7,8 +7,8 @@ use super::{restful, service_layer};
 /// What goes wrong over either way in; what is peculiar to one is set on that sandbox itself. `…_every: n` concerns every
 /// n-th call since the faults were set; 0 none, 1 each.
 ///
-/// Over SAP B1 RESTful an insert is a call of its own. Over the Service Layer it is a batch, and look-ups come in batches too:
-/// what befalls every n-th insert befalls every n-th of all batches, and of all single writes.
+/// Over SAP B1 RESTful an insert is a call of its own. Over the Service Layer it is a batch that writes orders, or a single write:
+/// what befalls every n-th insert befalls every n-th of either.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
     /// How long every call takes, in milliseconds.
@@ -74,6 +74,7 @@ impl From<Faults> for service_layer::Faults {
             drop_batch_after_parts: parts,
             slow_commit_every: faults.slow_commit_every,
             slow_commit_ms: faults.slow_commit_ms,
+            only_orders: true,
             unavailable_every: faults.unavailable_every,
             html_every: faults.html_every,
             cut_body_every: faults.cut_body_every,

@@ -82,7 +82,7 @@ fn set(results: &mut [Option<Result<Changed>>], place: usize, result: Result<Cha
 }
 
 /// The etag of a document that is open, where the server has etags; `None` for one that is not open.
-fn open_etag(done: &Done) -> Result<Option<Option<String>>> {
+pub(super) fn open_etag(done: &Done) -> Result<Option<Option<String>>> {
     let read = || Ok::<_, serde_json::Error>((serde_json::from_slice::<State>(&done.body)?, Marks::read(&done.body)?));
     let (state, marks) = read().map_err(|error| {
         let message = format!("the answer is no document (line {}, column {})", error.line(), error.column());

@@ -40,34 +40,34 @@ pub(super) struct Codes {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Expense {
+pub(super) struct Expense {
     expens_code: i64,
     name: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Shipping {
+pub(super) struct Shipping {
     code: i64,
     name: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Payment {
+pub(super) struct Payment {
     payment_method_code: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct SalesTax {
+pub(super) struct SalesTax {
     code: String,
     rate: Option<Number>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct VatGroup {
+pub(super) struct VatGroup {
     code: String,
     #[serde(default, rename = "VatGroups_Lines")]
     lines: Vec<VatLine>,
@@ -82,14 +82,14 @@ struct VatLine {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Currency {
+pub(super) struct Currency {
     code: String,
     documents_code: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Company {
+pub(super) struct Company {
     company_name: Option<String>,
 }
 
@@ -134,7 +134,7 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx) -> Result<Codes> {
 }
 
 /// Codes by name; of two of the same name the lower code, as the tables are in the order of their codes.
-fn named(rows: impl Iterator<Item = (Option<String>, i64)>) -> BTreeMap<String, i64> {
+pub(super) fn named(rows: impl Iterator<Item = (Option<String>, i64)>) -> BTreeMap<String, i64> {
     let mut named = BTreeMap::new();
     for (name, code) in rows {
         if let Some(name) = name.filter(|name| !name.is_empty()) {
@@ -184,7 +184,7 @@ async fn taxes(client: &ServiceLayerClient, cx: &Cx) -> Result<BTreeMap<String, 
 }
 
 /// The rate that is in force: that of the latest line that has begun.
-fn rate_of(group: &VatGroup, today: Date) -> Option<&Number> {
+pub(super) fn rate_of(group: &VatGroup, today: Date) -> Option<&Number> {
     let begun = group.lines.iter().filter_map(|line| {
         let from = line.effectivefrom.as_deref().and_then(|from| from.get(..10)?.parse::<Date>().ok());
         from.is_none_or(|from| from <= today).then_some((from, line))
@@ -209,14 +209,17 @@ pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -
         parts: 1,
     };
     let response = client.call(cx, call).await?;
-    // A number alone, or as the value of an object, by version.
-    let answered: Value = response.json()?;
-    let number = answered.get("value").unwrap_or(&answered);
-    let rate = parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO).ok_or_else(|| {
+    let rate = rate_in(&response.json()?).ok_or_else(|| {
         Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
     })?;
     rates.insert(currency.to_owned(), (today, rate));
     Ok(rate)
+}
+
+/// The rate in an answer: a number alone, or as the value of an object, by version.
+pub(super) fn rate_in(answered: &Value) -> Option<Decimal> {
+    let number = answered.get("value").unwrap_or(answered);
+    parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO)
 }
 
 /// Asks for the company's name, which costs the server little.

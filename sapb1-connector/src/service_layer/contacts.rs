@@ -57,7 +57,7 @@ pub(super) struct Contact {
 /// A customer with its contact persons.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct WithContacts {
+pub(super) struct WithContacts {
     card_code: String,
     #[serde(default)]
     contact_employees: Vec<Contact>,

@@ -25,7 +25,7 @@ const CARD_NAME_LIMIT: usize = 100;
 /// What is read of a customer.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Customer {
+pub(super) struct Customer {
     card_code: String,
     email_address: Option<String>,
     /// Only where contact persons matter.

@@ -102,12 +102,16 @@ async fn translate(
     Ok(translated)
 }
 
-/// The key of a document that was made.
-fn key(client: &ServiceLayerClient, done: &Done) -> Result<String> {
+/// The key of a document that was made, if the answer tells.
+pub(super) fn told(done: &Done) -> Option<String> {
     let body = serde_json::from_slice::<Made>(&done.body).ok().map(|made| made.doc_entry.to_string());
     let location = || key_in_location(done.location.as_deref()?, "Orders");
-    let key = body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit()));
-    key.ok_or_else(|| match done.body.is_empty() {
+    body.or_else(location).filter(|key| key.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The key of a document that was made.
+fn key(client: &ServiceLayerClient, done: &Done) -> Result<String> {
+    told(done).ok_or_else(|| match done.body.is_empty() {
         false => {
             let message = "the answer reports success without the document's number";
             Error::new(ErrorKind::Protocol, Disposition::Uncertain, OPERATION, message)
@@ -132,6 +136,16 @@ fn is_refused(result: &Result<String>) -> bool {
 /// Whether it may be a draft: refused so, or taken without a number.
 fn is_doubtful(result: &Result<String>) -> bool {
     is_refused(result) || result.as_ref().is_err_and(|error| has_code(error, NO_CONTENT))
+}
+
+/// A refusal by -2028 for what is neither a customer nor an item: SAP B1 does not tell what it does not have.
+fn explained(error: &Error, order: &Translated) -> Error {
+    let message = format!(
+        "{} (it does not tell more: is there a customer `{}`? A rule of the company's own may refuse the order too)",
+        error.message(),
+        order.card_code
+    );
+    Error::refused(OPERATION, message).code(NO_MATCH.to_string())
 }
 
 /// Looks for what may have become a draft for approval.
@@ -184,8 +198,8 @@ async fn name_missing(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translate
     }
     let missing = Missing::of(client, cx, &refused).await;
     for (result, order) in made.iter_mut().zip(orders).filter(|(result, _)| is_refused(result)) {
-        if let Some(error) = missing.error(OPERATION, order) {
-            *result = Err(error);
+        if let Err(error) = result {
+            *error = missing.error(OPERATION, order).unwrap_or_else(|| explained(error, order));
         }
     }
 }

@@ -21,7 +21,7 @@ const OPERATION: &str = "look up orders in SAP B1";
 const ORDERS: &str = "Orders";
 const DRAFTS: &str = "Drafts";
 
-type Documents = HashMap<String, Vec<B1Document>>;
+pub(super) type Documents = HashMap<String, Vec<B1Document>>;
 
 /// The property that a reference stands in.
 pub(super) fn property(reference: &Reference) -> Result<&str> {
@@ -35,7 +35,7 @@ pub(super) fn property(reference: &Reference) -> Result<&str> {
 
 /// What is read of a document. The reference stands among the rest, under a name that is configured.
 #[derive(Deserialize)]
-struct Row(Map<String, Value>);
+pub(super) struct Row(Map<String, Value>);
 
 impl Row {
     fn text(&self, name: &str) -> Option<&str> {
@@ -110,7 +110,7 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
 }
 
 /// Takes over the documents of `rows`.
-fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, found: &mut Documents) -> Result<()> {
+pub(super) fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, found: &mut Documents) -> Result<()> {
     for row in rows {
         let Some(value) = row.text(property).map(str::trim_end) else { continue };
         if asked.contains(&value) {

@@ -17,6 +17,9 @@
 //! [`error`], [`link`].
 
 pub mod answer;
+#[cfg(feature = "sandbox")]
+#[doc(hidden)]
+pub mod any_input;
 pub mod batch;
 mod cancel;
 mod change;

@@ -1,84 +1,56 @@
-//! The client when all goes well: tokens, batches, look-ups, codes, and what it refuses to send.
+//! The clients when all goes well: look-ups, codes, batches, and what they refuse to send.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use datawald_backoffice::{Backoffice, Reference};
 use datawald_core::clock::later;
-use datawald_core::{Clock, Disposition, ErrorKind};
+use datawald_core::{Clock, Disposition, ErrorKind, Result};
 use jiff::SignedDuration;
-use sapb1_connector::B1Api;
-use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Company, LOGIN, Way};
+use sapb1_connector::{B1Api, B1Settings, RestfulClient, RestfulSettings, ServiceLayerClient, ServiceLayerSettings};
 
 use crate::common::*;
 
-type Change = fn(&mut datawald_backoffice::NativeOrder);
-
-#[tokio::test]
-async fn a_token_is_fetched_once_for_all_and_renewed_before_it_expires() {
-    let clock = clock();
-    let options = SandboxOptions { clock: clock.clone() as Arc<dyn Clock>, ..SandboxOptions::default() };
-    let sandbox = Sandbox::start(options).await.unwrap();
-    let client = client(&sandbox, &settings(""));
-    let cx = cx_at(&clock);
-    let wanted = references(["1"]);
-    let calls = (0..20).map(|_| client.look_up(&cx, &wanted));
-    for result in futures::future::join_all(calls).await {
-        result.unwrap();
-    }
-    assert_eq!((sandbox.counters().auth, sandbox.counters().lookups), (1, 20));
-    clock.advance(SignedDuration::from_secs(269));
-    client.look_up(&cx, &wanted).await.unwrap();
-    assert_eq!(sandbox.counters().auth, 1);
-    clock.advance(SignedDuration::from_secs(2));
-    client.look_up(&cx, &wanted).await.unwrap();
-    assert_eq!(sandbox.counters().auth, 2);
-    clock.advance(SignedDuration::from_secs(10_000));
-    client.look_up(&cx, &wanted).await.unwrap();
-    let counters = sandbox.counters();
-    assert_eq!((counters.auth, counters.unauthorized), (3, 0));
+sapb1_connector::over_both_ways! {
+    many_orders_in_few_calls_each_found_under_its_key
+    look_up_by_user_field_and_by_number_do_not_mix
+    nothing_from_outside_gets_into_a_query
+    codes_are_kept_while_they_are_fresh
+    info_tells_the_company
+    missing_fields_are_refused_by_name
+    another_currency_than_the_company_has_is_refused_by_name
+    numbers_are_carried_as_they_are
+    a_number_that_stands_twice_in_a_batch_is_sent_once
+    a_write_that_would_outlive_its_lease_is_not_sent
+    a_wrong_password_is_permanent_and_not_told
+    a_wrong_address_is_told
 }
 
-#[tokio::test]
-async fn many_orders_in_few_calls() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
+async fn many_orders_in_few_calls_each_found_under_its_key(way: Way) {
+    let sandbox = sandbox(way).await;
+    let agency = sandbox.agency(settings("")).unwrap();
     let ids: Vec<String> = (0..120).map(|i| format!("{i:09}")).collect();
     let mut docs = Vec::new();
     for id in &ids {
         docs.push(document(&agency, id).await);
     }
+    let before = agency.api().requests_sent();
     let keys = agency.insert_orders(&cx(), &docs).await.unwrap();
-    let counters = sandbox.counters();
-    assert_eq!((counters.inserts, counters.documents, counters.contacts), (3, 120, 1));
+    // Three batches of fifty at most; over the Service Layer, and who is there and who is new.
+    let sent = agency.api().requests_sent() - before;
+    assert!(sent <= if way == Way::Restful { 3 } else { 5 }, "{sent}");
+    assert_eq!(sandbox.counters().documents, 120);
     let found = agency.api().look_up(&cx(), &references(ids.iter().map(String::as_str))).await.unwrap();
-    assert_eq!(sandbox.counters().lookups - counters.lookups, 4, "100 rows may have been cut: one call is split");
     for ((id, key), found) in ids.iter().zip(&keys).zip(&found) {
         assert_eq!(found.len(), 1, "{id}");
         assert_eq!(&found[0].doc_entry, key.as_ref().unwrap());
     }
 }
 
-#[tokio::test]
-async fn answers_that_were_cut_are_asked_for_again() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
-    let ids: Vec<String> = (0..60).map(|i| format!("{i:09}")).collect();
-    for _ in 0..2 {
-        let mut docs = Vec::new();
-        for id in &ids {
-            docs.push(document(&agency, id).await);
-        }
-        agency.insert_orders(&cx(), &docs).await.unwrap();
-    }
-    let found = agency.api().look_up(&cx(), &references(ids.iter().map(String::as_str))).await.unwrap();
-    assert!(found.iter().all(|documents| documents.len() == 2));
-    assert_eq!(sandbox.counters().lookups, 3);
-}
-
-#[tokio::test]
-async fn look_up_by_user_field_and_by_number_do_not_mix() {
-    let sandbox = sandbox().await;
-    let by_field = agency(&sandbox, settings("[reference]\nudf = \"U_WebOrder\""));
+async fn look_up_by_user_field_and_by_number_do_not_mix(way: Way) {
+    let sandbox = sandbox(way).await;
+    let by_field = sandbox.agency(settings("[reference]\nudf = \"U_WebOrder\"")).unwrap();
     let doc = document(&by_field, "1").await;
     by_field.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap();
     let field = |field: Option<&str>| Reference { field: field.map(str::to_owned), value: "1".into() };
@@ -88,110 +60,101 @@ async fn look_up_by_user_field_and_by_number_do_not_mix() {
     assert_eq!(by_field.api().cancel(&cx(), &[(&removed, "536")]).await.unwrap()[0].as_ref().unwrap(), "536");
 }
 
-#[tokio::test]
-async fn nothing_from_outside_gets_into_sql() {
-    let sandbox = sandbox().await;
-    let client = client(&sandbox, &settings(""));
-    for field in ["NumAtCard", "U_", "U_a b", "U_x = 1 or 1", "U_Ä"] {
+async fn nothing_from_outside_gets_into_a_query(way: Way) {
+    let sandbox = sandbox(way).await;
+    let api = sandbox.api(&settings("")).unwrap();
+    for field in ["NumAtCard", "U_", "U_a b", "U_x = 1 or 1", "U_x eq '1' or U_x", "U_Ä"] {
         let reference = Reference { field: Some(field.into()), value: "1".into() };
-        let error = client.look_up(&cx(), std::slice::from_ref(&reference)).await.unwrap_err();
+        let error = api.look_up(&cx(), std::slice::from_ref(&reference)).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Permanent);
-        assert_eq!(
-            client.cancel(&cx(), &[(&reference, "536")]).await.unwrap_err().disposition(),
-            Disposition::Permanent
-        );
+        // SAP B1 RESTful cancels by the number, so the field goes into its query.
+        if way == Way::Restful {
+            let error = api.cancel(&cx(), &[(&reference, "536")]).await.unwrap_err();
+            assert_eq!(error.disposition(), Disposition::Permanent);
+        }
+    }
+    // The Service Layer cancels by the key, which goes into the path.
+    if way == Way::ServiceLayer {
+        let reference = &references(["1"])[0];
+        for key in ["536)/Close?(", "536/../Drafts", "'536'", ""] {
+            api.cancel(&cx(), &[(reference, key)]).await.unwrap().remove(0).unwrap_err();
+        }
     }
     assert_eq!(sandbox.counters().requests, 0);
 }
 
-#[tokio::test]
-async fn codes_are_kept_while_they_are_fresh() {
+async fn codes_are_kept_while_they_are_fresh(way: Way) {
     let clock = clock();
-    let options = SandboxOptions { clock: clock.clone() as Arc<dyn Clock>, ..SandboxOptions::default() };
-    let sandbox = Sandbox::start(options).await.unwrap();
-    let client = client(&sandbox, &settings(""));
+    let sandbox = sandbox_of(way, Company { clock: clock.clone() as Arc<dyn Clock>, ..Company::default() }).await;
+    let asked = || match &sandbox {
+        B1Sandbox::Restful(sandbox) => sandbox.counters().codes,
+        B1Sandbox::ServiceLayer(sandbox) => sandbox.counters().reads,
+    };
+    let api = sandbox.api(&settings("")).unwrap();
     let cx = cx_at(&clock);
-    let (codes, again) = tokio::join!(client.codes(&cx), client.codes(&cx));
+    let (codes, again) = tokio::join!(api.codes(&cx), api.codes(&cx));
     let codes = codes.unwrap();
     assert_eq!(codes, again.unwrap());
     assert_eq!(codes.taxes["CA"], money("8.25"));
     assert_eq!(codes.expenses, ["Freight", "Insurance"]);
-    assert_eq!(sandbox.counters().codes, 4);
+    // Expenses, ways of transport, ways of payment and tax codes; the Service Layer tells the currencies too.
+    let (once, currencies) = match way {
+        Way::Restful => (4, None),
+        Way::ServiceLayer => (5, Some(["EUR", "GBP", "USD"].map(String::from).to_vec())),
+    };
+    assert_eq!((asked(), &codes.currencies), (once, &currencies));
+    api.codes(&cx).await.unwrap();
+    assert_eq!(asked(), once);
     clock.advance(SignedDuration::from_secs(901));
-    client.codes(&cx).await.unwrap();
-    assert_eq!(sandbox.counters().codes, 8);
+    api.codes(&cx).await.unwrap();
+    assert_eq!(asked(), 2 * once);
 }
 
-#[tokio::test]
-async fn info_tells_the_company() {
-    let sandbox = sandbox().await;
-    let info = client(&sandbox, &settings("")).info(&cx()).await.unwrap();
-    assert_eq!((info.company_db.as_str(), info.company_name.as_str()), ("SBODEMOUS", "OEC Computers"));
+async fn info_tells_the_company(way: Way) {
+    let sandbox = sandbox(way).await;
+    let info = sandbox.api(&settings("")).unwrap().info(&cx()).await.unwrap();
+    assert_eq!((info.company_db.as_str(), info.company_name.as_str()), (COMPANY_DB, "OEC Computers"));
 }
 
-#[tokio::test]
-async fn fields_that_cannot_be_carried_are_refused_by_name() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
-    let good = document(&agency, "good").await;
-    let mut bad = Vec::new();
-    let cases: [(&str, Change); 7] = [
-        ("U_Channel", |doc| doc.set("U_Channel", "web")),
-        ("Comments", |doc| doc.set("Comments", "hello")),
-        ("TransportationCode", |doc| doc.set("TransportationCode", 3)),
-        ("DocumentLines[0].WarehouseCode", |doc| doc.lines[0].set("WarehouseCode", "01")),
-        ("AddressExtension.ShipToBlock", |doc| {
-            doc.header["AddressExtension"]["ShipToBlock"] = "B".into();
-        }),
-        ("ContactPerson.Fax", |doc| doc.header["ContactPerson"]["Fax"] = "1".into()),
-        ("DocumentAdditionalExpenses", |doc| {
-            let list = doc.header["DocumentAdditionalExpenses"].as_array_mut().unwrap();
-            list.push(list[0].clone());
-        }),
-    ];
-    for (i, (_, change)) in cases.iter().enumerate() {
-        let mut doc = good.clone();
-        doc.reference = format!("bad{i}");
-        doc.set("NumAtCard", doc.reference.clone());
-        change(&mut doc);
-        bad.push(doc);
-    }
-    bad.push(good);
-    let mut results = agency.insert_orders(&cx(), &bad).await.unwrap();
-    results.pop().unwrap().unwrap();
-    for (result, (field, _)) in results.into_iter().zip(cases) {
-        let error = result.unwrap_err();
-        assert_eq!((error.disposition(), error.field_path()), (Disposition::Permanent, Some(field)));
-    }
-    assert_eq!(sandbox.counters().documents, 1);
-}
-
-#[tokio::test]
-async fn missing_fields_and_another_currency_are_refused_by_name() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
+async fn missing_fields_are_refused_by_name(way: Way) {
+    let sandbox = sandbox(way).await;
+    let agency = sandbox.agency(settings("")).unwrap();
     let good = document(&agency, "1").await;
-    for field in ["CardCode", "DocDueDate", "NumAtCard", "AddressExtension", "ContactPerson"] {
+    // What SAP B1 RESTful takes has a place for each address and for who ordered, and a tax code in each line; the Service
+    // Layer takes those of the customer and of the item.
+    let fields: &[&str] = match way {
+        Way::Restful => &["CardCode", "DocDueDate", "NumAtCard", "AddressExtension", "ContactPerson"],
+        Way::ServiceLayer => &["CardCode", "DocDueDate", "NumAtCard"],
+    };
+    for field in fields {
         let mut doc = good.clone();
-        doc.header.remove(field);
+        doc.header.remove(*field);
         let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
-        assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some(field)));
+        assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some(*field)));
     }
-    let mut doc = good.clone();
-    doc.lines[1].fields.remove("TaxCode");
-    let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
-    assert_eq!(error.field_path(), Some("DocumentLines[1].TaxCode"));
-    let mut doc = good.clone();
-    doc.set("DocCurrency", "EUR");
+    if way == Way::Restful {
+        let mut doc = good.clone();
+        doc.lines[1].fields.remove("TaxCode");
+        let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
+        assert_eq!(error.field_path(), Some("DocumentLines[1].TaxCode"));
+    }
+    assert_eq!(sandbox.counters().writes, 0);
+}
+
+async fn another_currency_than_the_company_has_is_refused_by_name(way: Way) {
+    let sandbox = sandbox(way).await;
+    let agency = sandbox.agency(settings("")).unwrap();
+    let mut doc = document(&agency, "1").await;
+    // SAP B1 RESTful has none but the main one.
+    doc.set("DocCurrency", if way == Way::Restful { "EUR" } else { "CHF" });
     let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
     assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some("DocCurrency")));
     assert_eq!(sandbox.counters().writes, 0);
 }
 
-#[tokio::test]
-async fn numbers_are_carried_as_they_are() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
+async fn numbers_are_carried_as_they_are(way: Way) {
+    let sandbox = sandbox(way).await;
+    let agency = sandbox.agency(settings("")).unwrap();
     let mut doc = document(&agency, "1").await;
     doc.lines[0].set("LineTotal", serde_json::from_str::<serde_json::Value>("138.00").unwrap());
     doc.set("DiscountPercent", 0);
@@ -199,10 +162,9 @@ async fn numbers_are_carried_as_they_are() {
     assert_eq!(sandbox.document("1").unwrap().total, money("396.87"));
 }
 
-#[tokio::test]
-async fn a_number_that_stands_twice_in_a_batch_is_sent_once() {
-    let sandbox = sandbox().await;
-    let agency = agency(&sandbox, settings(""));
+async fn a_number_that_stands_twice_in_a_batch_is_sent_once(way: Way) {
+    let sandbox = sandbox(way).await;
+    let agency = sandbox.agency(settings("")).unwrap();
     let doc = document(&agency, "1").await;
     let mut results = agency.insert_orders(&cx(), &[doc.clone(), doc]).await.unwrap();
     assert_eq!(results.remove(1).unwrap_err().disposition(), Disposition::Rejected);
@@ -210,14 +172,17 @@ async fn a_number_that_stands_twice_in_a_batch_is_sent_once() {
     assert_eq!(sandbox.documents_of("1").len(), 1);
 }
 
-#[tokio::test]
-async fn a_write_that_would_outlive_its_lease_is_not_sent() {
-    let sandbox = sandbox().await;
+async fn a_write_that_would_outlive_its_lease_is_not_sent(way: Way) {
+    let sandbox = sandbox(way).await;
     let clock = clock();
-    let agency = agency(&sandbox, settings(""));
+    let agency = sandbox.agency(settings("")).unwrap();
     let doc = document(&agency, "1").await;
-    let lease = |seconds| cx_at(&clock).with_deadline(later(clock.now(), std::time::Duration::from_secs(seconds)));
-    let error = agency.insert_orders(&lease(1), std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap_err();
+    let lease = |seconds| cx_at(&clock).with_deadline(later(clock.now(), Duration::from_secs(seconds)));
+    // Over the Service Layer, who ordered is not even looked up then, and nothing is said of single orders.
+    let error = match agency.insert_orders(&lease(1), std::slice::from_ref(&doc)).await {
+        Ok(mut results) => results.remove(0).unwrap_err(),
+        Err(error) => error,
+    };
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Timeout, Disposition::Retryable { after: None }));
     let reference = references(["1"]);
     let error = agency.api().cancel(&lease(0), &[(&reference[0], "536")]).await.unwrap().remove(0).unwrap_err();
@@ -226,26 +191,46 @@ async fn a_write_that_would_outlive_its_lease_is_not_sent() {
     agency.insert_orders(&lease(30), &[doc]).await.unwrap().remove(0).unwrap();
 }
 
-#[tokio::test]
-async fn wrong_password_and_wrong_address() {
-    let sandbox = sandbox().await;
-    let client = client_as(&sandbox, &settings(""), "not-the-password");
-    let error = client.info(&cx()).await.unwrap_err();
+async fn a_wrong_password_is_permanent_and_not_told(way: Way) {
+    let sandbox = sandbox(way).await;
+    let api = sandbox.api_with_password(&settings(""), "not-the-password").unwrap();
+    let error = api.info(&cx()).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
-    let text = format!("{error} {error:?} {client:?} {}", error.report());
+    let text = format!("{error} {error:?} {}", error.report());
     assert!(!text.contains("not-the-password"), "{text}");
-
-    let settings = settings("");
-    let client_at = |url: &str| {
-        let password = secrecy::SecretString::from("abcxyz");
-        let settings = sapb1_connector::RestfulSettings::new(url, "user1", password, &settings).unwrap();
-        sapb1_connector::RestfulClient::new(settings).unwrap()
+    let clients = match way {
+        Way::Restful => format!("{:?}", RestfulClient::new(restful(&sandbox.url(), LOGIN.0).unwrap()).unwrap()),
+        Way::ServiceLayer => {
+            format!("{:?}", ServiceLayerClient::new(service_layer(&sandbox.url(), LOGIN.0).unwrap()).unwrap())
+        }
     };
-    let error = client_at(&format!("{}/elsewhere", sandbox.url())).info(&cx()).await.unwrap_err();
-    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Config, Disposition::Permanent));
-    let nobody = sapb1_connector::RestfulSettings::new(&sandbox.url(), "", "x".into(), &settings).unwrap_err();
+    assert!(!clients.contains(LOGIN.1), "{clients}");
+}
+
+fn restful(url: &str, user: &str) -> Result<RestfulSettings> {
+    RestfulSettings::new(url, user, LOGIN.1.into(), &B1Settings::default())
+}
+
+fn service_layer(url: &str, user: &str) -> Result<ServiceLayerSettings> {
+    ServiceLayerSettings::new(url, COMPANY_DB, user, LOGIN.1.into(), &B1Settings::default())
+}
+
+async fn a_wrong_address_is_told(way: Way) {
+    let sandbox = sandbox(way).await;
+    let client = |url: &str| -> Arc<dyn B1Api> {
+        match way {
+            Way::Restful => Arc::new(RestfulClient::new(restful(url, LOGIN.0).unwrap()).unwrap()),
+            Way::ServiceLayer => Arc::new(ServiceLayerClient::new(service_layer(url, LOGIN.0).unwrap()).unwrap()),
+        }
+    };
+    let error = client(&format!("{}/elsewhere", sandbox.url())).info(&cx()).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Config, Disposition::Permanent), "{error}");
+    let nobody = match way {
+        Way::Restful => restful(&sandbox.url(), "").unwrap_err(),
+        Way::ServiceLayer => service_layer(&sandbox.url(), "").unwrap_err(),
+    };
     assert_eq!(nobody.field_path(), Some("user"));
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let error = client_at(&format!("http://{free}")).info(&cx()).await.unwrap_err();
+    let error = client(&format!("http://{free}")).info(&cx()).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unreachable, Disposition::Retryable { after: None }));
 }

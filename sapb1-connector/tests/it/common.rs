@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use datawald_backoffice::{AddressRole, Backoffice, Mapped, NativeOrder, OrderTerms, Reference};
-use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::{Address, Addresses, FlowId, Money, Order, OrderItem, Table};
-use datawald_core::{Clock, Cx, Effect, ManualClock, Result};
-use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions};
-use sapb1_connector::{B1Agency, B1Settings, RestfulClient, RestfulSettings};
-use secrecy::SecretString;
+use datawald_core::{Clock, Cx, ManualClock, Result};
+use sapb1_connector::sandbox::{B1Sandbox, Company, Way};
+use sapb1_connector::{B1Agency, B1Settings};
 
 pub(crate) const SETTINGS: &str = r#"
 [customer]
@@ -146,21 +144,13 @@ pub(crate) async fn prepare(backoffice: &dyn Backoffice, cx: &Cx, order: &Order)
     Ok(doc)
 }
 
-pub(crate) async fn sandbox() -> Sandbox {
-    Sandbox::start(SandboxOptions::default()).await.unwrap()
+/// A sandbox with a company like any other.
+pub(crate) async fn sandbox(way: Way) -> B1Sandbox {
+    sandbox_of(way, Company::default()).await
 }
 
-pub(crate) fn client(sandbox: &Sandbox, settings: &B1Settings) -> RestfulClient {
-    client_as(sandbox, settings, "abcxyz")
-}
-
-pub(crate) fn client_as(sandbox: &Sandbox, settings: &B1Settings, password: &str) -> RestfulClient {
-    let password = SecretString::from(password);
-    RestfulClient::new(RestfulSettings::new(&sandbox.url(), "user1", password, settings).unwrap()).unwrap()
-}
-
-pub(crate) fn agency(sandbox: &Sandbox, settings: B1Settings) -> B1Agency {
-    B1Agency::new(Arc::new(client(sandbox, &settings)), settings)
+pub(crate) async fn sandbox_of(way: Way, company: Company) -> B1Sandbox {
+    B1Sandbox::start(way, company).await.unwrap()
 }
 
 /// A document as the agency makes it of [`plain_order`].
@@ -170,40 +160,4 @@ pub(crate) async fn document(agency: &B1Agency, id: &str) -> NativeOrder {
 
 pub(crate) fn references<'a>(ids: impl IntoIterator<Item = &'a str>) -> Vec<Reference> {
     ids.into_iter().map(|id| Reference { field: None, value: id.to_owned() }).collect()
-}
-
-/// Calls of the sandbox as they stand, without the client.
-pub(crate) struct Raw {
-    http: Http,
-    token: Option<String>,
-}
-
-impl Raw {
-    pub(crate) fn new(sandbox: &Sandbox) -> Self {
-        Self { http: Http::new(HttpSettings::new(&sandbox.url()).unwrap()).unwrap(), token: None }
-    }
-
-    pub(crate) async fn logged_in(sandbox: &Sandbox) -> Self {
-        let mut raw = Self::new(sandbox);
-        let (status, body) = raw.call("POST", "auth", Some(r#"{"username":"user1","password":"abcxyz"}"#)).await;
-        assert_eq!(status, 200);
-        raw.token = Some(format!("JWT {}", body["access_token"].as_str().unwrap()));
-        raw
-    }
-
-    pub(crate) fn with_token(mut self, header: &str) -> Self {
-        self.token = Some(header.to_owned());
-        self
-    }
-
-    pub(crate) async fn call(&self, method: &str, path: &str, body: Option<&str>) -> (u16, serde_json::Value) {
-        let url = self.http.url(path).unwrap();
-        let mut request = HttpRequest::new("test", Effect::Read, method.parse().unwrap(), url);
-        request.body = body.map(|body| body.to_owned().into());
-        if let Some(token) = &self.token {
-            request = request.secret_header(reqwest::header::AUTHORIZATION, token).unwrap();
-        }
-        let response = self.http.send(request).await.unwrap();
-        (response.status.as_u16(), response.json().unwrap())
-    }
 }

@@ -1,12 +1,12 @@
-//! The connector against its sandbox, which starts anew for each test.
+//! The connector against its sandboxes, each of which starts anew for each test. What holds over both ways into SAP B1 is
+//! tested over both; what is peculiar to one, in a module of its own.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod client;
 mod common;
-mod contract;
-mod examples;
 mod faults;
 mod reconcile;
+mod restful;
 mod rules;
 mod service_layer;
 mod settings;

@@ -5,22 +5,45 @@ use datawald_backoffice::Backoffice;
 use datawald_core::Disposition;
 use datawald_core::model::Order;
 use rust_decimal::Decimal;
-use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions, TaxRounding};
+use sapb1_connector::sandbox::restful::TaxRounding;
+use sapb1_connector::sandbox::{B1Sandbox, Company, Way};
+
+sapb1_connector::over_both_ways! {
+    totals_that_real_shops_charged
+    discount_off_the_lines
+    uneven_discount_with_one_rate_is_the_same_in_percent
+    uneven_discount_over_two_rates_is_told
+    a_cent_of_rounding_is_refused_noted_or_made_up_for
+    more_than_the_tolerance_is_refused
+    rounding_line_counts_in_the_document_discount
+    tax_per_line
+    taxed_freight
+    freight_as_an_item
+    prepaid_orders
+    another_currency
+    rates_that_differ_from_sap_b1
+    names_that_sap_b1_does_not_have
+    discount_that_is_partly_on_freight
+    an_order_without_lines
+    agency_and_sandbox_reckon_alike
+}
 
 /// The agency's total, after the document was sent and the sandbox came to the same.
-async fn total_of(sandbox: &Sandbox, more: &str, order: &Order) -> Decimal {
-    let agency = agency(sandbox, settings(more));
+async fn total_of(sandbox: &B1Sandbox, more: &str, order: &Order) -> Decimal {
+    let agency = sandbox.agency(settings(more)).unwrap();
     let cx = cx();
     let doc = prepare(&agency, &cx, order).await.unwrap();
     agency.insert_orders(&cx, std::slice::from_ref(&doc)).await.unwrap().remove(0).unwrap();
+    // Its sessions take licences of the Service Layer until then.
+    agency.api().close().await;
     let totals = doc.totals.unwrap();
     assert_eq!(sandbox.document(&order.fe_order_id).unwrap().total, totals.document, "sandbox and agency differ");
     totals.document
 }
 
-async fn refusal(more: &str, order: &Order) -> String {
-    let sandbox = sandbox().await;
-    let error = prepare(&agency(&sandbox, settings(more)), &cx(), order).await.unwrap_err();
+async fn refusal(way: Way, more: &str, order: &Order) -> String {
+    let sandbox = sandbox(way).await;
+    let error = prepare(&sandbox.agency(settings(more)).unwrap(), &cx(), order).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Rejected, "{error:?}");
     assert_eq!(sandbox.counters().writes, 0);
     error.to_string()
@@ -31,9 +54,8 @@ fn shipped_to(mut order: Order, country: &str, region: &str, postcode: &str) -> 
     order
 }
 
-#[tokio::test]
-async fn totals_that_real_shops_charged() {
-    let sandbox = sandbox().await;
+async fn totals_that_real_shops_charged(way: Way) {
+    let sandbox = sandbox(way).await;
     assert_eq!(total_of(&sandbox, "", &plain_order("1")).await, money("396.87"));
 
     let items = vec![item("MH09", "1", "69", "13.8", "4.55"), item("RACER", "1", "224", "44.8", "14.79")];
@@ -50,37 +72,33 @@ async fn totals_that_real_shops_charged() {
     assert_eq!(total_of(&sandbox, "", &virginia).await, money("142.31"));
 }
 
-#[tokio::test]
-async fn discount_off_the_lines() {
-    let sandbox = sandbox().await;
+async fn discount_off_the_lines(way: Way) {
+    let sandbox = sandbox(way).await;
     let items = vec![item("A", "1", "69", "13.8", "4.55"), item("B", "1", "224", "0", "18.48")];
     let order = order("1", items, "5");
     assert_eq!(total_of(&sandbox, "discount = \"lines\"", &order).await, order.grand_total);
 }
 
-#[tokio::test]
-async fn uneven_discount_with_one_rate_is_the_same_in_percent() {
-    let sandbox = sandbox().await;
+async fn uneven_discount_with_one_rate_is_the_same_in_percent(way: Way) {
+    let sandbox = sandbox(way).await;
     let items = vec![item("A", "1", "100", "20", "6.60"), item("B", "1", "100", "0", "8.25")];
     let order = order("1", items, "0");
     assert_eq!(total_of(&sandbox, "", &order).await, money("194.85"));
 }
 
-#[tokio::test]
-async fn uneven_discount_over_two_rates_is_told() {
+async fn uneven_discount_over_two_rates_is_told(way: Way) {
     let mut exempt = item("BOOK", "1", "100", "20", "0");
     exempt.tax_percent = Some(Decimal::ZERO);
     let order = order("1", vec![exempt, item("B", "1", "100", "0", "8.25")], "0");
-    let text = refusal("", &order).await;
+    let text = refusal(way, "", &order).await;
     assert!(text.contains("SAP B1 would make 187.43"), "{text}");
     assert!(text.contains("charged 188.25 USD (difference -0.82)"), "{text}");
     assert!(text.contains("discount is on part of the lines"), "{text}");
-    let sandbox = sandbox().await;
+    let sandbox = sandbox(way).await;
     assert_eq!(total_of(&sandbox, "discount = \"lines\"", &order).await, money("188.25"));
 }
 
-#[tokio::test]
-async fn a_cent_of_rounding_is_refused_noted_or_made_up_for() {
+async fn a_cent_of_rounding_is_refused_noted_or_made_up_for(way: Way) {
     // Per line the shop charged 0.03 twice; SAP B1 rounds 1.00 × 5.3 % once.
     let order = shipped_to(
         order("1", vec![item("A", "1", "0.50", "0", "0.03"), item("B", "1", "0.50", "0", "0.03")], "0"),
@@ -89,13 +107,13 @@ async fn a_cent_of_rounding_is_refused_noted_or_made_up_for() {
         "1",
     );
     assert_eq!(order.grand_total, money("1.06"));
-    let text = refusal("", &order).await;
+    let text = refusal(way, "", &order).await;
     assert!(text.contains("SAP B1 would make 1.05") && text.contains("rounding"), "{text}");
 
-    let sandbox = sandbox().await;
+    let sandbox = sandbox(way).await;
     assert_eq!(total_of(&sandbox, "[reconcile]\nmode = \"tolerance\"\nmax_cents = 1", &order).await, money("1.05"));
     let settings = settings("[reconcile]\nmode = \"tolerance\"\nmax_cents = 1");
-    let doc = prepare(&agency(&sandbox, settings), &cx(), &order).await.unwrap();
+    let doc = prepare(&sandbox.agency(settings).unwrap(), &cx(), &order).await.unwrap();
     assert_eq!(doc.note, "SAP B1's total is 0.01 below what the customer was charged");
 
     let rounding_line = "[reconcile]\nmode = \"rounding-line\"\nmax_cents = 1\nitem_code = \"ROUNDING\"";
@@ -105,36 +123,31 @@ async fn a_cent_of_rounding_is_refused_noted_or_made_up_for() {
     assert_eq!(sandbox.document("2").unwrap().lines, 3);
 }
 
-#[tokio::test]
-async fn more_than_the_tolerance_is_refused() {
+async fn more_than_the_tolerance_is_refused(way: Way) {
     let mut order = plain_order("1");
     order.grand_total += money("0.02");
-    let text = refusal("[reconcile]\nmode = \"tolerance\"\nmax_cents = 1", &order).await;
+    let text = refusal(way, "[reconcile]\nmode = \"tolerance\"\nmax_cents = 1", &order).await;
     assert!(text.contains("difference -0.02"), "{text}");
     assert!(text.contains("a fee or credit of 0.02 of another kind"), "{text}");
 }
 
-#[tokio::test]
-async fn rounding_line_counts_in_the_document_discount() {
-    let sandbox = sandbox().await;
+async fn rounding_line_counts_in_the_document_discount(way: Way) {
+    let sandbox = sandbox(way).await;
     let items = vec![item("A", "1", "10.01", "2.00", "0.66"), item("B", "1", "10.01", "2.00", "0.67")];
     let order = order("1", items, "0");
     let more = "[reconcile]\nmode = \"rounding-line\"\nmax_cents = 5\nitem_code = \"ROUNDING\"";
     assert_eq!(total_of(&sandbox, more, &order).await, order.grand_total);
 }
 
-#[tokio::test]
-async fn tax_per_line() {
-    let options = SandboxOptions { rounding: TaxRounding::PerLine, ..SandboxOptions::default() };
-    let sandbox = Sandbox::start(options).await.unwrap();
+async fn tax_per_line(way: Way) {
+    let sandbox = sandbox_of(way, Company { rounding: TaxRounding::PerLine, ..Company::default() }).await;
     let items = vec![item("A", "1", "0.50", "0", "0.03"), item("B", "1", "0.50", "0", "0.03")];
     let order = shipped_to(order("1", items, "0"), "US", "VA", "1");
     assert_eq!(total_of(&sandbox, "rounding = \"per-line\"", &order).await, money("1.06"));
 }
 
-#[tokio::test]
-async fn taxed_freight() {
-    let sandbox = sandbox().await;
+async fn taxed_freight(way: Way) {
+    let sandbox = sandbox(way).await;
     let mut order = order("1", vec![item("A", "1", "100", "0", "8.25")], "10");
     order.shipping_tax_amt = money("0.83");
     order.tax_amt += money("0.83");
@@ -142,13 +155,12 @@ async fn taxed_freight() {
     assert_eq!(total_of(&sandbox, "", &order).await, money("119.08"));
 }
 
-#[tokio::test]
-async fn freight_as_an_item() {
-    let sandbox = sandbox().await;
+async fn freight_as_an_item(way: Way) {
+    let sandbox = sandbox(way).await;
     let mut settings = settings("");
     settings.freight.expense_name = None;
     settings.freight.item_code = Some("SHIP".into());
-    let agency = agency(&sandbox, settings);
+    let agency = sandbox.agency(settings).unwrap();
     let order = plain_order("1");
     let doc = prepare(&agency, &cx(), &order).await.unwrap();
     assert_eq!(doc.lines.len(), 3);
@@ -161,70 +173,75 @@ async fn freight_as_an_item() {
     assert!(error.message().contains("freight is a line of the document"), "{error}");
 }
 
-#[tokio::test]
-async fn prepaid_orders() {
+async fn prepaid_orders(way: Way) {
     let mut order = plain_order("1");
     order.giftcard_amt = money("100");
     order.grand_total -= money("100");
-    let text = refusal("", &order).await;
+    let text = refusal(way, "", &order).await;
     assert!(text.contains("giftcard_amt") && text.contains("100.00 USD was paid by gift card"), "{text}");
 
-    let sandbox = sandbox().await;
+    let sandbox = sandbox(way).await;
     assert_eq!(total_of(&sandbox, "prepaid = \"payment\"", &order).await, money("396.87"));
-    let doc = prepare(&agency(&sandbox, settings("prepaid = \"payment\"")), &cx(), &order).await.unwrap();
+    let doc = prepare(&sandbox.agency(settings("prepaid = \"payment\"")).unwrap(), &cx(), &order).await.unwrap();
     assert!(doc.note.contains("100.00 USD of it was paid by gift card"), "{}", doc.note);
 }
 
-#[tokio::test]
-async fn another_currency() {
+async fn another_currency(way: Way) {
     let mut order = plain_order("1");
     order.currency = "INR".into();
-    let text = refusal("", &order).await;
-    assert!(text.contains("is INR") && text.contains("main currency USD only"), "{text}");
-    // Not the tax on freight, which fits no code either.
+    // SAP B1 RESTful makes documents in the main currency only, the Service Layer in any that the company has.
+    let told = match way {
+        Way::Restful => "main currency USD only",
+        Way::ServiceLayer => "EUR, GBP, USD",
+    };
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("is INR") && text.contains(told), "{text}");
+    // What no change of the order can mend is told first, not the tax on freight, which fits no code either. The Service
+    // Layer must be asked for its currencies, and that is done at the end.
     order.shipping_tax_amt = money("3");
-    let text = refusal("", &order).await;
-    assert!(text.contains("main currency USD only"), "{text}");
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains(if way == Way::Restful { told } else { "shipping_tax_amt" }), "{text}");
     order.currency = String::new();
-    assert!(refusal("", &order).await.contains("currency: is missing"));
+    assert!(refusal(way, "", &order).await.contains("currency: is missing"));
+
+    order = plain_order("1");
+    order.currency = "EUR".into();
+    match way {
+        Way::Restful => assert!(refusal(way, "", &order).await.contains("is EUR")),
+        Way::ServiceLayer => assert_eq!(total_of(&sandbox(way).await, "", &order).await, money("396.87")),
+    }
 }
 
-#[tokio::test]
-async fn rates_that_differ_from_sap_b1() {
+async fn rates_that_differ_from_sap_b1(way: Way) {
     let tax_codes = vec![("EX".into(), Decimal::ZERO), ("CA".into(), money("7.25"))];
-    let sandbox = Sandbox::start(SandboxOptions { tax_codes, ..SandboxOptions::default() }).await.unwrap();
-    let error = prepare(&agency(&sandbox, settings("")), &cx(), &plain_order("1")).await.unwrap_err();
+    let sandbox = sandbox_of(way, Company { tax_codes, ..Company::default() }).await;
+    let error = prepare(&sandbox.agency(settings("")).unwrap(), &cx(), &plain_order("1")).await.unwrap_err();
     assert!(error.message().contains("CA has 8.25 % in the settings and 7.25 % in SAP B1"), "{error}");
 }
 
-#[tokio::test]
-async fn names_that_sap_b1_does_not_have() {
-    let sandbox =
-        Sandbox::start(SandboxOptions { transports: vec!["UPS".into()], ..SandboxOptions::default() }).await.unwrap();
-    let error = prepare(&agency(&sandbox, settings("")), &cx(), &plain_order("1")).await.unwrap_err();
+async fn names_that_sap_b1_does_not_have(way: Way) {
+    let sandbox = sandbox_of(way, Company { transports: vec!["UPS".into()], ..Company::default() }).await;
+    let error = prepare(&sandbox.agency(settings("")).unwrap(), &cx(), &plain_order("1")).await.unwrap_err();
     assert_eq!(error.disposition(), Disposition::Rejected);
     assert!(error.message().contains("no way of transport `Fedex ON` (it has: UPS)"), "{error}");
 }
 
-#[tokio::test]
-async fn discount_that_is_partly_on_freight() {
+async fn discount_that_is_partly_on_freight(way: Way) {
     let mut order = order("1", vec![item("A", "1", "100", "10", "7.43")], "5");
     order.discount_amt += money("5");
     order.grand_total -= money("5");
-    let text = refusal("discount = \"lines\"", &order).await;
+    let text = refusal(way, "discount = \"lines\"", &order).await;
     assert!(text.contains("the discount is 15.00, of which 10.00 is on lines"), "{text}");
 }
 
-#[tokio::test]
-async fn an_order_without_lines() {
+async fn an_order_without_lines(way: Way) {
     let order = order("1", vec![], "5");
-    let text = refusal("", &order).await;
+    let text = refusal(way, "", &order).await;
     assert!(text.contains("items") && text.contains("there are none"), "{text}");
 }
 
 /// The two reckonings were written apart; over documents of all sorts they must never differ.
-#[tokio::test]
-async fn agency_and_sandbox_reckon_alike() {
+async fn agency_and_sandbox_reckon_alike(way: Way) {
     // A plain generator with a fixed seed: the same documents in every run.
     let mut seed = 0x9E37_79B9_7F4A_7C15_u64;
     let mut below = |limit: u64| {
@@ -234,11 +251,11 @@ async fn agency_and_sandbox_reckon_alike() {
         seed % limit
     };
     for (more, rounding) in [("", TaxRounding::PerCode), ("rounding = \"per-line\"", TaxRounding::PerLine)] {
-        let sandbox = Sandbox::start(SandboxOptions { rounding, ..SandboxOptions::default() }).await.unwrap();
+        let sandbox = sandbox_of(way, Company { rounding, ..Company::default() }).await;
         let mut settings = settings(more);
         settings.reconcile.mode = sapb1_connector::settings::ReconcileMode::Tolerance;
         settings.reconcile.max_cents = u32::MAX;
-        let agency = agency(&sandbox, settings);
+        let agency = sandbox.agency(settings).unwrap();
         let order = plain_order("1");
         let plain = prepare(&agency, &cx(), &order).await.unwrap();
         let mut docs = Vec::new();

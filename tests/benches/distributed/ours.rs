@@ -5,10 +5,10 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use datawald_examples::B1_SANDBOX_LOGIN;
 use datawald_tests::example;
 use mongodb::bson::{Document, doc};
 use rustix::process::{Pid, Signal, kill_process};
+use sapb1_connector::sandbox::LOGIN;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -104,7 +104,7 @@ impl Setting<'_> {
 
     fn command(&self, role: &str, report: &str) -> Command {
         let mut command = Command::new(example("orders_sync"));
-        let (user, password) = B1_SANDBOX_LOGIN;
+        let (user, password) = LOGIN;
         command.env("DATAWALD_STORE", format!("{}/{}", self.servers.mongodb_uri(), self.name));
         command.env("DATAWALD_QUEUE", self.servers.amqp_url());
         command.args(["--role", role, "--shop", self.name, "--report"]).arg(self.folder.join(report));

@@ -3,25 +3,31 @@
 
 use std::time::{Duration, Instant};
 
+use datawald_examples::sample_company;
 use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
 use rustix::process::Signal;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{B1Sandbox, Company, Faults, Way};
 
 use crate::world::{Backends, Process, World, words};
 
-const ORDERS_PER_SHOP: u64 = 2_500;
+sapb1_connector::over_both_ways! { whatever_dies_every_order_is_applied_once }
+
+const ORDERS_PER_SHOP: u64 = 1_250;
 const SHOPS: usize = 2;
 const WORKERS: usize = 4;
 
 /// The whole run ends within this.
 const LIMIT: Duration = Duration::from_secs(240);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_dies_every_order_is_applied_once() {
+async fn whatever_dies_every_order_is_applied_once(way: Way) {
     let mut mongo = MongoServer::start().await.unwrap();
     let mut broker = RabbitNode::start().await.unwrap();
     let backends = Backends { store: in_database(mongo.uri(), "chaos"), queue: Some(broker.uri().to_owned()) };
-    let mut world = World::new(backends, SHOPS, ORDERS_PER_SHOP).await;
+    let mut world = World::new(way, backends, SHOPS, ORDERS_PER_SHOP).await;
+    // Nobody logs out for a worker that is killed: over the Service Layer its sessions keep their licences until they time
+    // out, which takes half an hour.
+    let company = Company { licences: 1_000, ..sample_company() };
+    world.b1 = B1Sandbox::start(way, company).await.unwrap();
     world.sizes = words(
         "--page-size 100 --batch 10 --concurrency 2 --lease-ms 3000 --settle-delay-ms 1000 --close-wait-ms 240000",
     );

@@ -2,22 +2,23 @@
 
 use std::time::Duration;
 
-use datawald_examples::b1_sandbox;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::Way;
 use serde_json::Value;
 
 use crate::world::{Backends, Process, Shop, World, broker, database, unique, words};
 
+sapb1_connector::over_both_ways! { every_combination_gives_the_same_report }
+
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The sample orders, of every shape: applied, ignored, refused, cancelled.
-async fn sample(backends: Backends) -> World {
+async fn sample(way: Way, backends: Backends) -> World {
     let options = SandboxOptions { orders: OrderSet::Fixtures, ..SandboxOptions::default() };
     World {
         shops: vec![Shop { name: unique("shop"), magento: Sandbox::start(options).await.unwrap() }],
-        b1: b1_sandbox(0, 0).await.unwrap(),
         sizes: words("--page-size 10 --batch 5 --concurrency 2 --rounds 2"),
-        ..World::new(backends, 0, 0).await
+        ..World::new(way, backends, 0, 0).await
     }
 }
 
@@ -42,8 +43,7 @@ fn told(report: &Value) -> (Vec<Value>, Vec<Value>) {
     (orders, rounds)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_combination_gives_the_same_report() {
+async fn every_combination_gives_the_same_report(way: Way) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
     let combinations = [
@@ -54,7 +54,7 @@ async fn every_combination_gives_the_same_report() {
     ];
     let mut first: Option<(Vec<Value>, Vec<Value>, u64)> = None;
     for (what, backends) in combinations {
-        let world = sample(backends).await;
+        let world = sample(way, backends).await;
         let report = world.both(0, what).report(LIMIT).await;
         compare(what, &mut first, &report, world.b1.counters().documents);
     }
@@ -63,7 +63,7 @@ async fn every_combination_gives_the_same_report() {
         ("roles, sqlite", Backends { store: file("5.db"), queue: None }),
         ("roles, mongodb, rabbitmq", Backends::shared()),
     ] {
-        let mut world = sample(backends).await;
+        let mut world = sample(way, backends).await;
         let rounds = std::mem::replace(&mut world.sizes, words("--page-size 10 --batch 5 --concurrency 2"));
         let workers: Vec<Process> = ["one", "two"].map(|name| world.worker(name)).into();
         world.sizes = rounds;

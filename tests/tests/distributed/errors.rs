@@ -5,20 +5,26 @@ use std::time::Duration;
 use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
 use mongodb::Client;
 use mongodb::bson::doc;
+use sapb1_connector::sandbox::Way;
 
 use crate::world::{Backends, World, broker, database};
 
+sapb1_connector::over_both_ways! {
+    a_broker_that_is_away_only_delays_and_is_told
+    a_full_broker_only_delays_and_is_told
+}
+
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs with these backends, which must be refused, and gives what was printed.
+/// Runs with these backends, which must be refused, and gives what was printed. It does not come to SAP B1, whatever the way.
 async fn refused(backends: Backends) -> String {
-    let world = World::new(backends, 1, 10).await;
+    let world = World::new(Way::ServiceLayer, backends, 1, 10).await;
     let mut process = world.both(0, "refused");
     let status = process.wait(LIMIT).await;
     let log = process.log();
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(!log.contains("geheim"), "a password is told: {log}");
-    assert_eq!(world.b1.counters().documents, 0);
+    assert_eq!(world.b1.counters().requests, 0);
     log
 }
 
@@ -66,11 +72,10 @@ async fn another_programs_collection_is_told() {
 }
 
 /// Nobody at the broker's address: that is told, and the store's sweep does the work meanwhile.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broker_that_is_away_only_delays_and_is_told() {
+async fn a_broker_that_is_away_only_delays_and_is_told(way: Way) {
     let port = free_port();
     let queue = Some(format!("amqp://u:geheim@127.0.0.1:{port}"));
-    let world = World::new(Backends { store: database(), queue }, 1, 100).await;
+    let world = World::new(way, Backends { store: database(), queue }, 1, 100).await;
     let mut process = world.both(0, "away");
     let report = process.report(LIMIT).await;
     world.check_all_applied(0, &report, 100);
@@ -80,12 +85,11 @@ async fn a_broker_that_is_away_only_delays_and_is_told() {
 }
 
 /// A broker that is low on memory takes no tasks: that is told, and the store's sweep does the work meanwhile.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_broker_only_delays_and_is_told() {
+async fn a_full_broker_only_delays_and_is_told(way: Way) {
     let node = RabbitNode::start().await.unwrap();
     node.rabbitmqctl(&["set_vm_memory_high_watermark", "absolute", "1MB"]).await.unwrap();
     let backends = Backends { store: database(), queue: Some(node.uri().to_owned()) };
-    let world = World::new(backends, 1, 200).await;
+    let world = World::new(way, backends, 1, 200).await;
     let mut process = world.both(0, "full");
     let report = process.report(LIMIT).await;
     let log = process.log();

@@ -5,15 +5,17 @@ use std::time::Duration;
 use datawald_core::model::{FlowId, SyncStatus, Table};
 use datawald_core::store::{MongoSettings, MongoStore, StagingStore, SyncTaskFilter};
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::world::{Backends, Process, World};
+
+sapb1_connector::over_both_ways! { two_of_one_shop_take_turns_and_no_cut_moves_back }
 
 const ORDERS: u64 = 400;
 const LIMIT: Duration = Duration::from_secs(120);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_of_one_shop_take_turns_and_no_cut_moves_back() {
-    let world = World::new(Backends::shared(), 1, ORDERS).await;
+async fn two_of_one_shop_take_turns_and_no_cut_moves_back(way: Way) {
+    let world = World::new(way, Backends::shared(), 1, ORDERS).await;
     let store = MongoStore::connect(MongoSettings::new(world.backends.store.clone())).await.unwrap();
     let flow = FlowId::new(Table::Orders, world.shops[0].name.clone());
 

@@ -4,17 +4,18 @@ use std::time::{Duration, Instant};
 
 use datawald_tests::servers::RabbitNode;
 use rustix::process::Signal;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{Faults, Way};
 
 use crate::world::{Backends, World, database};
 
+sapb1_connector::over_both_ways! { deleting_all_queues_in_mid_run_only_delays }
+
 const ORDERS: u64 = 1_000;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn deleting_all_queues_in_mid_run_only_delays() {
+async fn deleting_all_queues_in_mid_run_only_delays(way: Way) {
     let broker = RabbitNode::start().await.unwrap();
     let backends = Backends { store: database(), queue: Some(broker.uri().to_owned()) };
-    let mut world = World::new(backends, 1, ORDERS).await;
+    let mut world = World::new(way, backends, 1, ORDERS).await;
     world.b1.set_faults(Faults { latency_ms: 600, ..Faults::default() });
     // A lease that is not waited for: only the sweep can bring back what the queues lose.
     let lease = world.sizes.iter().position(|arg| arg == "--lease-ms").unwrap();

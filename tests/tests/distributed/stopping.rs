@@ -5,16 +5,20 @@ use std::time::{Duration, Instant};
 use datawald_core::model::{FlowId, Table, TxStatus};
 use datawald_core::store::{EntityFilter, MongoSettings, MongoStore, StagingStore};
 use rustix::process::Signal;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{Faults, Way};
 
 use crate::world::{Backends, World};
+
+sapb1_connector::over_both_ways! {
+    a_worker_finishes_or_hands_back_what_it_holds
+    a_frontend_gives_its_right_to_pull_back
+}
 
 const ORDERS: u64 = 300;
 const LIMIT: Duration = Duration::from_secs(60);
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_worker_finishes_or_hands_back_what_it_holds() {
-    let mut world = World::new(Backends::shared(), 1, ORDERS).await;
+async fn a_worker_finishes_or_hands_back_what_it_holds(way: Way) {
+    let mut world = World::new(way, Backends::shared(), 1, ORDERS).await;
     world.b1.set_faults(Faults { latency_ms: 400, ..Faults::default() });
     let lease = world.sizes.iter().position(|arg| arg == "--lease-ms").unwrap();
     world.sizes[lease + 1] = "120000".into();
@@ -57,9 +61,8 @@ async fn a_worker_finishes_or_hands_back_what_it_holds() {
     second.succeed(LIMIT).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_frontend_gives_its_right_to_pull_back() {
-    let mut world = World::new(Backends::shared(), 1, ORDERS).await;
+async fn a_frontend_gives_its_right_to_pull_back(way: Way) {
+    let mut world = World::new(way, Backends::shared(), 1, ORDERS).await;
     let lease = world.sizes.iter().position(|arg| arg == "--lease-ms").unwrap();
     world.sizes[lease + 1] = "120000".into();
     // Nobody applies, so it waits for the outcomes.

@@ -1,11 +1,11 @@
 //! Sandboxes in the test, and processes of `orders_sync` beside it.
 
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::{b1_arguments, sample_company};
 pub(crate) use datawald_tests::Process;
 use datawald_tests::orders_sync;
 use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
-use sapb1_connector::sandbox::restful::{DocumentRecord, Sandbox as B1Sandbox};
+use sapb1_connector::sandbox::{B1Sandbox, Document, Way};
 use serde_json::Value;
 
 /// A name that no other test has: of a database, of a shop (and so of its queues).
@@ -53,8 +53,8 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Shops with `orders` made-up orders each.
-    pub(crate) async fn new(backends: Backends, shops: usize, orders: u64) -> Self {
+    /// Shops with `orders` made-up orders each, and a SAP B1 over `way`.
+    pub(crate) async fn new(way: Way, backends: Backends, shops: usize, orders: u64) -> Self {
         let mut open = Vec::new();
         for _ in 0..shops {
             let options = SandboxOptions { orders: OrderSet::Synthetic(orders), ..SandboxOptions::default() };
@@ -64,7 +64,7 @@ impl World {
             "--page-size 100 --batch 10 --concurrency 2 --lease-ms 3000 --settle-delay-ms 1000 --close-wait-ms 240000";
         Self {
             shops: open,
-            b1: b1_sandbox(0, 0).await.unwrap(),
+            b1: B1Sandbox::start(way, sample_company()).await.unwrap(),
             backends,
             folder: tempfile::tempdir().unwrap(),
             sizes: sizes.split(' ').map(str::to_owned).collect(),
@@ -90,12 +90,12 @@ impl World {
     /// A process that applies the orders of every shop.
     pub(crate) fn worker(&self, name: &str) -> Process {
         let shops = self.shops.iter().flat_map(|shop| ["--shop".to_owned(), shop.name.clone()]);
-        self.start(name, [words("--role worker"), self.sap_b1(), shops.collect()].concat())
+        self.start(name, [words("--role worker"), b1_arguments(&self.b1), shops.collect()].concat())
     }
 
     /// A process that does both for a shop.
     pub(crate) fn both(&self, shop: usize, name: &str) -> Process {
-        self.start(name, [self.magento(shop), self.sap_b1()].concat())
+        self.start(name, [self.magento(shop), b1_arguments(&self.b1)].concat())
     }
 
     fn magento(&self, shop: usize) -> Vec<String> {
@@ -104,12 +104,8 @@ impl World {
         ["--shop", &shop.name, "--magento", &shop.magento.url(), "--magento-token", &token].map(String::from).into()
     }
 
-    fn sap_b1(&self) -> Vec<String> {
-        ["--b1", &self.b1.url(), "--b1-user", B1_SANDBOX_LOGIN.0].map(String::from).into()
-    }
-
     /// The documents of an order of a shop; those after the first shop are told apart by its name.
-    pub(crate) fn documents(&self, shop: usize, order: &str) -> Vec<DocumentRecord> {
+    pub(crate) fn documents(&self, shop: usize, order: &str) -> Vec<Document> {
         match shop {
             0 => self.b1.documents_of(order),
             shop => self.b1.documents_of(&format!("{}-{order}", self.shops[shop].name)),

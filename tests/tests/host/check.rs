@@ -3,9 +3,11 @@
 use std::process::Output;
 
 use mage2_connector::sandbox::OrderSet;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{Faults, Way};
 
 use crate::world::World;
+
+sapb1_connector::over_both_ways! { what_the_file_names_is_tried_without_writing }
 
 async fn check(world: &World, args: &[&str]) -> Output {
     let mut command = world.command(args);
@@ -22,7 +24,7 @@ const MISTAKES: (&str, &str) = (include_str!("mistakes.toml"), include_str!("mis
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_mistake_is_told_at_once_and_no_secret() {
-    let world = World::new(OrderSet::Empty).await;
+    let world = World::new(Way::ServiceLayer, OrderSet::Empty).await;
     world.write_as(MISTAKES.0);
     let output = check(&world, &["--role", "core", "--role", "frontend", "--role", "worker"]).await;
     let folder = format!("{}/", world.folder.path().display());
@@ -35,7 +37,7 @@ async fn every_mistake_is_told_at_once_and_no_secret() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_no_file_or_no_toml_is_told() {
-    let world = World::new(OrderSet::Empty).await;
+    let world = World::new(Way::ServiceLayer, OrderSet::Empty).await;
     let output = check(&world, &[]).await;
     assert!(text(&output.stderr).contains("host.toml cannot be read"), "{output:?}");
     world.write_as("[store]\nkind = \"sqlite\n");
@@ -51,7 +53,7 @@ async fn what_is_no_file_or_no_toml_is_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_good_file_is_complete_and_so_is_the_sample() {
-    let world = World::new(OrderSet::Empty).await;
+    let world = World::new(Way::ServiceLayer, OrderSet::Empty).await;
     world.write();
     let output = check(&world, &[]).await;
     assert!(output.status.success(), "{output:?}");
@@ -71,7 +73,7 @@ async fn a_good_file_is_complete_and_so_is_the_sample() {
 /// A worker needs no secret of the shop, and a role without its part of the file is told.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_role_needs_its_own_part() {
-    let mut world = World::new(OrderSet::Empty).await;
+    let mut world = World::new(Way::ServiceLayer, OrderSet::Empty).await;
     world.more = String::new();
     world.write();
     let without_token = |args: &[&str]| {
@@ -89,9 +91,8 @@ async fn each_role_needs_its_own_part() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_the_file_names_is_tried_without_writing() {
-    let mut world = World::new(OrderSet::Synthetic(3)).await;
+async fn what_the_file_names_is_tried_without_writing(way: Way) {
+    let mut world = World::new(way, OrderSet::Synthetic(3)).await;
     world.write();
     let output = check(&world, &["--connect"]).await;
     let told = text(&output.stdout);

@@ -5,8 +5,11 @@ use std::process::Command;
 use datawald_tests::{Process, example};
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::world::{LIMIT, World, address, get_from};
+
+sapb1_connector::over_both_ways! { frontends_and_workers_share_a_core_over_its_api }
 
 const ORDERS: u64 = 25;
 
@@ -19,9 +22,8 @@ async fn token(world: &World, args: &[&str]) -> (bool, String) {
     (output.status.success(), String::from_utf8(printed).unwrap().trim().to_owned())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn frontends_and_workers_share_a_core_over_its_api() {
-    let mut world = World::new(OrderSet::Synthetic(ORDERS)).await;
+async fn frontends_and_workers_share_a_core_over_its_api(way: Way) {
+    let mut world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.more = "[api]\nlisten = '127.0.0.1:0'\n[api.limits]\nmax_batch = 100".into();
     world.write();
     let (made, secret) = token(&world, &["create", "hosts", "--scope", "read,stage,operate"]).await;

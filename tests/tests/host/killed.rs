@@ -15,6 +15,7 @@ use rand::RngExt;
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::world::{LIMIT, World, address};
 
@@ -74,7 +75,7 @@ async fn hand_over(caller: usize, api: String, secret: String, over: Arc<AtomicB
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_core_loses_no_accepted_request() {
-    let mut world = World::new(OrderSet::Synthetic(1)).await;
+    let mut world = World::new(Way::ServiceLayer, OrderSet::Synthetic(1)).await;
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     world.more =
         format!("[api]\nlisten = '127.0.0.1:{port}'\n[api.limits]\nrequests_per_second = 100000\nburst = 100000");

@@ -1,16 +1,23 @@
 //! Readiness and metrics.
 
+use datawald_examples::sample_company;
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::{B1Sandbox, Way};
 use serde_json::Value;
 
 use crate::world::{LIMIT, World, get, get_until};
 
+sapb1_connector::over_both_ways! {
+    metrics_tell_what_was_done
+    readiness_tells_what_is_missing_and_why
+    a_flow_that_was_stopped_goes_on_when_it_is_mended
+}
+
 const ORDERS: u64 = 25;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_tell_what_was_done() {
-    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+async fn metrics_tell_what_was_done(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.write();
     let mut host = world.start("host", &[]);
     world.documents(ORDERS, &mut host).await;
@@ -27,8 +34,9 @@ async fn metrics_tell_what_was_done() {
     ] {
         assert!(text.contains(&line), "no `{line}` in: {text}");
     }
-    // Neither orders nor texts are labels: as many lines after more orders as before.
-    assert!(!text.contains("00000"), "{text}");
+    // Neither orders nor texts are labels: as many lines after more orders as before. What is measured may look like anything.
+    let names = text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(name, _)| name);
+    assert!(names.filter(|name| !name.starts_with('#')).all(|name| !name.contains("00000")), "{text}");
     let pages: u64 = text
         .lines()
         .find_map(|line| line.strip_prefix(&format!("datawald_pages_total{{{labels}}} ")))
@@ -46,9 +54,8 @@ fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
     parts.iter().find(|part| part["name"] == name).unwrap_or_else(|| panic!("no {name} in {report}"))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readiness_tells_what_is_missing_and_why() {
-    let mut world = World::new(OrderSet::Empty).await;
+async fn readiness_tells_what_is_missing_and_why(way: Way) {
+    let mut world = World::new(way, OrderSet::Empty).await;
     world.write();
     let mut host = world.start("host", &[]);
     let text = get_until(&mut host, "/health/ready", |status, _| status == 200).await;
@@ -62,7 +69,8 @@ async fn readiness_tells_what_is_missing_and_why() {
 
     // SAP B1 goes away and comes back at the same address.
     let port = world.b1.url().rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
-    let gone = std::mem::replace(&mut world.b1, datawald_examples::b1_sandbox(0, 0).await.unwrap());
+    let other = B1Sandbox::start(way, sample_company()).await.unwrap();
+    let gone = std::mem::replace(&mut world.b1, other);
     drop(gone);
     let text = get_until(&mut host, "/health/ready", |status, _| status == 503).await;
     let report: Value = serde_json::from_str(&text).unwrap();
@@ -72,7 +80,7 @@ async fn readiness_tells_what_is_missing_and_why() {
     assert!(b1["detail"].as_str().unwrap().contains("cannot connect to 127.0.0.1"), "{text}");
     assert_eq!(part(&report, "connection mage2")["ready"], true);
     assert_eq!(get(&mut host, "/health/live").await.0, 200, "it is alive all the same");
-    world.b1 = datawald_examples::b1_sandbox(port, 0).await.unwrap();
+    world.b1 = B1Sandbox::start_at(way, sample_company(), port).await.unwrap();
     get_until(&mut host, "/health/ready", |status, _| status == 200).await;
     let log = host.log();
     assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
@@ -81,20 +89,23 @@ async fn readiness_tells_what_is_missing_and_why() {
 }
 
 /// Credentials that are refused stop a flow, which says so, and goes on once they are mended.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flow_that_was_stopped_goes_on_when_it_is_mended() {
-    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+async fn a_flow_that_was_stopped_goes_on_when_it_is_mended(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.write();
     let password = world.folder.path().join("b1-password");
     let right = std::fs::read_to_string(&password).unwrap();
     std::fs::write(&password, "wrong").unwrap();
     let mut host = world.start("host", &[]);
+    let refusal = match way {
+        Way::Restful => "refuses the user or the password",
+        Way::ServiceLayer => "refuses the login",
+    };
     let stopped = |text: &str| {
         let report: Value = serde_json::from_str(text).unwrap();
         let parts = report["parts"].as_array().unwrap();
         parts.iter().any(|part| {
             let why = part["detail"].as_str().unwrap_or_default();
-            part["name"] == "flow orders of mage2" && why.contains("refuses the user or the password")
+            part["name"] == "flow orders of mage2" && why.contains(refusal)
         })
     };
     get_until(&mut host, "/health/ready", |status, text| status == 503 && stopped(text)).await;

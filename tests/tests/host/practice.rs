@@ -10,16 +10,18 @@ use datawald_tests::servers::shared_amqp_url;
 use datawald_tests::{Process, example};
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::collector::{Collector, Span};
 use crate::world::{LIMIT, World, address};
 
+sapb1_connector::over_both_ways! { scheduler_core_broker_and_worker_on_machines_of_their_own }
+
 const ORDERS: u64 = 25;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn scheduler_core_broker_and_worker_on_machines_of_their_own() {
+async fn scheduler_core_broker_and_worker_on_machines_of_their_own(way: Way) {
     let collector = Collector::start().await;
-    let mut world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    let mut world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     let queue = format!(
         "kind = 'rabbitmq'\nuri = {{ env = 'AMQP_URL' }}\nprefix = 'practice-{}'",
         uuid::Uuid::now_v7().simple()

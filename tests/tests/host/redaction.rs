@@ -3,7 +3,7 @@
 use datawald_tests::Process;
 use mage2_connector::sandbox::{OrderSet, fixtures};
 use rustix::process::Signal;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{Faults, LOGIN, Way};
 use serde_json::{Value, json};
 
 use crate::world::{LIMIT, World};
@@ -66,13 +66,13 @@ fn orders() -> OrderSet {
 }
 
 /// All that a host prints in a run with every kind of trouble.
-async fn printed(format: &str, refused: &str) -> String {
-    let mut world = World::with_token(orders(), &format!("{SECRET}-of-the-shop")).await;
+async fn printed(way: Way, format: &str, refused: &str) -> String {
+    let mut world = World::with_token(way, orders(), &format!("{SECRET}-of-the-shop")).await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // A broker and a collector that are away, so that there is something to say about their addresses.
     world.queue = "kind = 'rabbitmq'\nuri = { env = 'HOST_AMQP' }".into();
     // A name that nobody should choose: the log tells where the store is.
-    world.store = format!("kind = 'sqlite'\npath = '{}.db'", datawald_examples::B1_SANDBOX_LOGIN.1);
+    world.store = format!("kind = 'sqlite'\npath = '{}.db'", LOGIN.1);
     world.log = format!("level = 'trace'\nformat = '{format}'");
     world.more = format!("[monitor]\nlisten = '127.0.0.1:0'\n[telemetry]\notlp_endpoint = 'http://127.0.0.1:{nobody}'");
     // One write in three is carried out and its answer lost.
@@ -97,15 +97,16 @@ async fn printed(format: &str, refused: &str) -> String {
     log
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_secret_and_nothing_of_an_order_is_printed() {
+sapb1_connector::over_both_ways! { no_secret_and_nothing_of_an_order_is_printed }
+
+async fn no_secret_and_nothing_of_an_order_is_printed(way: Way) {
     let refusals = [("text", "part=\"connection b1\" why="), ("json", "\"part\":\"connection b1\",\"why\":")];
     for (format, refused) in refusals {
-        let log = printed(format, refused).await;
+        let log = printed(way, format, refused).await;
         let taken_out: Vec<_> = log.lines().filter(|line| line.contains("[redacted]")).collect();
         assert!(matches!(taken_out[..], [line] if line.contains("started")), "only the store's name: {taken_out:?}");
         for (number, line) in log.lines().enumerate() {
-            for hidden in [PERSON, SECRET, datawald_examples::B1_SANDBOX_LOGIN.1] {
+            for hidden in [PERSON, SECRET, LOGIN.1] {
                 assert!(!line.contains(hidden), "`{hidden}` is in line {number}: {line}");
             }
             if format == "json" {

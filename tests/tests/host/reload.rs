@@ -2,12 +2,14 @@
 
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::world::{LIMIT, World, get, get_until};
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn schedules_and_settings_change_while_it_runs() {
-    let mut world = World::new(OrderSet::Synthetic(5)).await;
+sapb1_connector::over_both_ways! { schedules_and_settings_change_while_it_runs }
+
+async fn schedules_and_settings_change_while_it_runs(way: Way) {
+    let mut world = World::new(way, OrderSet::Synthetic(5)).await;
     world.write();
     let mut host = world.start("host", &[]);
     world.documents(5, &mut host).await;

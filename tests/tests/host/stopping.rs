@@ -6,15 +6,19 @@ use datawald_core::model::{FlowId, Table, TxStatus};
 use datawald_core::store::{EntityFilter, SqliteStore, StagingStore};
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
-use sapb1_connector::sandbox::restful::Faults;
+use sapb1_connector::sandbox::{Faults, Way};
 
 use crate::world::{LIMIT, World, get, get_until};
 
+sapb1_connector::over_both_ways! {
+    what_is_applied_ends_and_the_rest_is_handed_back
+    ending_is_bounded
+}
+
 const ORDERS: u64 = 150;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_applied_ends_and_the_rest_is_handed_back() {
-    let world = World::new(OrderSet::Synthetic(ORDERS)).await;
+async fn what_is_applied_ends_and_the_rest_is_handed_back(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.b1.set_faults(Faults { latency_ms: 400, ..Faults::default() });
     world.write();
     let mut host = world.start("first", &[]);
@@ -53,15 +57,14 @@ async fn what_is_applied_ends_and_the_rest_is_handed_back() {
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
     assert_eq!(world.b1.counters().documents, ORDERS);
-    for order in world.b1.documents() {
-        assert_eq!(world.b1.documents_of(&order.reference).len(), 1);
+    for order in 1..=ORDERS {
+        assert_eq!(world.b1.documents_of(&format!("9{order:08}")).len(), 1, "{order}");
     }
 }
 
 /// What cannot end in the time that the file allows is told, and does not keep the host from ending.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ending_is_bounded() {
-    let mut world = World::new(OrderSet::Synthetic(30)).await;
+async fn ending_is_bounded(way: Way) {
+    let mut world = World::new(way, OrderSet::Synthetic(30)).await;
     world.b1.set_faults(Faults { latency_ms: 20_000, ..Faults::default() });
     world.more = "stop_within_ms = 500\n[monitor]\nlisten = '127.0.0.1:0'".into();
     world.write();

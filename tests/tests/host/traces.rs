@@ -3,16 +3,18 @@
 use datawald_tests::servers::shared_amqp_url;
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
+use sapb1_connector::sandbox::Way;
 
 use crate::collector::{Collector, Span};
 use crate::world::{LIMIT, World};
 
+sapb1_connector::over_both_ways! { an_order_is_followed_from_the_shop_to_sap_b1_and_back }
+
 const ORDERS: u64 = 25;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_order_is_followed_from_the_shop_to_sap_b1_and_back() {
+async fn an_order_is_followed_from_the_shop_to_sap_b1_and_back(way: Way) {
     let collector = Collector::start().await;
-    let mut world = World::new(OrderSet::Synthetic(ORDERS)).await;
+    let mut world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.queue =
         format!("kind = 'rabbitmq'\nuri = {{ env = 'AMQP_URL' }}\nprefix = 'host-{}'", uuid::Uuid::now_v7().simple());
     let named = |name: &str| format!("[telemetry]\notlp_endpoint = '{}'\nservice_name = '{name}'", collector.address());

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 
 use datawald_core::Effect;
 use datawald_core::http::{Http, HttpRequest, HttpSettings};
-use datawald_examples::{B1_SANDBOX_LOGIN, b1_sandbox};
+use datawald_examples::sample_company;
 use datawald_tests::{Process, example};
 use mage2_connector::sandbox::fixtures;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use reqwest::Method;
 use reqwest::header::AUTHORIZATION;
-use sapb1_connector::sandbox::restful::Sandbox as B1Sandbox;
+use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, LOGIN, Way};
 
 /// Everything a host does here ends within this.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -32,15 +32,15 @@ pub(crate) struct World {
 const ENGINE: &str = "page_size = 10\nbatch = 10\nconcurrency = 2\nlease_ms = 120000\nsettle_delay_ms = 1000";
 
 impl World {
-    pub(crate) async fn new(orders: OrderSet) -> Self {
-        Self::with_token(orders, &SandboxOptions::default().token).await
+    pub(crate) async fn new(way: Way, orders: OrderSet) -> Self {
+        Self::with_token(way, orders, &SandboxOptions::default().token).await
     }
 
-    pub(crate) async fn with_token(orders: OrderSet, token: &str) -> Self {
+    pub(crate) async fn with_token(way: Way, orders: OrderSet, token: &str) -> Self {
         let options = SandboxOptions { orders, token: token.to_owned(), ..SandboxOptions::default() };
         Self {
             magento: Sandbox::start(options).await.unwrap(),
-            b1: b1_sandbox(0, 0).await.unwrap(),
+            b1: B1Sandbox::start(way, sample_company()).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             more: "[monitor]\nlisten = '127.0.0.1:0'".into(),
             store: "kind = 'sqlite'\npath = 'host.db'".into(),
@@ -53,13 +53,17 @@ impl World {
 
     /// Writes the file, and the rules for SAP B1 beside it.
     pub(crate) fn write(&self) {
-        let (magento, b1, user) = (self.magento.url(), self.b1.url(), B1_SANDBOX_LOGIN.0);
+        let (magento, b1, user) = (self.magento.url(), self.b1.url(), LOGIN.0);
+        let kind = match self.b1.way() {
+            Way::Restful => "kind = 'sapb1-restful'".to_owned(),
+            Way::ServiceLayer => format!("kind = 'sapb1-service-layer'\ncompany_db = '{COMPANY_DB}'"),
+        };
         let Self { store, queue, every_ms, log, more, .. } = self;
         let text = format!(
             "[store]\n{store}\n[queue]\n{queue}\n\
              [connections.mage2]\nkind = 'magento2'\nbase_url = '{magento}'\n\
              credentials = {{ kind = 'bearer', token = {{ env = 'MAGENTO_TOKEN' }} }}\n\
-             [connections.b1]\nkind = 'sapb1-restful'\nurl = '{b1}'\nuser = '{user}'\npassword = {{ file = 'b1-password' }}\n\
+             [connections.b1]\n{kind}\nurl = '{b1}'\nuser = '{user}'\npassword = {{ file = 'b1-password' }}\n\
              settings_file = 'sapb1.toml'\n\
              [[flows]]\ntable = 'orders'\nfrontend = 'mage2'\nbackoffice = 'b1'\n[flows.engine]\n{ENGINE}\n\
              [[schedules]]\nname = 'orders'\ntable = 'orders'\nfrontend = 'mage2'\nevery = '{every_ms}ms'\nat_start = true\n\
@@ -74,7 +78,7 @@ impl World {
         std::fs::write(folder.join("host.toml"), text).unwrap();
         std::fs::write(folder.join("sapb1.toml"), include_str!("../../../examples/config/sapb1.toml")).unwrap();
         // As an editor leaves it.
-        std::fs::write(folder.join("b1-password"), format!("{}\n", B1_SANDBOX_LOGIN.1)).unwrap();
+        std::fs::write(folder.join("b1-password"), format!("{}\n", LOGIN.1)).unwrap();
     }
 
     /// A command that runs the host on the file.

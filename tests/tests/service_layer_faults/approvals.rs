@@ -2,18 +2,18 @@
 
 use std::path::Path;
 
-use datawald_examples::{B1_SANDBOX_COMPANY, B1_SANDBOX_LOGIN, b1_service_layer};
 use datawald_tests::{Run, run_orders_sync};
 use mage2_connector::sandbox::{Sandbox as Shop, SandboxOptions as ShopOptions};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox};
+use sapb1_connector::sandbox::{COMPANY_DB, LOGIN};
 use serde_json::{Value, json};
 
-use crate::world::{ROOTS, id, order};
+use crate::world::{ROOTS, Setup, id, order};
 
 async fn sync(folder: &Path, shop: &Shop, b1: &str, more: &[&str]) -> Run {
     let (magento, token) = (shop.url(), shop.token());
     let mut args = vec!["--magento", &magento, "--magento-token", &token, "--b1", b1, "--b1-api", "service-layer"];
-    args.extend(["--b1-user", B1_SANDBOX_LOGIN.0, "--b1-company", B1_SANDBOX_COMPANY, "--lease-ms", "4000"]);
+    args.extend(["--b1-user", LOGIN.0, "--b1-company", COMPANY_DB, "--lease-ms", "4000"]);
     args.extend(more);
     run_orders_sync(folder, &args).await
 }
@@ -33,7 +33,7 @@ async fn a_draft_is_recorded_as_such_and_becomes_the_order() {
         let folder = tempfile::tempdir().unwrap();
         let shop = Shop::start(ShopOptions::default()).await.unwrap();
         (1..=5).for_each(|number| shop.put_order(order(number).to_string()).unwrap());
-        let b1 = b1_service_layer(0, 0).await.unwrap();
+        let b1 = Sandbox::start(Setup::new(root, 0).options).await.unwrap();
         b1.set_faults(Faults { approval_numbers: [id(2), id(4)].into(), ..Faults::default() });
         let url = format!("{}{}", b1.url(), root.path());
 

@@ -1,5 +1,6 @@
 //! A shop, a Service Layer and an engine between them, with times so short that a run takes about a second.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use datawald_core::store::{EntityFilter, SqliteStore};
 use datawald_frontend::OrdersSource;
 use mage2_connector::sandbox::{Sandbox as Shop, SandboxOptions as ShopOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
-use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
+use sapb1_connector::sandbox::{COMPANY_DB, LOGIN};
 use sapb1_connector::service_layer::{Contacts, Root};
 use sapb1_connector::settings::ChangeRule;
 use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSettings};
@@ -39,16 +40,17 @@ impl Setup {
         let mut rules = datawald_examples::b1_settings().unwrap();
         rules.changes = ChangeRule::Addresses;
         rules.requests.write_timeout_s = 2;
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let company = datawald_examples::sample_company();
         let options = SandboxOptions {
-            tax_codes: [("EX", 0), ("MI", 825), ("CA", 725), ("VA", 530), ("PL23", 2300)]
-                .map(|(code, rate)| (code.to_owned(), Decimal::new(rate, 2)))
-                .into(),
-            expenses: names(&["Freight"]),
-            shipping_types: names(&["Standard", "Table Rate", "Fedex", "UPS", "Pickup"]),
-            payment_methods: names(&["Check", "Credit Card", "Bank Transfer", "COD"]),
-            customers: Some(names(&["C20000"]).into_iter().collect()),
-            items: Some(names(&["SKU-1"]).into_iter().collect()),
+            company_db: COMPANY_DB.into(),
+            user: LOGIN.0.into(),
+            password: LOGIN.1.into(),
+            tax_codes: company.tax_codes,
+            expenses: company.expenses,
+            shipping_types: company.transports,
+            payment_methods: company.payments,
+            customers: Some(BTreeSet::from(["C20000".to_owned()])),
+            items: Some(BTreeSet::from(["SKU-1".to_owned()])),
             ..SandboxOptions::default()
         };
         let engine = EngineSettings {
@@ -83,8 +85,7 @@ pub(crate) struct World {
 
 /// How to reach `sandbox`.
 pub(crate) fn connection(sandbox: &Sandbox, root: Root, rules: &B1Settings) -> ServiceLayerSettings {
-    let SandboxOptions { company_db, user, password, .. } = SandboxOptions::default();
-    let mut made = ServiceLayerSettings::new(&sandbox.url(), company_db, user, password.into(), rules).unwrap();
+    let mut made = ServiceLayerSettings::new(&sandbox.url(), COMPANY_DB, LOGIN.0, LOGIN.1.into(), rules).unwrap();
     made.set_root(root);
     made
 }

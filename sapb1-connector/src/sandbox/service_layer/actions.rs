@@ -68,7 +68,7 @@ pub(super) fn global(work: &mut Work<'_>, call: &Call, name: &str) -> Result<Ans
     };
     match name {
         "CompanyService_GetAdminInfo" => complex(work, "AdminInfo", company::admin_info(options)),
-        "CompanyService_GetCompanyInfo" => complex(work, "CompanyInfo", json!({ "Version": 1_000_190 })),
+        "CompanyService_GetCompanyInfo" => complex(work, "CompanyInfo", company::info()),
         "SBOBobService_GetLocalCurrency" | "SBOBobService_GetSystemCurrency" => {
             Ok(value(call.version, &json!(options.currency)))
         }

@@ -7,6 +7,8 @@ use super::decimal::number;
 use super::options::SandboxOptions;
 use super::tables::{Part, Tables};
 
+const NAME: &str = "OEC Computers";
+
 /// The tables of a new company.
 pub(super) fn tables(options: &SandboxOptions) -> Tables {
     let mut tables = Tables::default();
@@ -55,10 +57,15 @@ pub(super) fn tables(options: &SandboxOptions) -> Tables {
     tables
 }
 
+/// What `CompanyService_GetCompanyInfo` tells.
+pub(super) fn info() -> Value {
+    json!({ "Version": 1_000_190, "CompanyName": NAME })
+}
+
 /// What `CompanyService_GetAdminInfo` tells.
 pub(super) fn admin_info(options: &SandboxOptions) -> Value {
     json!({
-        "CompanyName": "OEC Computers", "LocalCurrency": options.currency, "SystemCurrency": options.currency,
+        "CompanyName": NAME, "LocalCurrency": options.currency, "SystemCurrency": options.currency,
         "Country": "US", "DecimalSeparator": ".", "ThousandsSeparator": ",", "TotalsAccuracy": 2, "PriceAccuracy": 6,
         "AccuracyofQuantities": 2, "RateAccuracy": 4, "PercentageAccuracy": 4, "DirectIndirectRate": "tYES",
         "DefaultWarehouse": "01",

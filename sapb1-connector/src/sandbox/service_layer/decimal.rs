@@ -1,5 +1,6 @@
 //! Numbers in and out of JSON, without binary floating point.
 
+use datawald_core::model::parse_decimal;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
@@ -9,16 +10,11 @@ const MOST: i64 = 1_000_000_000_000;
 /// A number, or a text that is one: both are taken. To six places, as SAP B1 keeps them.
 pub(super) fn decimal(value: &Value) -> Option<Decimal> {
     let number = match value {
-        Value::Number(number) => read(&number.to_string())?,
-        Value::String(text) => read(text.trim())?,
+        Value::Number(number) => parse_decimal(&number.to_string())?,
+        Value::String(text) => parse_decimal(text)?,
         _ => return None,
     };
     (number.abs() < Decimal::from(MOST)).then(|| round(number, 6))
-}
-
-fn read(text: &str) -> Option<Decimal> {
-    let exponent = text.contains(['e', 'E']);
-    if exponent { Decimal::from_scientific(text).ok() } else { text.parse().ok() }
 }
 
 /// Half away from zero.

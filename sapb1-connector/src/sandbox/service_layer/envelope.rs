@@ -25,6 +25,17 @@ pub(super) enum Piece {
     Changes(Vec<Part>),
 }
 
+impl Piece {
+    /// Whether orders are written by it.
+    pub(super) fn writes_orders(&self) -> bool {
+        let of_orders = |part: &Part| part.method != Method::GET && part.url.contains("Orders");
+        match self {
+            Self::Single(part) => of_orders(part),
+            Self::Changes(parts) => parts.iter().any(of_orders),
+        }
+    }
+}
+
 fn bad(text: &str) -> Refusal {
     Refusal::malformed(format!("Invalid batch request: {text}"))
 }

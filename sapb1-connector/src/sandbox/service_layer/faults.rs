@@ -71,6 +71,8 @@ pub struct Faults {
     pub slow_commit_every: u64,
     /// See `slow_commit_every`.
     pub slow_commit_ms: u64,
+    /// Whether batches that write no order are left alone by what befalls batches, and not counted for it.
+    pub only_orders: bool,
     /// Calls that are answered by an HTML page with status 502, with nothing done, as proxies do.
     pub html_every: u64,
     /// Calls whose answer is cut in the middle, with everything done.
@@ -126,6 +128,7 @@ impl Default for Faults {
             drop_batch_after_parts: 0,
             slow_commit_every: 0,
             slow_commit_ms: 0,
+            only_orders: false,
             html_every: 0,
             cut_body_every: 0,
             refuse_order_every: 0,

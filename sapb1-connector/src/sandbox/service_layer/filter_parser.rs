@@ -1,5 +1,6 @@
 //! `$filter`: the operators and functions that the Service Layer has, and no others.
 
+use datawald_core::model::parse_decimal;
 use rust_decimal::Decimal;
 
 use super::check::{Names, date, time};
@@ -58,7 +59,7 @@ fn tokens(text: &str) -> Result<Vec<Token>, Refusal> {
             let word = rest.get(..length).unwrap_or_default();
             let number = c.is_ascii_digit() || c == '-';
             tokens.push(if number {
-                Token::Number(word.parse().map_err(|_| syntax(&format!("'{word}' is not a number")))?)
+                Token::Number(parse_decimal(word).ok_or_else(|| syntax("what begins like a number is none"))?)
             } else {
                 Token::Word(word.to_owned())
             });

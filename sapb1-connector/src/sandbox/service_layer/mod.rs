@@ -19,11 +19,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! It speaks plain HTTP unless it is given a certificate ([`SandboxOptions::tls`]). What the real one does with `DocTotal` in a request (it derives a discount), with `$apply` and
-//! with `$expand`, this one does not do: it ignores the first and refuses the others.
+//! It speaks plain HTTP unless it is given a certificate ([`SandboxOptions::tls`]). What the real one does with `DocTotal` in
+//! a request (it derives a discount), with `$apply` and with `$expand`, this one does not do: it ignores the first and refuses
+//! the others.
 
 mod actions;
 mod answer;
+#[doc(hidden)]
+pub mod any_input;
 mod base_lines;
 mod batch;
 mod body;
@@ -55,9 +58,6 @@ mod state;
 mod tables;
 mod total;
 mod write;
-
-#[cfg(test)]
-mod any_input;
 
 pub use counters::Counters;
 pub use faults::{Busy, Faults, NextLink};

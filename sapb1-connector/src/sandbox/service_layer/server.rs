@@ -331,13 +331,15 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
         store.counters.writes += 1;
         store.counters.batches += 1;
     }
-    let chance = take_chance(&state.chances.batches);
     let kind = call.header("content-type").unwrap_or_default();
     let pieces: Vec<Piece> = match envelope::read(kind, &call.body, version) {
         Ok(pieces) => pieces,
         Err(refusal) => return Answer::refusal(version, &refusal),
     };
-    if hits(faults.slow_commit_every, chance) {
+    let spared = faults.only_orders && !pieces.iter().any(Piece::writes_orders);
+    let chance = if spared { None } else { Some(take_chance(&state.chances.batches)) };
+    let befallen = |every: u64| chance.is_some_and(|chance| hits(every, chance));
+    if befallen(faults.slow_commit_every) {
         cutter.cut();
         let (state, faults) = (state.clone(), faults.clone());
         tokio::spawn(async move {
@@ -347,7 +349,7 @@ async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call
         });
         return Answer::no_content();
     }
-    let drops = hits(faults.drop_batch_after_commit_every, chance);
+    let drops = befallen(faults.drop_batch_after_commit_every);
     let most = match faults.drop_batch_after_parts {
         0 => usize::MAX,
         most if drops => most,

@@ -2,8 +2,10 @@
 
 mod faults;
 mod orders;
-mod parsers;
+
 mod sessions;
+mod texts;
+mod tls;
 
 use std::sync::Arc;
 

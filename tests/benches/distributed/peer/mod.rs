@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use datawald_examples::B1_SANDBOX_LOGIN;
 use datawald_tests::servers::Guard;
+use sapb1_connector::sandbox::LOGIN;
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -92,7 +92,7 @@ impl Peer {
     }
 
     fn command(&self, servers: &Servers, sandboxes: &Sandboxes) -> Command {
-        let (user, password) = B1_SANDBOX_LOGIN;
+        let (user, password) = LOGIN;
         let mut command = Command::new(&self.python);
         command.arg(&self.program).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.env("MAGENTO_URL", sandboxes.magento()).env("MAGENTO_TOKEN", MAGENTO_TOKEN);

@@ -7,7 +7,8 @@ use datawald_core::{Clock, ManualClock};
 use sapb1_connector::sandbox::restful::{Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 
-use crate::common::*;
+use super::*;
+use crate::common::money;
 
 /// The text of an example, or nothing (and a word about it) where the data are absent.
 fn example(name: &str) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::common::*;
+use super::*;
+use crate::common::money;
 
 fn wire_order(id: &str) -> Value {
     let mut order = json!({

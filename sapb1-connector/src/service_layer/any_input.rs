@@ -1,0 +1,181 @@
+//! Everything that reads answers, by name, for tests that feed it anything.
+
+use datawald_core::Result;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use url::Url;
+
+use super::answer::{LoggedIn, Marks, Page, key_in_location};
+use super::batch::{Answer, Fate, Part, fates, read};
+use super::error::Problem;
+use super::send::Done;
+use super::{change, codes, contacts, customers, insert, link, look_up};
+
+/// What reads a kind of answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parser {
+    /// The answer to a batch, whose boundary is `b` or in its first line, and what came of each request.
+    Batch,
+    /// The header with the boundary of one.
+    BatchType,
+    /// An error of either root.
+    Error,
+    /// The answer to a log-in.
+    LogIn,
+    /// Etags and nulls.
+    Marks,
+    /// A page of anything, and where its next link leads.
+    Page,
+    /// A next link alone.
+    NextLink,
+    /// Documents and drafts by their numbers.
+    Documents,
+    /// A document that was made.
+    Made,
+    /// A document that is to be changed.
+    Open,
+    /// A `Location`.
+    Location,
+    /// Customers by their email.
+    Customers,
+    /// A customer with contact persons.
+    Contacts,
+    /// Expenses, ways of transport and of payment, tax codes, currencies: each of their tables.
+    Codes,
+    /// VAT groups, with the rate that is in force.
+    VatGroups,
+    /// A rate of exchange.
+    Rate,
+    /// The company.
+    Company,
+}
+
+impl Parser {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Batch,
+        Self::BatchType,
+        Self::Error,
+        Self::LogIn,
+        Self::Marks,
+        Self::Page,
+        Self::NextLink,
+        Self::Documents,
+        Self::Made,
+        Self::Open,
+        Self::Location,
+        Self::Customers,
+        Self::Contacts,
+        Self::Codes,
+        Self::VatGroups,
+        Self::Rate,
+        Self::Company,
+    ];
+
+    /// Reads `bytes`; answers whether they were understood.
+    ///
+    /// # Panics
+    /// If what was read is more than what came, or leads where no session may be sent.
+    pub fn reads(self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Batch => batch(Some("multipart/mixed;boundary=b"), bytes) | batch(None, bytes),
+            Self::BatchType => {
+                let one = b"--b\nContent-Type: application/http\n\nHTTP/1.1 200 OK\n\n{}\n--b--";
+                std::str::from_utf8(bytes).is_ok_and(|content_type| batch(Some(content_type), one))
+            }
+            Self::Error => Problem::read(bytes).is_some(),
+            Self::LogIn => LoggedIn::read(bytes).is_ok(),
+            Self::Marks => Marks::read(bytes).is_ok_and(|marks| marks.etag.is_some() || marks.null),
+            Self::Page => page::<Value>(bytes).is_some(),
+            Self::NextLink => std::str::from_utf8(bytes).is_ok_and(leads_somewhere),
+            Self::Documents => documents(bytes).is_ok_and(|found| found > 0),
+            Self::Made => insert::told(&done(bytes, None)).is_some(),
+            Self::Open => change::open_etag(&done(bytes, None)).is_ok_and(|open| open.is_some()),
+            Self::Location => {
+                let Ok(location) = std::str::from_utf8(bytes) else { return false };
+                let key = key_in_location(location, "Orders");
+                assert!(key.as_ref().is_none_or(|key| key.len() <= location.len()), "a key is a part of its location");
+                insert::told(&done(b"", Some(location))).is_some()
+            }
+            Self::Customers => page::<customers::Customer>(bytes).is_some(),
+            Self::Contacts => serde_json::from_slice::<contacts::WithContacts>(bytes).is_ok(),
+            Self::Codes => {
+                page::<codes::Expense>(bytes).is_some()
+                    | page::<codes::Shipping>(bytes).is_some()
+                    | page::<codes::Payment>(bytes).is_some()
+                    | page::<codes::SalesTax>(bytes).is_some()
+                    | page::<codes::Currency>(bytes).is_some()
+            }
+            Self::VatGroups => {
+                let today = jiff::civil::date(2026, 1, 31);
+                let groups = page::<codes::VatGroup>(bytes);
+                groups.is_some_and(|groups| groups.iter().any(|group| codes::rate_of(group, today).is_some()))
+            }
+            Self::Rate => serde_json::from_slice(bytes).is_ok_and(|answered| codes::rate_in(&answered).is_some()),
+            Self::Company => serde_json::from_slice::<codes::Company>(bytes).is_ok(),
+        }
+    }
+}
+
+fn done(body: &[u8], location: Option<&str>) -> Done {
+    Done { body: body.to_vec().into(), location: location.map(str::to_owned) }
+}
+
+fn batch(content_type: Option<&str>, body: &[u8]) -> bool {
+    let Ok(answers) = read(content_type, body) else { return false };
+    let parts = |answer: &Answer<'_>| match answer {
+        Answer::One(_) => 1,
+        Answer::Set(parts) => parts.len(),
+    };
+    assert!(answers.iter().map(parts).sum::<usize>() <= body.len(), "there are no more parts than bytes");
+    let count = answers.len();
+    for asked in [count.saturating_sub(1), count, count + 1] {
+        let fates = fates(answers.clone(), asked);
+        assert_eq!(fates.len(), asked, "each request has a fate");
+        let last = fates.iter().rev().find(|fate| matches!(fate, Fate::Answered(_)));
+        let failed = matches!(last, Some(Fate::Answered(part)) if !part.is_success());
+        assert!(failed || !fates.contains(&Fate::NotReached), "only a failure stops a batch");
+        for fate in &fates {
+            if let Fate::Answered(part) = fate {
+                within(part);
+            }
+        }
+    }
+    count > 0
+}
+
+/// What is done with a part.
+fn within(part: &Part<'_>) {
+    let location = part.header("Location");
+    let _ = (insert::told(&done(part.body, location)), Problem::read(part.body), rows(part.body).is_ok());
+}
+
+fn page<T: DeserializeOwned>(bytes: &[u8]) -> Option<Vec<T>> {
+    let page = Page::<T>::read(bytes).ok()?;
+    if let Some(link) = &page.next_link {
+        leads_somewhere(link);
+    }
+    Some(page.value)
+}
+
+fn leads_somewhere(link: &str) -> bool {
+    let Ok(root) = Url::parse("https://b1.example.com:50000/b1s/v2/") else { return false };
+    let url = link::resolve(&root, link);
+    assert!(url.as_ref().is_none_or(|url| url.as_str().starts_with(root.as_str())), "below the root");
+    url.is_some()
+}
+
+fn rows(bytes: &[u8]) -> Result<Page<look_up::Row>> {
+    done(bytes, None).read("look up orders in SAP B1")
+}
+
+fn documents(bytes: &[u8]) -> Result<usize> {
+    let mut found = look_up::Documents::default();
+    let mut count = 0;
+    for set in ["Orders", "Drafts"] {
+        let rows = rows(bytes)?.value;
+        look_up::take(set, "NumAtCard", &["000000001", "000000002"], rows, &mut found)?;
+        count += found.values().map(Vec::len).sum::<usize>();
+    }
+    Ok(count)
+}
