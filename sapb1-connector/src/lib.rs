@@ -6,7 +6,9 @@
 //! document and refuses what would not come to what the customer was charged.
 //!
 //! The agency works on any [`B1Api`]. [`RestfulClient`] is the way in through *SAP B1 RESTful*, a small service on top of
-//! SAP's DI API; [`ServiceLayerClient`] is the one through SAP's own *Service Layer*. With the feature `sandbox` there is a server that behaves like it, to try things out and to test agents:
+//! SAP's DI API; [`ServiceLayerClient`] is the one through SAP's own *Service Layer*, with [its own
+//! settings](service_layer#settings-that-matter) and [more that it can do](service_layer#what-differs-from-sap-b1-restful).
+//! With the feature `sandbox` there are servers that behave like either, to try things out and to test agents:
 //!
 //! ```
 //! use std::sync::Arc;

@@ -15,6 +15,7 @@
 //!
 //! What reads answers and batches is public, as plain functions, for those who look into traffic: [`answer`], [`batch`],
 //! [`error`], [`link`].
+#![doc = include_str!("guide.md")]
 
 pub mod answer;
 #[cfg(feature = "sandbox")]

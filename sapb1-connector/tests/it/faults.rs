@@ -191,5 +191,6 @@ async fn a_customer_that_sap_b1_does_not_have(way: Way) {
     let error = agency.insert_orders(&cx(), &[doc]).await.unwrap().remove(0).unwrap_err();
     assert_eq!(error.disposition(), Disposition::Rejected);
     assert!(error.message().contains("`C99999`"), "{error}");
+    // The Service Layer refuses it by a code that stands for much else, so its customers are asked for.
     assert_eq!(error.field_path(), Some("CardCode"));
 }
