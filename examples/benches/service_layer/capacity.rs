@@ -11,20 +11,20 @@ use crate::world::{Setup, World};
 const SESSIONS: usize = 8;
 
 /// Calls that the server works on at a time, one after the other, each for as long.
-const CAPACITIES: [usize; 4] = [8, 2, 5, 8];
-const EACH: Duration = Duration::from_secs(6);
+const CAPACITIES: [usize; 3] = [8, 2, 5];
+const EACH: Duration = Duration::from_secs(8);
 
 /// Numbers of calls at a time that are tried as fixed.
-const FIXED: [usize; 6] = [1, 2, 3, 4, 5, 8];
+const FIXED: [usize; 4] = [2, 3, 5, 8];
 
-/// A server that takes 50 ms for a call and 5 ms for each order.
+/// A server that takes 50 ms for a call and 3 ms for each order.
 fn server(busy: Busy) -> Faults {
-    Faults { latency_ms: 50, order_ms: 5, busy, busy_ms: 1000, retry_after_s: 1, ..Faults::default() }
+    Faults { latency_ms: 50, order_ms: 3, busy, busy_ms: 600, retry_after_s: 1, ..Faults::default() }
 }
 
 pub(crate) async fn run() -> Result<(), Failure> {
     println!(
-        "up to {SESSIONS} sessions; the server works on {CAPACITIES:?} calls at a time, {} s each; 50 ms per call, 5 ms per \
+        "up to {SESSIONS} sessions; the server works on {CAPACITIES:?} calls at a time, {} s each; 50 ms per call, 3 ms per \
          order",
         EACH.as_secs()
     );

@@ -48,18 +48,19 @@ async fn requests() -> Result<(), Failure> {
 }
 
 async fn latency() -> Result<(), Failure> {
-    println!("50 ms latency, {SESSIONS} sessions, {BATCH} orders per batch, 40,000 orders");
+    println!("50 ms latency, {SESSIONS} sessions, {BATCH} orders per batch, 60,000 orders");
     let faults = Faults { latency_ms: 50, ..Faults::default() };
-    let setup = Setup { orders: 40_000, sessions: SESSIONS, faults, ..Setup::default() };
+    let setup = Setup { orders: 60_000, sessions: SESSIONS, faults, ..Setup::default() };
     // An order needs its share of a look-up and of an insert, at nothing but the latency.
     #[allow(clippy::cast_precision_loss, reason = "small numbers")]
     let (sessions, batch) = (SESSIONS as f64, BATCH as f64);
     let shared = sessions / ((1.0 / (2.0 * batch) + 1.0 / batch) * 0.050);
     let single = sessions / ((1.0 / batch + 1.0 / batch) * 0.050);
-    for turn in 1..=3 {
-        let (speed, requests) = whole(&setup).await?;
+    for adaptive in [true, false, true, false] {
+        let (speed, requests) = whole(&Setup { adaptive, ..setup.clone() }).await?;
+        let how = if adaptive { "adapting" } else { "fixed" };
         println!(
-            "  turn {turn}: {speed:.0} orders/s, {requests:.4} requests per order; {:.2} of {shared:.0} with a look-up per two \
+            "  {how}: {speed:.0} orders/s, {requests:.4} requests per order; {:.2} of {shared:.0} with a look-up per two \
              inserts, {:.2} of {single:.0} with one per insert",
             speed / shared,
             speed / single

@@ -18,6 +18,8 @@ const SLACK: u64 = 20_000;
 const NORMAL: u64 = 1000;
 /// From here on a call is slow.
 const SLOW: u64 = 2000;
+/// From here on it is so slow that few calls tell.
+const VERY_SLOW: u64 = 3000;
 /// What a call counts as that was refused.
 const REFUSED: u64 = 20 * NORMAL;
 
@@ -109,9 +111,9 @@ impl Pace {
         self.calls += 1;
         self.took = self.took.saturating_add(took.saturating_sub(SLACK).max(usual));
         self.usual = self.usual.saturating_add(usual);
-        if self.calls >= self.limit.max(ROUND) {
-            // By the sums: what is short waits behind what is long, and says little.
-            let slowness = self.took.saturating_mul(NORMAL) / self.usual.max(1);
+        // By the sums: what is short waits behind what is long, and says little.
+        let slowness = self.took.saturating_mul(NORMAL) / self.usual.max(1);
+        if self.calls >= if slowness > VERY_SLOW { ROUND } else { self.limit.max(ROUND) } {
             (self.calls, self.took, self.usual) = (0, 0, 0);
             self.round(slowness);
         }
@@ -134,7 +136,7 @@ impl Pace {
 
     /// As many calls as run at a time were answered, in all as slow as this.
     fn round(&mut self, slowness: u64) {
-        let again = std::mem::replace(&mut self.slow, slowness > SLOW) && self.slow;
+        let again = std::mem::replace(&mut self.slow, slowness > SLOW) && self.slow || slowness > VERY_SLOW;
         match std::mem::replace(&mut self.doing, Doing::Stay) {
             Doing::Stay if self.slow && self.limit > 1 => {
                 if again {
@@ -190,7 +192,8 @@ impl Pace {
             // Slower whatever is tried: that is what is normal now.
             self.normal.values_mut().for_each(|normal| *normal = normal.saturating_mul(slowness) / NORMAL);
         }
-        (self.patience, self.step, self.slow) = (1, 1, false);
+        // What is next to it was not tried, but it has just been too much.
+        (self.patience, self.step, self.slow) = (4, 1, false);
         self.change(limit, Doing::Stay);
     }
 

@@ -17,6 +17,9 @@ use super::session::{Session, log_in, log_out};
 /// For how long no further session is asked for, once one was refused.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
+/// How long a session lives that nobody uses, where nothing else is known: SAP's default.
+const USUAL_LIFE: Duration = Duration::from_secs(30 * 60);
+
 /// How long closing waits for a call that runs.
 const CLOSE_WAIT: Duration = Duration::from_secs(10);
 
@@ -36,6 +39,11 @@ struct State {
     opening: usize,
     pace: Pace,
     refused_until: Option<Timestamp>,
+    /// Until when sessions live that may have begun, but whose cookies did not come: they hold licences, and nobody can end
+    /// them.
+    lost_until: Vec<Timestamp>,
+    /// How long a session lives that nobody uses, as the server said last.
+    life: Duration,
     /// Whether the credentials have been good for a session.
     worked: bool,
     /// The most sessions that there were at the same time.
@@ -68,6 +76,8 @@ impl Pool {
             opening: 0,
             pace: Pace::new(settings.sessions, settings.adaptive),
             refused_until: None,
+            lost_until: Vec::new(),
+            life: USUAL_LIFE,
             worked: false,
             most: 0,
             closed: false,
@@ -132,7 +142,11 @@ impl Pool {
             // Each call that runs has a session, so there are fewer than the licences.
             None => {
                 let refused = state.refused_until.is_some_and(|until| now < until);
-                if refused && state.working + state.opening > 0 {
+                state.lost_until.retain(|until| now < *until);
+                let others = state.working + state.opening;
+                // One there must be, or nothing would go on until the lost ones are over.
+                let full = others + state.lost_until.len() >= self.settings.sessions;
+                if (refused || full) && others > 0 {
                     return Next::Wait;
                 }
                 state.opening += 1;
@@ -171,6 +185,7 @@ impl Pool {
         state.opening -= 1;
         let result = match opened {
             Ok(session) => {
+                state.life = session.life();
                 state.idle.push(session);
                 state.refused_until = None;
                 state.worked = true;
@@ -181,7 +196,13 @@ impl Pool {
                 let others = state.working + state.opening + state.idle.len();
                 if others > 0 { Ok(()) } else { Err(error) }
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge) {
+                    let until = later(now, state.life);
+                    state.lost_until.push(until);
+                }
+                Err(error)
+            }
         };
         drop(state);
         self.changed.notify_waiters();

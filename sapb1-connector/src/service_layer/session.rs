@@ -45,6 +45,11 @@ impl Session {
         self.cookies.expose_secret()
     }
 
+    /// How long it lives when nobody uses it.
+    pub(super) fn life(&self) -> Duration {
+        self.life
+    }
+
     /// Whether it is so old that it may be over before an answer comes: a tenth of its life before its end.
     pub(super) fn is_old(&self, now: Timestamp) -> bool {
         now >= later(self.used_at, self.life - self.life / 10)

@@ -193,14 +193,15 @@ async fn handle(
         }
     };
     // Half before and half after the work, so that a caller who goes away meanwhile may find it done or not.
+    let began = Instant::now();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms) / 2).await;
-    let response = enter(&state, &cutter, &faults, call).await;
+    let response = enter(&state, &cutter, &faults, call, began).await;
     if hits(faults.cut_body_every, number) { cut_in_the_middle(response).await } else { response }
 }
 
-/// What is left of the time that a call takes whose work began at `began`.
+/// What is left of the time that a call takes that began at `began` and wrote so many orders.
 async fn rest(faults: &Faults, began: Instant, orders: u64) {
-    let latency = Duration::from_millis(faults.latency_ms) / 2;
+    let latency = Duration::from_millis(faults.latency_ms);
     let writing = Duration::from_millis(faults.order_ms.saturating_mul(orders));
     tokio::time::sleep_until(began + latency + writing).await;
 }
@@ -212,9 +213,8 @@ async fn pause(millis: u64) {
 }
 
 /// Log-ins and log-outs; other calls only with a session.
-async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call) -> Response {
+async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call, began: Instant) -> Response {
     let cookies = Cookies::read(&call.headers);
-    let began = Instant::now();
     if matches!(call.path.as_str(), "/Login" | "/Logout") {
         rest(faults, began, 0).await;
     }
@@ -251,8 +251,8 @@ async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: 
         pause(faults.fail_over_ms).await;
     }
     let answer = match (&call.method, call.path.as_str()) {
-        (&Method::POST, "/$batch") => batched(state, cutter, faults, &call).await,
-        _ => single(state, cutter, faults, call).await,
+        (&Method::POST, "/$batch") => batched(state, cutter, faults, &call, began).await,
+        _ => single(state, cutter, faults, call, began).await,
     };
     respond(match moved {
         Some(node) => answer.with("Set-Cookie", format!("ROUTEID=.node{node}; path=/b1s")),
@@ -292,14 +292,13 @@ fn log_in(state: &State, call: &Call) -> Answer {
         .with("Set-Cookie", format!("ROUTEID=.node{node}; path=/b1s"))
 }
 
-async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call) -> Answer {
+async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: Call, began: Instant) -> Answer {
     let work = |state: &State, faults: &Faults, call: &Call| {
         let mut store = state.store();
         let mut work = Work::new(state, &mut store, faults);
         let answer = run(&mut work, call);
         (answer, work.orders)
     };
-    let began = Instant::now();
     let writes = call.method != Method::GET;
     let mut chance = 0;
     if writes {
@@ -324,8 +323,8 @@ async fn single(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call:
     answer
 }
 
-async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: &Call) -> Answer {
-    let (began, version) = (Instant::now(), call.version);
+async fn batched(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: &Call, began: Instant) -> Answer {
+    let version = call.version;
     {
         let mut store = state.store();
         store.counters.writes += 1;

@@ -127,3 +127,28 @@ async fn the_company_is_told() {
         assert_eq!((info.company_db.as_str(), info.server.as_str()), ("SBODEMOUS", "127.0.0.1"));
     }
 }
+
+#[tokio::test]
+async fn a_log_in_whose_answer_is_lost_holds_a_licence_until_its_time_out() {
+    for root in ROOTS {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = 3).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        world.faults(Faults { cut_body_every: 1, ..Faults::default() });
+        for _ in 0..2 {
+            let error = world.client.look_up(&cx, &wanted).await.unwrap_err();
+            assert_eq!(error.disposition(), Disposition::Retryable { after: None }, "{error}");
+        }
+        world.faults(Faults { latency_ms: 20, ..Faults::default() });
+        let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+        assert!(calls.iter().all(Result::is_ok));
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.sessions_most, counters.at_once_most), (3, 1), "{root:?}: two of them are nobody's");
+        clock.advance(SignedDuration::from_mins(31));
+        let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+        assert!(calls.iter().all(Result::is_ok));
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.sessions_most, counters.at_once_most), (3, 3), "{root:?}: they are over");
+    }
+}
