@@ -32,6 +32,7 @@ docs:
 
 bench:
     cargo bench -p datawald-examples --bench orders
+    cargo bench -p datawald-examples --bench service_layer
     cargo bench -p datawald-core --bench store
     cargo bench -p datawald-core --features api,client --bench api
     cargo bench -p datawald-tests --bench distributed

@@ -30,7 +30,7 @@ const MOST_TIME: u64 = 1 << 40;
 const ROUND: u64 = 3;
 
 /// Where one more call has failed again and again, it is tried once in so many rounds, times what the attempt costs.
-const MOST_PATIENCE: u64 = 32;
+const MOST_PATIENCE: u64 = 8;
 
 /// How many calls run at the same time.
 #[derive(Debug)]
@@ -152,8 +152,9 @@ impl Pace {
             Doing::More(from, before) => {
                 let (done, done_before) = (done(self.limit, slowness), done(from, before));
                 if done * 100 < done_before * 97 || self.slow {
-                    // Soon again at first: it may have been by chance.
-                    self.patience = (self.patience * 4).min(MOST_PATIENCE * (slowness / before).clamp(1, 10));
+                    // Soon again at first: it may have been by chance. What is refused costs little.
+                    let most = if slowness == REFUSED { 1 } else { 4 * (slowness / before).clamp(1, 10) };
+                    self.patience = (self.patience * 4).min(MOST_PATIENCE * most);
                     self.step = 1;
                     self.change(from, Doing::Stay);
                 } else {

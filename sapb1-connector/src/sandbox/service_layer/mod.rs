@@ -32,6 +32,7 @@ mod batch;
 mod body;
 mod call;
 mod capacity;
+mod carry_out;
 mod check;
 mod company;
 mod control;
