@@ -217,49 +217,50 @@ mod tests {
 
     const KIND: Kind = ("insert", 6);
 
-    /// What a call takes, in milliseconds, if so many run; `None` if it is refused.
-    type Server = fn(u64) -> Option<u64>;
+    /// What a call takes, in milliseconds, if so many run, and how many of them are not refused.
+    type Server = fn(u64) -> (u64, u64);
 
     /// Runs `calls` calls, always as many at a time as may be. Answers how long it took, in milliseconds.
-    fn run(pace: &mut Pace, server: Server, calls: usize) -> u64 {
+    fn run(pace: &mut Pace, server: Server, calls: u64) -> u64 {
         let mut took = 0;
         let mut left = calls;
         while left > 0 {
             // A round: all begin together, and the last one's end is the end of all.
-            let (limit, age) = (pace.limit(), pace.age());
-            let one = server(limit as u64);
-            for _ in 0..limit {
-                match one {
-                    Some(millis) => pace.answered(age, KIND, Duration::from_millis(millis)),
-                    None => pace.overloaded(age),
-                }
-            }
-            left -= if one.is_some() { limit.min(left) } else { 0 };
-            took += one.unwrap_or(50);
+            let (limit, age) = (pace.limit() as u64, pace.age());
+            let (millis, served) = server(limit);
+            (served..limit).for_each(|_| pace.overloaded(age));
+            (0..served.min(limit)).for_each(|_| pace.answered(age, KIND, Duration::from_millis(millis)));
+            left = left.saturating_sub(served.min(limit));
+            took += millis;
         }
         took
     }
 
+    /// It copes with any number.
+    fn coping(limit: u64) -> (u64, u64) {
+        (50, limit)
+    }
+
     /// It works on four at a time; others wait.
-    fn waiting(limit: u64) -> Option<u64> {
-        Some(50 * limit.max(4) / 4)
+    fn waiting(limit: u64) -> (u64, u64) {
+        (50 * limit.max(4) / 4, limit)
     }
 
     /// All become much slower beyond four.
-    fn thrashing(limit: u64) -> Option<u64> {
-        Some(if limit > 4 { 250 } else { 50 })
+    fn thrashing(limit: u64) -> (u64, u64) {
+        (if limit > 4 { 250 } else { 50 }, limit)
     }
 
     /// It refuses beyond four.
-    fn refusing(limit: u64) -> Option<u64> {
-        (limit <= 4).then_some(50)
+    fn refusing(_: u64) -> (u64, u64) {
+        (50, 4)
     }
 
     #[test]
     fn what_gets_the_most_done_is_found_and_kept() {
         for server in [waiting, thrashing, refusing] {
             let mut pace = Pace::new(16, true);
-            run(&mut pace, |_| Some(50), 100);
+            run(&mut pace, coping, 100);
             assert_eq!(pace.limit(), 16, "all of them while the server copes");
             run(&mut pace, server, 1000);
             assert!((4..=12).contains(&pace.limit()), "{pace:?}");
@@ -267,7 +268,7 @@ mod tests {
             let (calls, best) = (4000, 4000 / 4 * 50);
             let took = run(&mut pace, server, calls);
             assert!(took * 95 <= best * 100, "{took} ms for {best}: {pace:?}");
-            run(&mut pace, |_| Some(50), 2000);
+            run(&mut pace, coping, 2000);
             assert_eq!(pace.limit(), 16, "and all again");
         }
     }
@@ -275,8 +276,8 @@ mod tests {
     #[test]
     fn a_server_that_is_slower_for_good_gets_as_many_calls_as_before() {
         let mut pace = Pace::new(10, true);
-        run(&mut pace, |_| Some(50), 100);
-        run(&mut pace, |_| Some(500), 300);
+        run(&mut pace, coping, 100);
+        run(&mut pace, |limit| (500, limit), 300);
         assert_eq!(pace.limit(), 10, "{pace:?}");
     }
 
@@ -287,9 +288,9 @@ mod tests {
         (0..10).for_each(|_| pace.overloaded(age));
         assert_eq!(pace.limit(), 7);
         let mut pace = Pace::new(10, true);
-        run(&mut pace, |_| Some(50), 9);
+        run(&mut pace, coping, 9);
         pace.answered(pace.age(), KIND, Duration::from_millis(300));
-        run(&mut pace, |_| Some(50), 20);
+        run(&mut pace, coping, 20);
         assert_eq!(pace.limit(), 10);
     }
 
@@ -298,7 +299,7 @@ mod tests {
         let mut pace = Pace::new(3, true);
         (0..100).for_each(|_| pace.overloaded(pace.age()));
         assert_eq!(pace.limit(), 1);
-        run(&mut pace, |_| Some(50), 2000);
+        run(&mut pace, coping, 2000);
         assert_eq!(pace.limit(), 3);
         let mut fixed = Pace::new(3, false);
         (0..100).for_each(|_| fixed.overloaded(fixed.age()));
