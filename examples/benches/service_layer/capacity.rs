@@ -22,13 +22,15 @@ fn server(busy: Busy) -> Faults {
     Faults { latency_ms: 50, order_ms: 3, busy, busy_ms: 600, retry_after_s: 1, ..Faults::default() }
 }
 
-pub(crate) async fn run() -> Result<(), Failure> {
+/// All kinds of servers, or the one of this name.
+pub(crate) async fn run(only: Option<&str>) -> Result<(), Failure> {
     println!(
         "up to {SESSIONS} sessions; the server works on {CAPACITIES:?} calls at a time, {} s each; 50 ms per call, 3 ms per \
          order",
         EACH.as_secs()
     );
-    for (name, busy) in [("wait", Busy::Wait), ("are refused", Busy::Refuse), ("slow all down", Busy::Slow)] {
+    let servers = [("wait", Busy::Wait), ("are refused", Busy::Refuse), ("slow all down", Busy::Slow)];
+    for (name, busy) in servers.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         println!("  calls beyond that {name}");
         let mut best = 0.0_f64;
         for sessions in FIXED {

@@ -28,7 +28,7 @@ async fn main() -> Result<(), Failure> {
         latency().await?;
     }
     if wanted("capacity") {
-        capacity::run().await?;
+        capacity::run(std::env::args().nth(2).as_deref()).await?;
     }
     Ok(())
 }
