@@ -11,7 +11,7 @@ use datawald_frontend::OrdersSource;
 use mage2_connector::sandbox::{OrderSet, Sandbox as Magento, SandboxOptions as MagentoOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox};
-use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Company, LOGIN, Way};
+use sapb1_connector::sandbox::{COMPANY_DB, Company, LOGIN};
 use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSettings};
 
 use crate::Failure;
@@ -54,9 +54,7 @@ impl World {
         let magento = Magento::start(options).await?;
         // Who orders is a customer only if made one.
         let company = Company { customers: Some(["C20000".to_owned()].into()), ..sample_company() };
-        let B1Sandbox::ServiceLayer(b1) = B1Sandbox::start(Way::ServiceLayer, company).await? else {
-            return Err("a sandbox of another way in".into());
-        };
+        let b1 = Sandbox::start(company.over_service_layer(0)).await?;
         b1.set_faults(setup.faults.clone());
         let mut rules = setup.rules.clone();
         rules.requests.write_batch = BATCH;

@@ -107,7 +107,9 @@ impl Company {
         }
     }
 
-    pub(super) fn over_service_layer(self, port: u16) -> service_layer::SandboxOptions {
+    /// What a sandbox Service Layer needs to be told to play this company, for [`LOGIN`]; for what is peculiar to that way in,
+    /// change it and start a [`service_layer::Sandbox`].
+    pub fn over_service_layer(self, port: u16) -> service_layer::SandboxOptions {
         let field = |udf: String| {
             let name = udf.strip_prefix("U_").unwrap_or(&udf).to_owned();
             service_layer::UserField { table: "ORDR".into(), name, size: UDF_SIZE }

@@ -63,16 +63,9 @@ async fn a_certificate_is_trusted_by_its_file_alone() {
     let mut world = World::new(Way::ServiceLayer, OrderSet::Synthetic(ORDERS)).await;
     let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let another = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
-    let company = datawald_examples::sample_company();
     let options = SandboxOptions {
         tls: Some(Tls { certificate: made.cert.pem(), key: made.signing_key.serialize_pem() }),
-        user: LOGIN.0.into(),
-        password: LOGIN.1.into(),
-        tax_codes: company.tax_codes,
-        expenses: company.expenses,
-        shipping_types: company.transports,
-        payment_methods: company.payments,
-        ..SandboxOptions::default()
+        ..datawald_examples::sample_company().over_service_layer(0)
     };
     world.b1 = B1Sandbox::ServiceLayer(Sandbox::start(options).await.unwrap());
     std::fs::write(world.folder.path().join("b1.pem"), another.cert.pem()).unwrap();

@@ -40,18 +40,12 @@ impl Setup {
         let mut rules = datawald_examples::b1_settings().unwrap();
         rules.changes = ChangeRule::Addresses;
         rules.requests.write_timeout_s = 2;
-        let company = datawald_examples::sample_company();
         let options = SandboxOptions {
-            company_db: COMPANY_DB.into(),
-            user: LOGIN.0.into(),
-            password: LOGIN.1.into(),
-            tax_codes: company.tax_codes,
-            expenses: company.expenses,
-            shipping_types: company.transports,
-            payment_methods: company.payments,
+            // So that both cookies are needed.
+            nodes: 2,
             customers: Some(BTreeSet::from(["C20000".to_owned()])),
             items: Some(BTreeSet::from(["SKU-1".to_owned()])),
-            ..SandboxOptions::default()
+            ..datawald_examples::sample_company().over_service_layer(0)
         };
         let engine = EngineSettings {
             concurrency: 2,

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::documents::objects;
 use super::error::Refusal;
+use super::filter::Filter;
 use super::lines::text;
 use super::state::Work;
 use super::tables::{Key, Part};
@@ -30,13 +31,34 @@ pub(super) fn add_partner(work: &mut Work<'_>, mut values: Map<String, Value>) -
     Ok(key)
 }
 
-/// Where any customer is there, one that is asked for is.
-pub(super) fn any(work: &mut Work<'_>, key: Key) {
-    if let ([Part::Text(code)], None) = (key.as_slice(), work.store.tables.get("BusinessPartners", &key)) {
-        let values = json!({ "CardCode": code, "CardName": code, "CardType": "cCustomer", "Currency": "##" });
-        let mut values = values.as_object().cloned().unwrap_or_default();
+/// Where the company has any customer, or any item, the one that is asked for is there.
+pub(super) fn any(work: &mut Work<'_>, set: &str, key: Key) {
+    let options = &work.state.options;
+    let (set, takes_any) = match set {
+        "BusinessPartners" => ("BusinessPartners", options.customers.is_none()),
+        "Items" => ("Items", options.items.is_none()),
+        _ => return,
+    };
+    let [Part::Text(code)] = key.as_slice() else { return };
+    if !takes_any || work.store.tables.get(set, &key).is_some() {
+        return;
+    }
+    let values = match set {
+        "Items" => json!({ "ItemCode": code, "ItemName": code }),
+        _ => json!({ "CardCode": code, "CardName": code, "CardType": "cCustomer", "Currency": "##" }),
+    };
+    let mut values = values.as_object().cloned().unwrap_or_default();
+    if set == "BusinessPartners" {
         complete_partner(work, code, &mut values);
-        work.store.tables.put("BusinessPartners", key, &values);
+    }
+    work.store.tables.put(set, key, &values);
+}
+
+/// As [`any`], of those that a filter asks for by their codes.
+pub(super) fn any_named(work: &mut Work<'_>, set: &str, filter: Option<&Filter>) {
+    let property = if set == "Items" { "ItemCode" } else { "CardCode" };
+    for code in filter.map(|filter| filter.texts_of(property)).unwrap_or_default() {
+        any(work, set, vec![Part::Text(code.to_owned())]);
     }
 }
 

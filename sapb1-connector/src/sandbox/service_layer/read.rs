@@ -11,11 +11,12 @@ use super::call::Call;
 use super::error::{Refusal, Version};
 use super::faults::NextLink;
 use super::filter::compare;
+use super::partners;
 use super::path::Target;
 use super::query::Query;
 use super::schema::{EntitySet, Type, schema};
 use super::state::{Work, names};
-use super::tables::{Key, Part, Row};
+use super::tables::{Key, Row};
 
 /// The type of a set's entities.
 pub(super) fn type_of(set: &EntitySet) -> Result<&'static Type, Refusal> {
@@ -102,29 +103,16 @@ fn property(
     Ok(Answer::json(call.version, 200, &body))
 }
 
-fn count(work: &Work<'_>, call: &Call, set: &EntitySet, of: &Type) -> Result<Answer, Refusal> {
+fn count(work: &mut Work<'_>, call: &Call, set: &EntitySet, of: &Type) -> Result<Answer, Refusal> {
     let query = Query::read(call, of, &names(&work.user_fields))?;
-    let count = matches(work, set, of, &query, &any(work, set, &query)).len();
+    partners::any_named(work, set.name, query.filter.as_ref());
+    let count = matches(work, set, of, &query).len();
     let answer = Answer { status: 200, headers: Vec::new(), body: count.to_string().into_bytes() };
     Ok(answer.with("Content-Type", "text/plain;charset=utf-8"))
 }
 
-/// Where the company takes any customer or item, those that are asked for by their code are there.
-fn any(work: &Work<'_>, set: &EntitySet, query: &Query) -> Vec<Row> {
-    let options = &work.state.options;
-    let (property, takes_any) = match set.name {
-        "BusinessPartners" => ("CardCode", options.customers.is_none()),
-        "Items" => ("ItemCode", options.items.is_none()),
-        _ => return Vec::new(),
-    };
-    let Some(filter) = query.filter.as_ref().filter(|_| takes_any) else { return Vec::new() };
-    let is_new = |code: &&str| work.store.tables.get(set.name, &vec![Part::Text((*code).to_owned())]).is_none();
-    let codes = filter.texts_of(property).into_iter().filter(is_new);
-    codes.map(|code| Row::first(&Map::from_iter([(property.to_owned(), json!(code))]))).collect()
-}
-
-/// The rows that pass, in order, those of `any` among them.
-fn matches<'a>(work: &'a Work<'_>, set: &EntitySet, of: &Type, query: &Query, any: &'a [Row]) -> Vec<&'a Row> {
+/// The rows that pass, in order.
+fn matches<'a>(work: &'a Work<'_>, set: &EntitySet, of: &Type, query: &Query) -> Vec<&'a Row> {
     let tables = &work.store.tables;
     let ignore_case = work.state.options.ignore_case;
     let passes = |row: &Row| match &query.filter {
@@ -139,7 +127,6 @@ fn matches<'a>(work: &'a Work<'_>, set: &EntitySet, of: &Type, query: &Query, an
         Some(keys) => keys.iter().filter_map(|key| tables.get(set.name, key)).filter(|row| passes(row)).collect(),
         None => tables.rows(set.name).map(|(_, row)| row).filter(|row| passes(row)).collect(),
     };
-    rows.extend(any.iter().filter(|row| passes(row)));
     if !query.order_by.is_empty() {
         let mut sorted: Vec<(Map<String, Value>, &Row)> = rows.into_iter().map(|row| (row.values(), row)).collect();
         sorted.sort_by(|(left, _), (right, _)| {
@@ -156,10 +143,10 @@ fn matches<'a>(work: &'a Work<'_>, set: &EntitySet, of: &Type, query: &Query, an
     rows
 }
 
-fn collection(work: &Work<'_>, call: &Call, set: &EntitySet, of: &Type) -> Result<Answer, Refusal> {
+fn collection(work: &mut Work<'_>, call: &Call, set: &EntitySet, of: &Type) -> Result<Answer, Refusal> {
     let query = Query::read(call, of, &names(&work.user_fields))?;
-    let any = any(work, set, &query);
-    let rows = matches(work, set, of, &query, &any);
+    partners::any_named(work, set.name, query.filter.as_ref());
+    let rows = matches(work, set, of, &query);
     let asked = call.page_size().filter(|_| !work.faults.ignore_page_size);
     let page = match asked.unwrap_or(work.state.options.page_size) {
         0 => usize::MAX,

@@ -42,8 +42,8 @@ fn attempt(work: &mut Work<'_>, call: &Call) -> Result<Answer, Refusal> {
     };
     let of = type_of(set)?;
     count(work, call, set.name, &target);
-    if set.name == "BusinessPartners" && target.has_key() && work.state.options.customers.is_none() {
-        partners::any(work, target.key(of)?);
+    if target.has_key() {
+        partners::any(work, set.name, target.key(of)?);
     }
     match (&call.method, target.has_key(), target.rest.as_deref()) {
         (&Method::GET, ..) => read::read(work, call, set, &target),

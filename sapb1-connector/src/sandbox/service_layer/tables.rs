@@ -36,11 +36,6 @@ impl Row {
         Self { json: serde_json::to_string(values).unwrap_or_default().into(), found_by, version }
     }
 
-    /// A row that is in no table, as it is at first.
-    pub(super) fn first(values: &Map<String, Value>) -> Self {
-        Self::new(values, 1)
-    }
-
     /// Some of its values, without a look at the others.
     pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
         serde_json::from_str(&self.json).ok()
