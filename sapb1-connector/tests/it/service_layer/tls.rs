@@ -119,8 +119,7 @@ async fn a_server_that_is_away_is_not_a_matter_of_trust() {
     // Nobody listens there any more.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("https://{address}");
-    let mut connection =
-        sapb1_connector::ServiceLayerSettings::new(&url, "SBODEMOUS", "manager", "1234".into(), &settings("")).unwrap();
+    let mut connection = ServiceLayerSettings::new(&url, "SBODEMOUS", "manager", "1234".into(), &settings("")).unwrap();
     connection.http.connect_timeout = Duration::from_secs(2);
     let client = ServiceLayerClient::new(connection).unwrap();
     let error = client.info(&cx()).await.unwrap_err();
