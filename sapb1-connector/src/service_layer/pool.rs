@@ -17,6 +17,9 @@ use super::session::{Session, log_in, log_out};
 /// For how long no further session is asked for, once one was refused.
 const REFUSED_FOR: Duration = Duration::from_secs(30);
 
+/// For how long credentials that were refused are not tried again: each time could lock the user.
+const WRONG_FOR: Duration = Duration::from_secs(30);
+
 /// How long a session lives that nobody uses, where nothing else is known: SAP's default.
 const USUAL_LIFE: Duration = Duration::from_secs(30 * 60);
 
@@ -39,6 +42,8 @@ struct State {
     opening: usize,
     pace: Pace,
     refused_until: Option<Timestamp>,
+    /// The credentials were refused: whoever wants a session until then is told the same, and the server is not asked.
+    wrong_until: Option<(Timestamp, Error)>,
     /// Until when sessions live that may have begun, but whose cookies did not come: they hold licences, and nobody can end
     /// them.
     lost_until: Vec<Timestamp>,
@@ -57,6 +62,8 @@ enum Next {
     /// Room for a session that is yet to begin, in the place of an old one perhaps.
     Room(Option<Session>),
     Wait,
+    /// The credentials are wrong.
+    Wrong(Error),
     Closed,
 }
 
@@ -76,6 +83,7 @@ impl Pool {
             opening: 0,
             pace: Pace::new(settings.sessions, settings.adaptive),
             refused_until: None,
+            wrong_until: None,
             lost_until: Vec::new(),
             life: USUAL_LIFE,
             worked: false,
@@ -113,6 +121,7 @@ impl Pool {
                 }
                 Next::Room(old) => self.open(cx.now(), old).await?,
                 Next::Wait => changed.await,
+                Next::Wrong(error) => return Err(error),
                 Next::Closed => {
                     let message = "the connection is closed, since the process ends";
                     let retry = Disposition::Retryable { after: None };
@@ -141,6 +150,13 @@ impl Pool {
             }
             // Each call that runs has a session, so there are fewer than the licences.
             None => {
+                if let Some((_, error)) = state.wrong_until.as_ref().filter(|(until, _)| now < *until) {
+                    return Next::Wrong(error.clone());
+                }
+                // Until it is known that the credentials hold, they are tried once, whoever else wants a session.
+                if !state.worked && state.opening > 0 {
+                    return Next::Wait;
+                }
                 let refused = state.refused_until.is_some_and(|until| now < until);
                 state.lost_until.retain(|until| now < *until);
                 let others = state.working + state.opening;
@@ -188,6 +204,7 @@ impl Pool {
                 state.life = session.life();
                 state.idle.push(session);
                 state.refused_until = None;
+                state.wrong_until = None;
                 state.worked = true;
                 Ok(())
             }
@@ -197,6 +214,9 @@ impl Pool {
                 if others > 0 { Ok(()) } else { Err(error) }
             }
             Err(error) => {
+                if error.kind() == ErrorKind::Unauthorized {
+                    state.wrong_until = Some((later(now, WRONG_FOR), error.clone()));
+                }
                 if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge) {
                     let until = later(now, state.life);
                     state.lost_until.push(until);

@@ -94,6 +94,7 @@ async fn a_licence_code_that_is_not_configured_stops_the_flow_and_one_that_is_de
         assert!(error.to_string().contains("the user's licence"), "{error}");
         assert_eq!(world.b1.counters().logins_refused, 1, "not once more: that could lock the user");
         other.close().await;
+        world.pass(31);
         world.run().await.unwrap();
         world.ends(&[(Success, 5)], "nothing was lost").await;
 

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use datawald_backoffice::{Backoffice, OrdersTarget};
-use datawald_core::Result;
 use datawald_core::engine::{Engine, EngineSettings, Flow, RunReport};
 use datawald_core::model::{Entity, FlowId, Table, TxStatus};
 use datawald_core::store::{EntityFilter, SqliteStore};
+use datawald_core::{Clock, Result, SystemClock};
 use datawald_frontend::OrdersSource;
+use jiff::{SignedDuration, Timestamp};
 use mage2_connector::sandbox::{Sandbox as Shop, SandboxOptions as ShopOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
@@ -65,11 +67,23 @@ impl Setup {
     }
 }
 
+/// The system's clock, and as many seconds ahead of it as a test wants.
+#[derive(Debug, Default)]
+struct AheadClock(AtomicI64);
+
+impl Clock for AheadClock {
+    fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_secs(self.0.load(Ordering::SeqCst));
+        SystemClock.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+}
+
 pub(crate) struct World {
     pub(crate) shop: Shop,
     pub(crate) b1: Sandbox,
     pub(crate) client: Arc<ServiceLayerClient>,
     engine: Engine,
+    clock: Arc<AheadClock>,
     flow: FlowId,
     sessions: u64,
     /// Documents that somebody entered by hand.
@@ -101,8 +115,9 @@ impl World {
         let sides = Flow::new(flow.clone())
             .source(OrdersSource::new(Arc::new(frontend)))
             .target(OrdersTarget::new(agent(B1Agency::new(client.clone(), rules))));
-        let engine = Engine::builder(store).settings(engine).flow(sides).build().unwrap();
-        Self { shop, b1, client, engine, flow, sessions: sessions as u64, by_hand: 0, _folder: folder }
+        let clock = Arc::new(AheadClock::default());
+        let engine = Engine::builder(store).settings(engine).clock(clock.clone()).flow(sides).build().unwrap();
+        Self { shop, b1, client, engine, clock, flow, sessions: sessions as u64, by_hand: 0, _folder: folder }
     }
 
     /// A world of `orders` at each root, one after the other, as it is by default.
@@ -117,6 +132,11 @@ impl World {
     /// Runs while `meanwhile` goes on beside it.
     pub(crate) async fn run_while(&self, meanwhile: impl Future<Output = ()>) -> RunReport {
         tokio::join!(self.run(), meanwhile).0.unwrap()
+    }
+
+    /// Lets `secs` seconds pass for the engine.
+    pub(crate) fn pass(&self, secs: i64) {
+        self.clock.0.fetch_add(secs, Ordering::SeqCst);
     }
 
     pub(crate) fn faults(&self, faults: Faults) {

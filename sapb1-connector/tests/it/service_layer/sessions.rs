@@ -35,13 +35,11 @@ async fn as_many_sessions_as_configured_each_given_back() {
 #[tokio::test]
 async fn where_there_are_fewer_licences_the_work_goes_on_with_those() {
     for root in ROOTS {
-        let options = SandboxOptions { licences: 2, ..SandboxOptions::default() };
+        // Even with a code that is not known: the first login is made alone, so the credentials are known to be right.
+        let options = SandboxOptions { licences: 2, licence_code: -8765, ..SandboxOptions::default() };
         let world = world(root, options, settings(""), |it| it.sessions = 6).await;
         world.faults(Faults { latency_ms: 20, ..Faults::default() });
-        // The first login is made alone, so that the credentials are known to be right.
-        let wanted = references(["1"]);
-        world.client.look_up(&cx(), &wanted).await.unwrap();
-        let cx = cx();
+        let (cx, wanted) = (cx(), references(["1"]));
         let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
         for call in calls {
             call.unwrap();
@@ -65,6 +63,31 @@ async fn no_licence_at_all_is_worth_another_try_and_wrong_credentials_are_not() 
         let error = client.look_up(&cx(), &references(["1"])).await.unwrap_err();
         assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
         assert!(!format!("{error:?} {client:?}").contains("nobody"));
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_tried_once_whoever_asks_and_again_after_a_while() {
+    for root in ROOTS {
+        let clock = clock();
+        let world = world(root, SandboxOptions::default(), settings(""), |it| {
+            it.sessions = 6;
+            it.password = "nobody's".into();
+        })
+        .await;
+        world.faults(Faults { latency_ms: 20, ..Faults::default() });
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        for logins in [1, 1, 2] {
+            let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+            for call in calls {
+                assert_eq!(call.unwrap_err().kind(), ErrorKind::Unauthorized);
+            }
+            let counters = world.sandbox.counters();
+            assert_eq!((counters.logins_refused, counters.sessions), (logins, 0), "more could lock the user");
+            if logins == 1 {
+                clock.advance(SignedDuration::from_secs(20));
+            }
+        }
     }
 }
 
