@@ -50,6 +50,7 @@ mod restful;
 pub mod sandbox;
 pub mod service_layer;
 pub mod settings;
+mod write_size;
 
 pub use agency::B1Agency;
 pub use api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, NewPartner, TextLimits};

@@ -31,6 +31,7 @@ sapb1_connector::over_both_ways! {
     a_store_that_is_none
     a_store_of_another_version
     a_disk_that_cannot_be_written
+    a_number_that_somebody_overwrote_in_sap_b1
 }
 
 struct Sides {
@@ -137,6 +138,41 @@ async fn bad_order(way: Way, spoil: impl FnOnce(&mut Value), note: &[&str]) {
     let run = sides.sync().await;
     assert_eq!(run.count("S"), 3, "{}", run.report());
     assert_eq!(sides.b1.counters().documents, 3);
+}
+
+/// The document stands, but not under its number: it is neither doubled nor held to be cancelled, and once it has its number
+/// back, everything goes on.
+async fn a_number_that_somebody_overwrote_in_sap_b1(way: Way) {
+    let sides = Sides::start(way).await;
+    sides.put(&order(1));
+    let run = sides.sync().await;
+    assert_eq!(run.count("S"), 1, "{}", run.report());
+    let key = sides.b1.document("000000001").unwrap().doc_entry.to_string();
+    assert!(sides.b1.overwrite_reference("000000001", "PO 77"));
+
+    let edits = [
+        json!({ "status": "processing", "state": "processing" }),
+        json!({ "status": "canceled", "state": "canceled" }),
+    ];
+    for (second, edit) in edits.iter().enumerate() {
+        let mut edit = edit.as_object().unwrap().clone();
+        edit.insert("updated_at".into(), format!("2026-01-01 00:01:{second:02}").into());
+        sides.magento.edit_order(1, edit).unwrap();
+        let run = sides.sync().await;
+        assert_eq!(run.count("F"), 1, "{}", run.report());
+        let note = run.orders()[0]["tx_note"].as_str().unwrap();
+        for part in [key.as_str(), "000000001", "give the document its reference back"] {
+            assert!(note.contains(part), "`{part}` is not in: {note}");
+        }
+        assert_eq!(sides.b1.counters().documents, 1);
+    }
+
+    assert!(sides.b1.overwrite_reference("PO 77", "000000001"));
+    let changes = json!({ "updated_at": "2026-01-01 00:02:00" });
+    sides.magento.edit_order(1, changes.as_object().unwrap().clone()).unwrap();
+    let run = sides.sync().await;
+    assert_eq!(run.count("X"), 1, "{}", run.report());
+    assert!(sides.b1.document("000000001").unwrap().cancelled);
 }
 
 async fn wrong_types(way: Way) {

@@ -21,6 +21,9 @@ use crate::{Backoffice, Found, NativeOrder, Reference};
 /// |---|---|---|---|---|
 /// | to be applied | inserted | S; updated if its content is newer | F | F |
 /// | to be cancelled | I | cancelled: X | X | F |
+///
+/// Not there, but recorded under a key: F. Somebody has changed the document's reference or taken it away; to insert another
+/// could double the order, and to call it cancelled could have it shipped.
 pub struct OrdersTarget {
     backoffice: Arc<dyn Backoffice>,
 }
@@ -50,6 +53,7 @@ impl Target for OrdersTarget {
         let (mut inserts, mut updates, mut cancels) = (Vec::new(), Vec::new(), Vec::new());
         for (job, found) in jobs {
             match (&job.claimed.intent, found) {
+                (_, Found::Missing) if job.claimed.target_id.is_some() => results.set(job.at, Err(gone(&job))),
                 // Newer content is not to be written: all that is left is to find out what became of an earlier write.
                 (Intent::Ignore(reason), Found::Missing) => {
                     results.set(job.at, Ok(Done::Ignored { note: reason.clone() }));
@@ -304,6 +308,16 @@ fn note(doc: &NativeOrder) -> String {
         note.push_str(&doc.note);
     }
     note
+}
+
+fn gone(job: &Job<'_>) -> Error {
+    let message = format!(
+        "its document {} is not found under its reference {} any more, so it is neither changed nor made a second time: give \
+         the document its reference back or, if it is gone, enter the order by hand under that reference; then re-sync it",
+        job.claimed.target_id.as_deref().unwrap_or_default(),
+        job.reference.value,
+    );
+    Error::invalid("look up order", message)
 }
 
 fn several(target_ids: &[String]) -> Error {

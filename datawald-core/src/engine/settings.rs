@@ -19,7 +19,7 @@ pub struct EngineSettings {
     /// How long a worker holds entities before it must have renewed its lease, in milliseconds.
     pub lease_ms: u64,
     /// How long after a lost answer the other side may still be carrying out a write, in milliseconds. Nothing is looked up,
-    /// and so nothing written again, before.
+    /// and so nothing written again, before. No shorter than the longest writing call of the other side's connector.
     pub settle_delay_ms: u64,
     /// How far before the last cut a pull starts, in milliseconds: longer than the longest transaction at the source and
     /// the differences of its clocks together.
@@ -48,7 +48,7 @@ impl Default for EngineSettings {
             batch: 50,
             concurrency: 4,
             lease_ms: 120_000,
-            settle_delay_ms: 30_000,
+            settle_delay_ms: 60_000,
             overlap_ms: 300_000,
             pull_lease_ms: 120_000,
             max_lost_leases: 10,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
@@ -125,6 +125,8 @@ pub struct HttpResponse {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// How long it took, from sending the request to the end of the body.
+    pub took: Duration,
 }
 
 impl HttpResponse {
@@ -269,6 +271,7 @@ impl Http {
             builder = builder.body(body);
         }
         self.sent.fetch_add(1, Ordering::Relaxed);
+        let began = Instant::now();
         let response = builder.send().await.map_err(|error| self.transport_error(operation, effect, error))?;
         let status = response.status();
         let headers = response.headers().clone();
@@ -302,7 +305,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(HttpResponse { operation, effect, status, headers, body: body.freeze() })
+        Ok(HttpResponse { operation, effect, status, headers, body: body.freeze(), took: began.elapsed() })
     }
 
     fn transport_error(&self, operation: &'static str, effect: Effect, error: reqwest::Error) -> Error {

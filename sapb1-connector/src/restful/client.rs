@@ -16,6 +16,7 @@ use tokio::sync::{Mutex, Semaphore};
 use super::auth::Session;
 use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
 use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, TextLimits};
+use crate::write_size::WriteSize;
 
 /// The client of *SAP B1 RESTful*. Cheap to share: put it into an `Arc`.
 ///
@@ -35,6 +36,8 @@ pub struct RestfulClient {
     /// As many calls at the same time as the settings allow, whoever makes them.
     calls: Semaphore,
     pub(super) codes: Mutex<codes::Held>,
+    /// How many orders are inserted at a time.
+    pub(super) write_size: WriteSize,
     /// Until when look-ups go one by one, because the service refused a list.
     pub(super) lists_refused_until: std::sync::Mutex<Option<Timestamp>>,
 }
@@ -59,6 +62,7 @@ impl RestfulClient {
             session: Session::default(),
             calls: Semaphore::new(settings.requests.concurrency),
             codes: Mutex::default(),
+            write_size: WriteSize::new(&settings.requests),
             lists_refused_until: std::sync::Mutex::default(),
             settings,
         })

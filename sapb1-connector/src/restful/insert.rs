@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use datawald_backoffice::NativeOrder;
+use datawald_core::http::HttpResponse;
 use datawald_core::{Cx, Effect, Error, Result};
 use futures::{FutureExt, StreamExt, stream};
 use reqwest::Method;
@@ -44,10 +45,8 @@ pub(super) async fn insert(client: &RestfulClient, cx: &Cx, docs: &[NativeOrder]
         client.log_in(cx).await?;
     }
     // Boxed and collected, since a lazy map over borrowed chunks is not `Send` for every lifetime.
-    let calls: Vec<_> = good
-        .chunks(client.settings.requests.write_batch)
-        .map(|chunk| insert_chunk(client, cx, chunk).boxed())
-        .collect();
+    let calls: Vec<_> =
+        good.chunks(client.write_size.orders()).map(|chunk| insert_chunk(client, cx, chunk).boxed()).collect();
     let answered: Vec<_> = stream::iter(calls).buffered(client.settings.requests.concurrency).collect().await;
     for ((i, _), result) in good.iter().zip(answered.into_iter().flatten()) {
         results[*i] = Some(result);
@@ -60,7 +59,7 @@ pub(super) async fn insert(client: &RestfulClient, cx: &Cx, docs: &[NativeOrder]
 async fn insert_chunk(client: &RestfulClient, cx: &Cx, chunk: &[(usize, WireOrder<'_>)]) -> Vec<Result<String>> {
     let orders: Vec<&WireOrder<'_>> = chunk.iter().map(|(_, wire)| wire).collect();
     let outcomes = match serde_json::to_vec(&orders) {
-        Ok(body) => send(client, cx, OPERATION, "v1/orders/insert", body.into()).await,
+        Ok(body) => send_measured(client, cx, body.into(), orders.len()).await,
         Err(_) => Err(Error::config(OPERATION, "the orders cannot be written as JSON")),
     };
     match outcomes {
@@ -72,6 +71,13 @@ async fn insert_chunk(client: &RestfulClient, cx: &Cx, chunk: &[(usize, WireOrde
     }
 }
 
+/// Inserts so many orders, and learns how long they take.
+async fn send_measured(client: &RestfulClient, cx: &Cx, body: Bytes, orders: usize) -> Result<Vec<Outcome>> {
+    let response = post(client, cx, OPERATION, "v1/orders/insert", body).await;
+    client.write_size.learn(orders, response.as_ref().map(|response| response.took));
+    response?.json()
+}
+
 /// Sends a writing call and reads its outcomes.
 pub(super) async fn send(
     client: &RestfulClient,
@@ -80,8 +86,17 @@ pub(super) async fn send(
     path: &str,
     body: Bytes,
 ) -> Result<Vec<Outcome>> {
-    let call = Call { operation, effect: Effect::Write, method: Method::POST, path, body: Some(body) };
-    client.call(cx, call).await?.json()
+    post(client, cx, operation, path, body).await?.json()
+}
+
+async fn post(
+    client: &RestfulClient,
+    cx: &Cx,
+    operation: &'static str,
+    path: &str,
+    body: Bytes,
+) -> Result<HttpResponse> {
+    client.call(cx, Call { operation, effect: Effect::Write, method: Method::POST, path, body: Some(body) }).await
 }
 
 /// The outcomes by order number. A number that is answered twice has none that can be trusted.

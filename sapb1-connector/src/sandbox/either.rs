@@ -159,6 +159,15 @@ impl B1Sandbox {
         self.documents_of(reference).into_iter().next()
     }
 
+    /// Has somebody write another number into the first document under `reference`, as people do who want the customer's own
+    /// order number there. Answers whether there was one.
+    pub fn overwrite_reference(&self, reference: &str, with: &str) -> bool {
+        match self {
+            Self::Restful(sandbox) => sandbox.overwrite_reference(reference, with),
+            Self::ServiceLayer(sandbox) => sandbox.overwrite_reference(reference, with),
+        }
+    }
+
     /// Sets what goes wrong from now on, and counts calls anew for it.
     pub fn set_faults(&self, faults: Faults) {
         match self {

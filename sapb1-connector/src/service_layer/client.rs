@@ -21,6 +21,7 @@ use super::answer::Page;
 use super::error::{SESSION, has_code, of_answer};
 use super::pool::{Pool, Turn};
 use super::{ServiceLayerSettings, codes, contacts, link};
+use crate::write_size::WriteSize;
 
 /// How often a call is sent again that the server refused at its door because it has too much to do.
 const BUSY_TRIES: u32 = 4;
@@ -52,6 +53,8 @@ pub struct ServiceLayerClient {
     /// Rates of exchange, by the company's code of the currency, and the day that they are of.
     pub(super) rates: Mutex<BTreeMap<String, (Date, Decimal)>>,
     pub(super) contacts: contacts::Held,
+    /// How many orders are inserted at a time.
+    pub(super) write_size: WriteSize,
     /// Whether the server was seen to answer without content as it is asked to.
     pub(super) heeds_no_content: AtomicBool,
 }
@@ -76,6 +79,7 @@ impl ServiceLayerClient {
     pub fn new(settings: ServiceLayerSettings) -> Result<Self> {
         settings.check()?;
         let http = Http::new(settings.http.clone())?;
+        let write_size = WriteSize::new(&settings.requests);
         let settings = Arc::new(settings);
         Ok(Self {
             pool: Pool::new(http.clone(), settings.clone()),
@@ -84,6 +88,7 @@ impl ServiceLayerClient {
             codes: Mutex::default(),
             rates: Mutex::default(),
             contacts: contacts::Held::default(),
+            write_size,
             heeds_no_content: AtomicBool::new(false),
         })
     }

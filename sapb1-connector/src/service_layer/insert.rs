@@ -21,7 +21,7 @@ use super::send::{Done, send_all};
 use super::{codes, contacts, look_up};
 use crate::api::B1Document;
 
-const OPERATION: &str = "insert orders into SAP B1";
+pub(super) const OPERATION: &str = "insert orders into SAP B1";
 
 /// What is answered without content: success, and of a draft for approval not even its number.
 const NO_CONTENT: i64 = 204;
@@ -63,8 +63,7 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
         Request::post("Orders".into(), Some(order.body())).header("Prefer", "return-no-content".into())
     };
     let requests: Vec<Request> = good.iter().map(|(_, translated)| post(translated)).collect();
-    let size = client.settings.requests.write_batch;
-    let answers = send_all(client, cx, OPERATION, Effect::Write, size, &requests).await;
+    let answers = send_all(client, cx, OPERATION, Effect::Write, client.write_size.orders(), &requests).await;
     if answers.iter().flatten().any(|done| done.body.is_empty()) {
         client.heeds_no_content.store(true, Ordering::Relaxed);
     }

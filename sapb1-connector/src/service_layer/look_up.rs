@@ -68,7 +68,8 @@ pub(super) async fn look_up(
     for reference in references {
         values.entry(property(reference)?).or_default().insert(&reference.value);
     }
-    let sets: &[&str] = if client.settings.approvals { &[ORDERS, DRAFTS] } else { &[ORDERS] };
+    // Drafts first: one that becomes a document between the two is then found as both, else as neither.
+    let sets: &[&str] = if client.settings.approvals { &[DRAFTS, ORDERS] } else { &[ORDERS] };
     let mut asked = Vec::new();
     for (property, values) in values {
         let values: Vec<&str> = values.into_iter().collect();
@@ -101,8 +102,9 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
     let mut filter = any.join(" or ");
     let mut select = format!("DocEntry,{property},Cancelled,DocumentStatus");
     if set == DRAFTS {
-        // Other documents have drafts in the same table, and what was approved is closed there.
-        filter = format!("DocObjectCode eq 'oOrders' and DocumentStatus eq 'bost_Open' and ({filter})");
+        // Other documents have drafts in the same table. Closed ones are left out only once they are here: a row that no
+        // longer fits the filter would shift others to a page that was read already.
+        filter = format!("DocObjectCode eq 'oOrders' and ({filter})");
         select.push_str(",AuthorizationStatus");
     }
     let path = query(set, &[("$select", &select), ("$filter", &filter), ("$orderby", "DocEntry")]);
@@ -112,9 +114,13 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
 /// Takes over the documents of `rows`.
 pub(super) fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, found: &mut Documents) -> Result<()> {
     for row in rows {
-        let Some(value) = row.text(property).map(str::trim_end) else { continue };
+        let Some(value) = row.text(property).map(str::trim_end) else { return Err(no_text(property)) };
         if asked.contains(&value) {
             let document = row.document(set)?;
+            if document.draft && document.closed {
+                // It was approved, and is a document now.
+                continue;
+            }
             let held = found.entry(value.to_owned()).or_default();
             // Rows may shift from one page to the next.
             if !held.contains(&document) {
@@ -129,4 +135,44 @@ pub(super) fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, fo
         }
     }
     Ok(())
+}
+
+/// The reference of a found document is no text, so nothing that is looked up by it would ever be found.
+fn no_text(property: &str) -> Error {
+    let message =
+        "holds no text in the documents that it is looked up by: order numbers need a field of an alphanumeric type";
+    Error::config(OPERATION, message).field(property.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn taken(set: &str, rows: Value) -> Result<Documents> {
+        let mut found = Documents::new();
+        take(set, "U_WebOrder", &["1", "2"], serde_json::from_value(rows).unwrap(), &mut found)?;
+        Ok(found)
+    }
+
+    fn row(reference: Value, status: &str) -> Value {
+        json!({ "DocEntry": 540, "U_WebOrder": reference, "Cancelled": "tNO", "DocumentStatus": status,
+            "AuthorizationStatus": "dasPending" })
+    }
+
+    #[test]
+    fn a_field_of_numbers_is_an_error_and_not_an_order_that_is_missing() {
+        for reference in [json!(1), json!(null)] {
+            let error = taken(ORDERS, json!([row(reference, "bost_Open")])).unwrap_err();
+            assert_eq!((error.kind(), error.field_path()), (ErrorKind::Config, Some("U_WebOrder")));
+        }
+    }
+
+    #[test]
+    fn a_closed_draft_is_none_and_a_closed_document_is_one() {
+        let rows = || json!([row("1".into(), "bost_Close"), row("2".into(), "bost_Open")]);
+        assert_eq!(taken(DRAFTS, rows()).unwrap().into_keys().collect::<Vec<_>>(), ["2"]);
+        assert_eq!(taken(ORDERS, rows()).unwrap().len(), 2);
+    }
 }

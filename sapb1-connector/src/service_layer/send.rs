@@ -1,5 +1,7 @@
 //! Many requests in few batches, an outcome each.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, stream};
@@ -7,10 +9,10 @@ use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
-use super::ServiceLayerClient;
 use super::batch::{Fate, Request, envelope, fates, read};
 use super::client::Call;
 use super::error::{MALFORMED, has_code, of_failed_part, of_part};
+use super::{ServiceLayerClient, insert};
 
 /// What came of a request that was carried out.
 #[derive(Debug)]
@@ -88,6 +90,7 @@ async fn send_chunk(
                 continue;
             }
             Err(error) => {
+                learn(client, operation, group.len(), Err(&error));
                 set(&mut results, &group, || Err(error.clone()));
                 continue;
             }
@@ -123,12 +126,20 @@ async fn send_chunk(
                 *slot = Some(result);
             }
         }
+        learn(client, operation, group.len() - not_reached.len(), Ok(response.took));
         if !not_reached.is_empty() {
             groups.push(not_reached);
         }
     }
     let missing = || Err(Error::unknown_outcome(ErrorKind::Protocol, effect, operation, "no answer came"));
     results.into_iter().map(|result| result.unwrap_or_else(missing)).collect()
+}
+
+/// Learns how long orders take to insert.
+fn learn(client: &ServiceLayerClient, operation: &'static str, reached: usize, took: Result<Duration, &Error>) {
+    if operation == insert::OPERATION {
+        client.write_size.learn(reached, took);
+    }
 }
 
 fn set(results: &mut [Option<Result<Done>>], places: &[usize], result: impl Fn() -> Result<Done>) {

@@ -12,7 +12,8 @@ const LEAST_WRITE_TIME: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Requests {
-    /// How many orders go into one insert or cancel call.
+    /// How many orders go into one insert or cancel call at most. An insert has no more than half of `write_timeout_s` was
+    /// enough for lately, and ten before that is known: what is given up may go on, and be made twice.
     pub write_batch: usize,
     /// How many references go into one look-up call; at most 100.
     pub lookup_batch: usize,

@@ -43,6 +43,23 @@ async fn storm(root: Root, retry_after_s: u64, lasts_ms: u64) {
     assert!(world.b1.counters().unavailable > 5, "{what}");
 }
 
+/// What is not answered in time may go on, and what it has not made yet would be made twice: no call may take that long.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_orders_take_long_a_call_has_few_of_them() {
+    for root in ROOTS {
+        let mut setup = Setup::new(root, 60);
+        setup.engine.batch = 50;
+        setup.rules.requests.write_batch = 50;
+        setup.rules.requests.write_timeout_s = 2;
+        let world = World::start(setup).await;
+        // As many in a call as are allowed would take 5 s.
+        world.faults(Faults { order_ms: 100, ..Faults::default() });
+        world.run().await.unwrap();
+        world.ends(&[(Success, 60)], &format!("{root:?}")).await;
+        assert_eq!(world.most_attempts().await, 1, "{root:?}: a call was given up");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_without_an_end_fails_each_order_with_a_reason() {
     for root in ROOTS {

@@ -121,6 +121,14 @@ impl Documents {
         at
     }
 
+    /// Writes another number into the first document under `reference`; answers whether there is one. Under the other number
+    /// nobody finds it, since that is not in the index; under its own it is found again once it has it back.
+    pub(super) fn overwrite_reference(&mut self, reference: &str, with: &str) -> bool {
+        let document = self.all.iter_mut().find(|document| same_text(&document.reference, reference));
+        let found = document.map(|document| document.reference = with.into());
+        found.is_some()
+    }
+
     pub(super) fn doc_entry(&self, at: u32) -> u32 {
         self.first_doc_entry.saturating_add(at)
     }

@@ -88,6 +88,11 @@ impl Sandbox {
         self.documents_of(reference).into_iter().next()
     }
 
+    /// Has somebody write another number into the first document under `reference`. Answers whether there was one.
+    pub fn overwrite_reference(&self, reference: &str, with: &str) -> bool {
+        self.state.store().documents.overwrite_reference(reference, with)
+    }
+
     /// Sets what goes wrong from now on.
     pub fn set_faults(&self, faults: Faults) {
         self.state.set_faults(faults);

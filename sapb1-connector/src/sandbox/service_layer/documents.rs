@@ -9,7 +9,7 @@ use super::base_lines::take_base_lines;
 use super::decimal::number;
 use super::error::Refusal;
 use super::lines::{self, Money, given, text};
-use super::state::Work;
+use super::state::{Store, Work};
 use super::tables::{Key, Part};
 use super::total::{Taxed, totals};
 use crate::sandbox::damage::{hits, take_chance};
@@ -311,4 +311,13 @@ pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> 
     let key = vec![Part::Int(entry)];
     work.store.tables.put("Orders", key.clone(), &values);
     Ok(key)
+}
+
+/// Writes another number into the first order under `reference`, if there is one.
+pub(super) fn overwrite_reference(store: &mut Store, reference: &str, with: &str) -> Option<()> {
+    let key = store.tables.under("Orders", "NumAtCard", reference)?.into_iter().next()?;
+    let mut values = store.tables.get("Orders", &key)?.values();
+    values.insert("NumAtCard".into(), with.into());
+    store.tables.put("Orders", key, &values);
+    Some(())
 }

@@ -100,6 +100,11 @@ impl Sandbox {
         self.documents_of(reference).into_iter().next()
     }
 
+    /// Has somebody write another number into `NumAtCard` of the first order under `reference`. Answers whether there was one.
+    pub fn overwrite_reference(&self, reference: &str, with: &str) -> bool {
+        documents::overwrite_reference(&mut self.state.store(), reference, with).is_some()
+    }
+
     /// Every draft that an approval procedure took, oldest first; one that became an order is closed.
     pub fn drafts(&self) -> Vec<DocumentRecord> {
         records(&self.state, "Drafts")
