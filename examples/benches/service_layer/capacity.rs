@@ -14,9 +14,6 @@ const SESSIONS: usize = 8;
 const CAPACITIES: [usize; 3] = [8, 2, 5];
 const EACH: Duration = Duration::from_secs(8);
 
-/// Numbers of calls at a time that are tried as fixed.
-const FIXED: [usize; 4] = [2, 3, 5, 8];
-
 /// A server that takes 50 ms for a call and 3 ms for each order.
 fn server(busy: Busy) -> Faults {
     Faults { latency_ms: 50, order_ms: 3, busy, busy_ms: 600, retry_after_s: 1, ..Faults::default() }
@@ -33,7 +30,7 @@ pub(crate) async fn run(only: Option<&str>) -> Result<(), Failure> {
     for (name, busy) in servers.into_iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
         println!("  calls beyond that {name}");
         let mut best = 0.0_f64;
-        for sessions in FIXED {
+        for sessions in 1..=SESSIONS {
             let speed = orders_per_second(busy, sessions, false).await?;
             best = best.max(speed);
             println!("    always {sessions}: {speed:>5.0} orders/s");

@@ -44,6 +44,9 @@ async fn requests() -> Result<(), Failure> {
     each.rules.customer.make = Some(MakeCustomer { prefix: "W".into() });
     let (speed, requests) = whole(&each).await?;
     println!("  a customer made for each:  {speed:>6.0} orders/s, {requests:.4} requests per order");
+    each.batch = 2 * BATCH;
+    let (speed, requests) = whole(&each).await?;
+    println!("  and {} to a batch:        {speed:>6.0} orders/s, {requests:.4} requests per order", each.batch);
     Ok(())
 }
 

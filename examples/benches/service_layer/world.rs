@@ -16,7 +16,7 @@ use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSett
 
 use crate::Failure;
 
-/// Orders per batch that inserts; a look-up takes twice as many.
+/// Orders per batch that inserts, unless another number is tried; a look-up takes twice as many.
 pub(crate) const BATCH: usize = 50;
 
 /// What is run.
@@ -24,6 +24,7 @@ pub(crate) const BATCH: usize = 50;
 pub(crate) struct Setup {
     pub(crate) orders: u64,
     pub(crate) sessions: usize,
+    pub(crate) batch: usize,
     /// Whether the number of calls at the same time adapts.
     pub(crate) adaptive: bool,
     pub(crate) rules: B1Settings,
@@ -33,7 +34,7 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let rules = b1_settings().unwrap_or_default();
-        Self { orders: 1000, sessions: 4, adaptive: true, rules, faults: Faults::default() }
+        Self { orders: 1000, sessions: 4, batch: BATCH, adaptive: true, rules, faults: Faults::default() }
     }
 }
 
@@ -57,7 +58,7 @@ impl World {
         let b1 = Sandbox::start(company.over_service_layer(0)).await?;
         b1.set_faults(setup.faults.clone());
         let mut rules = setup.rules.clone();
-        rules.requests.write_batch = BATCH;
+        rules.requests.write_batch = setup.batch;
         let (user, password) = LOGIN;
         let mut connection = ServiceLayerSettings::new(&b1.url(), COMPANY_DB, user, password.into(), &rules)?;
         connection.sessions = setup.sessions;
@@ -67,7 +68,7 @@ impl World {
         let store = SqliteStore::open(folder.path().join("staging.db"))?;
         let settings = EngineSettings {
             page_size: 100,
-            batch: BATCH * 2,
+            batch: setup.batch * 2,
             concurrency: setup.sessions + 1,
             ..EngineSettings::default()
         };
