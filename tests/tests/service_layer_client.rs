@@ -373,6 +373,7 @@ async fn every_request_holds_against_the_metadata() {
         "PATCH BusinessPartners",
         "PATCH Orders",
         "POST BusinessPartners",
+        "POST CompanyService_GetAdminInfo",
         "POST CompanyService_GetCompanyInfo",
         "POST Login",
         "POST Logout",

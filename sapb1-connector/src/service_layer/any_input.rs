@@ -9,7 +9,7 @@ use super::answer::{LoggedIn, Marks, Page, key_in_location};
 use super::batch::{Answer, Fate, Part, fates, read};
 use super::error::Problem;
 use super::send::Done;
-use super::{change, codes, contacts, customers, insert, link, look_up};
+use super::{change, codes, contacts, currencies, customers, insert, link, look_up};
 
 /// What reads a kind of answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,14 +104,14 @@ impl Parser {
                     | page::<codes::Shipping>(bytes).is_some()
                     | page::<codes::Payment>(bytes).is_some()
                     | page::<codes::SalesTax>(bytes).is_some()
-                    | page::<codes::Currency>(bytes).is_some()
+                    | page::<currencies::Currency>(bytes).is_some()
             }
             Self::VatGroups => {
                 let today = jiff::civil::date(2026, 1, 31);
                 let groups = page::<codes::VatGroup>(bytes);
                 groups.is_some_and(|groups| groups.iter().any(|group| codes::rate_of(group, today).is_some()))
             }
-            Self::Rate => serde_json::from_slice(bytes).is_ok_and(|answered| codes::rate_in(&answered).is_some()),
+            Self::Rate => serde_json::from_slice(bytes).is_ok_and(|answered| currencies::rate_in(&answered).is_some()),
             Self::Company => serde_json::from_slice::<codes::Company>(bytes).is_ok(),
         }
     }

@@ -11,19 +11,22 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::{Number, Value, json};
+use serde_json::Number;
 
 use super::link::query;
-use super::{ServiceLayerClient, ServiceLayerSettings, TaxTable};
+use super::{ServiceLayerClient, TaxTable, currencies};
 use crate::api::{B1Codes, B1Info};
 
-const OPERATION: &str = "fetch names and codes from SAP B1";
-const RATE: &str = "ask SAP B1 for a rate of exchange";
+pub(super) const OPERATION: &str = "fetch names and codes from SAP B1";
 const INFO: &str = "ask SAP B1 which company it is";
 
 /// What was fetched, and until when it is fresh.
 #[derive(Default)]
-pub(super) struct Held(Option<(Timestamp, Arc<Codes>)>);
+pub(super) struct Held {
+    fresh: Option<(Timestamp, Arc<Codes>)>,
+    /// Whether the log has it that the main currency is not checked.
+    warned: bool,
+}
 
 /// Names and codes, with what each name stands for.
 #[derive(Debug, Default)]
@@ -82,13 +85,6 @@ struct VatLine {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct Currency {
-    code: String,
-    documents_code: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 pub(super) struct Company {
     company_name: Option<String>,
 }
@@ -97,15 +93,15 @@ pub(super) struct Company {
 pub(super) async fn held(client: &ServiceLayerClient, cx: &Cx) -> Result<Arc<Codes>> {
     let mut held = client.codes.lock().await;
     let now = cx.now();
-    if let Some((_, codes)) = held.0.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
+    if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
         return Ok(codes.clone());
     }
-    let codes = Arc::new(fetch(client, cx).await?);
-    held.0 = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
+    let codes = Arc::new(fetch(client, cx, &mut held.warned).await?);
+    held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
     Ok(codes)
 }
 
-async fn fetch(client: &ServiceLayerClient, cx: &Cx) -> Result<Codes> {
+async fn fetch(client: &ServiceLayerClient, cx: &Cx, warned: &mut bool) -> Result<Codes> {
     let path = |set: &str, select: &str, key: &str| query(set, &[("$select", select), ("$orderby", key)]);
     let (expenses, transports, payments, currencies) = (
         path("AdditionalExpenses", "ExpensCode,Name", "ExpensCode"),
@@ -113,16 +109,29 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx) -> Result<Codes> {
         path("WizardPaymentMethods", "PaymentMethodCode", "PaymentMethodCode"),
         path("Currencies", "Code,DocumentsCode", "Code"),
     );
-    let (expenses, transports, payments, currencies, taxes) = tokio::try_join!(
+    let (expenses, transports, payments, currencies, taxes, local) = tokio::try_join!(
         client.rows::<Expense>(cx, OPERATION, &expenses),
         client.rows::<Shipping>(cx, OPERATION, &transports),
         client.rows::<Payment>(cx, OPERATION, &payments),
-        client.rows::<Currency>(cx, OPERATION, &currencies),
+        client.rows::<currencies::Currency>(cx, OPERATION, &currencies),
         taxes(client, cx),
+        currencies::local(client, cx),
     )?;
     let expenses = named(expenses.into_iter().map(|row| (row.name, row.expens_code)));
     let transports = named(transports.into_iter().map(|row| (row.name, row.code)));
-    let currencies = by_iso(&client.settings, &currencies);
+    let currencies = currencies::by_iso(&client.settings, &currencies);
+    match local {
+        Some(local) => currencies::check_main(&client.settings, &currencies, &local)?,
+        None if *warned => {}
+        None => {
+            *warned = true;
+            tracing::warn!(
+                company_currency = client.settings.main_currency,
+                "SAP B1 does not tell its main currency to this user, so the setting goes unchecked: see that it is right, \
+                 since amounts of orders in it are written as ones of the main currency"
+            );
+        }
+    }
     let known = Arc::new(B1Codes {
         expenses: expenses.keys().cloned().collect(),
         transports: transports.keys().cloned().collect(),
@@ -142,20 +151,6 @@ pub(super) fn named(rows: impl Iterator<Item = (Option<String>, i64)>) -> BTreeM
         }
     }
     named
-}
-
-/// The company's codes by ISO code: as configured, else where the code is the ISO code itself, else where that is what
-/// documents are printed with.
-fn by_iso(settings: &ServiceLayerSettings, rows: &[Currency]) -> BTreeMap<String, String> {
-    let mut codes: BTreeMap<String, String> = BTreeMap::new();
-    for row in rows {
-        if let Some(printed) = row.documents_code.as_ref().filter(|printed| !printed.is_empty()) {
-            codes.entry(printed.clone()).or_insert_with(|| row.code.clone());
-        }
-    }
-    codes.extend(rows.iter().map(|row| (row.code.clone(), row.code.clone())));
-    codes.extend(settings.currency_codes.clone());
-    codes
 }
 
 async fn taxes(client: &ServiceLayerClient, cx: &Cx) -> Result<BTreeMap<String, Decimal>> {
@@ -190,36 +185,6 @@ pub(super) fn rate_of(group: &VatGroup, today: Date) -> Option<&Number> {
         from.is_none_or(|from| from <= today).then_some((from, line))
     });
     begun.max_by_key(|(from, _)| *from).and_then(|(_, line)| line.rate.as_ref())
-}
-
-/// What one of a currency (by the company's code) is worth in the main one today. Held until tomorrow.
-pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
-    let today = TimeZone::UTC.to_datetime(cx.now()).date();
-    let mut rates = client.rates.lock().await;
-    if let Some((_, rate)) = rates.get(currency).filter(|(date, _)| *date == today) {
-        return Ok(*rate);
-    }
-    let body = json!({ "Currency": currency, "Date": today.strftime("%Y%m%d").to_string() }).to_string();
-    let call = super::client::Call {
-        operation: RATE,
-        effect: Effect::Read,
-        method: reqwest::Method::POST,
-        url: client.url("SBOBobService_GetCurrencyRate")?,
-        body: Some(("application/json", body.into())),
-        parts: 1,
-    };
-    let response = client.call(cx, call).await?;
-    let rate = rate_in(&response.json()?).ok_or_else(|| {
-        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
-    })?;
-    rates.insert(currency.to_owned(), (today, rate));
-    Ok(rate)
-}
-
-/// The rate in an answer: a number alone, or as the value of an object, by version.
-pub(super) fn rate_in(answered: &Value) -> Option<Decimal> {
-    let number = answered.get("value").unwrap_or(answered);
-    parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO)
 }
 
 /// Asks for the company's name, which costs the server little.

@@ -93,7 +93,8 @@ pub struct ServiceLayerSettings {
     pub tax_table: TaxTable,
     /// The company's own codes of currencies by ISO code, where its table of currencies does not tell (`USD` → `$`).
     pub currency_codes: BTreeMap<String, String>,
-    /// The company's main currency (ISO 4217).
+    /// The company's main currency (ISO 4217): `company_currency` of the rules. It is checked against SAP B1's before any
+    /// order is sent.
     pub main_currency: String,
     /// Sizes and times.
     pub requests: Requests,

@@ -18,7 +18,7 @@ use super::document::Translated;
 use super::error::{NO_MATCH, has_code};
 use super::missing::Missing;
 use super::send::{Done, send_all};
-use super::{codes, contacts, look_up};
+use super::{codes, contacts, currencies, look_up};
 use crate::api::B1Document;
 
 pub(super) const OPERATION: &str = "insert orders into SAP B1";
@@ -95,7 +95,7 @@ async fn translate(
 ) -> Result<Translated> {
     let mut translated = Translated::new(doc, &client.settings, codes)?;
     if let Some(currency) = translated.converted() {
-        let rate = codes::rate(client, cx, currency).await?;
+        let rate = currencies::rate(client, cx, currency).await?;
         translated.convert(rate)?;
     }
     Ok(translated)

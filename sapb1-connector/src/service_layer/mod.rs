@@ -28,6 +28,7 @@ mod client;
 mod codes;
 mod config;
 mod contacts;
+mod currencies;
 mod customers;
 mod document;
 pub mod error;

@@ -60,6 +60,11 @@ pub(super) fn bound(
 /// An action of the whole company.
 pub(super) fn global(work: &mut Work<'_>, call: &Call, name: &str) -> Result<Answer, Refusal> {
     let options = &work.state.options;
+    match work.faults.refuse_actions.get(name) {
+        None => {}
+        Some(status @ (404 | 503)) => return Ok(Answer { status: *status, headers: Vec::new(), body: Vec::new() }),
+        Some(status) => return Err(Refusal::new(*status, -1, "You are not permitted to perform this action")),
+    }
     let complex = |work: &Work<'_>, of: &str, kept: Value| {
         let of = schema().type_named(of).ok_or_else(|| Refusal::new(400, 200, "Unrecognized resource path"))?;
         let style = Style { version: call.version, names: names(&work.user_fields), long_dates: false };

@@ -1,6 +1,6 @@
 //! Switches for what goes wrong, and for what differs between installations.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +90,9 @@ pub struct Faults {
     pub approval_numbers: BTreeSet<String>,
     /// Whether an order under a `NumAtCard` that another standing order of the customer has is refused with -10.
     pub block_duplicates: bool,
+    /// Actions of the whole company (`CompanyService_GetAdminInfo`) that are answered with this HTTP status and nothing done:
+    /// 404 and 503 without an error of SAP's, any other as what the user may not call.
+    pub refuse_actions: BTreeMap<String, u16>,
     /// Whether orders refuse to be cancelled.
     pub refuse_cancel: bool,
     /// Nodes that have failed, from 1. The first call of each session there is slow; another node takes the session
@@ -137,6 +140,7 @@ impl Default for Faults {
             approval_every: 0,
             approval_numbers: BTreeSet::new(),
             block_duplicates: false,
+            refuse_actions: BTreeMap::new(),
             refuse_cancel: false,
             failed_nodes: BTreeSet::new(),
             fail_over_ms: 0,

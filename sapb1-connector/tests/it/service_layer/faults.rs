@@ -23,7 +23,7 @@ fn numbers(numbers: &[usize]) -> BTreeSet<String> {
 async fn a_session_that_ends_at_any_call_is_renewed_and_nothing_is_doubled() {
     for root in ROOTS {
         // As many calls as a whole run takes; the session ends at each of them in turn.
-        for at in 1..=10 {
+        for at in 1..=11 {
             let world = world(root, SandboxOptions::default(), settings(""), |it| it.sessions = 1).await;
             world.faults(Faults { end_session_at: BTreeSet::from([at]), ..Faults::default() });
             let docs = world.documents(3).await;

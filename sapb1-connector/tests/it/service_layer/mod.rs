@@ -1,8 +1,8 @@
 //! The client of the Service Layer and the agency over it, against the sandbox Service Layer, at both roots.
 
+mod currencies;
 mod faults;
 mod orders;
-
 mod sessions;
 mod texts;
 mod tls;

@@ -1,0 +1,112 @@
+//! The main currency and rates of exchange.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use datawald_core::{Disposition, ErrorKind};
+use jiff::SignedDuration;
+use sapb1_connector::B1Api;
+use sapb1_connector::sandbox::service_layer::{Faults, SandboxOptions};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use super::{ROOTS, plain, world};
+use crate::common::*;
+
+/// Counts the warnings of the thread that it is the log of.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+/// A company that reckons in euros, and has dollars too.
+fn in_euros() -> SandboxOptions {
+    let currencies = vec![("USD".to_owned(), money("0.92"))];
+    SandboxOptions { currency: "EUR".into(), currencies, ..SandboxOptions::default() }
+}
+
+#[tokio::test]
+async fn another_main_currency_than_configured_stops_everything_before_an_order_is_sent() {
+    for root in ROOTS {
+        let docs = plain(root).await.documents(2).await;
+        let world = world(root, in_euros(), settings(""), |_| {}).await;
+        let of_codes = world.client.codes(&cx()).await.unwrap_err();
+        let of_orders = world.client.insert(&cx(), &docs).await.unwrap_err();
+        for error in [of_codes, of_orders] {
+            assert_eq!((error.kind(), error.disposition()), (ErrorKind::Config, Disposition::Permanent));
+            assert_eq!(error.field_path(), Some("company_currency"));
+            assert!(error.message().contains("USD") && error.message().contains("EUR"), "{error}");
+        }
+        assert_eq!(world.sandbox.counters().inserts, 0, "{root:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_main_currency_goes_by_the_company_s_own_code() {
+    for root in ROOTS {
+        let options = || SandboxOptions { currency: "$".into(), ..SandboxOptions::default() };
+        let docs = plain(root).await.documents(1).await;
+        let named = world(root, options(), settings(""), |it| {
+            it.currency_codes = [("USD".to_owned(), "$".to_owned())].into();
+        })
+        .await;
+        named.insert(&docs).await.remove(0).unwrap();
+        assert_eq!(named.sandbox.document("1").unwrap().currency, "$");
+        let unnamed = world(root, options(), settings(""), |_| {}).await;
+        let error = unnamed.client.insert(&cx(), &docs).await.unwrap_err();
+        assert!(error.message().contains("`currency_codes`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn where_the_main_currency_is_not_told_orders_go_and_the_log_says_so_once() {
+    for (root, status) in ROOTS.into_iter().flat_map(|root| [(root, 403), (root, 400), (root, 404)]) {
+        let clock = clock();
+        let world = plain(root).await;
+        let refuse_actions = [("CompanyService_GetAdminInfo".to_owned(), status)].into();
+        world.faults(Faults { refuse_actions, ..Faults::default() });
+        let warnings = Warnings::default();
+        let _log = tracing::subscriber::set_default(warnings.clone());
+        for _ in 0..3 {
+            // The codes age, and are fetched again.
+            clock.advance(SignedDuration::from_secs(7 * 24 * 3600));
+            world.client.codes(&cx_at(&clock)).await.unwrap();
+        }
+        assert_eq!(warnings.0.load(Ordering::SeqCst), 1, "{root:?}, {status}");
+        let docs = world.documents(1).await;
+        world.insert(&docs).await.remove(0).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_main_currency_that_cannot_be_asked_for_yet_is_asked_for_again() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let refuse_actions = [("CompanyService_GetAdminInfo".to_owned(), 503)].into();
+        world.faults(Faults { refuse_actions, ..Faults::default() });
+        let error = world.client.codes(&cx()).await.unwrap_err();
+        assert!(matches!(error.disposition(), Disposition::Retryable { .. }), "{error}");
+        world.faults(Faults::default());
+        world.client.codes(&cx()).await.unwrap();
+    }
+}
