@@ -11,6 +11,9 @@ pub const DOC_DUE_DATE: &str = "DocDueDate";
 pub const NUM_AT_CARD: &str = "NumAtCard";
 /// ISO 4217 code of the amounts.
 pub const DOC_CURRENCY: &str = "DocCurrency";
+/// What one of the document's currency is worth in the company's main one. Without it SAP B1 takes its own of the day; a client
+/// sends the one that it has converted amounts with.
+pub const DOC_RATE: &str = "DocRate";
 /// The document discount in percent of the lines.
 pub const DISCOUNT_PERCENT: &str = "DiscountPercent";
 /// The way of transport: its name (text); a client that needs the code looks it up.

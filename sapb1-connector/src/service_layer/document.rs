@@ -13,8 +13,9 @@ use crate::fields;
 const OPERATION: &str = "translate order for the Service Layer";
 
 /// The fields that hold amounts, quantities and percentages.
-const NUMBERS: [&str; 7] = [
+const NUMBERS: [&str; 8] = [
     fields::DISCOUNT_PERCENT,
+    fields::DOC_RATE,
     fields::QUANTITY,
     fields::UNIT_PRICE,
     fields::LINE_TOTAL,
@@ -139,11 +140,20 @@ impl Translated {
         self.foreign.as_deref().filter(|_| self.json.contains_key(fields::EXPENSES))
     }
 
-    /// Writes the amounts of expenses in the main currency, by `rate`.
+    /// The rate of exchange that an agent has given the document.
+    pub(super) fn rate(&self) -> Option<Decimal> {
+        let rate = parse_decimal(&self.json.get(fields::DOC_RATE)?.to_string())?;
+        (rate > Decimal::ZERO).then_some(rate)
+    }
+
+    /// Writes the amounts of expenses in the main currency, by `rate`, which becomes the document's: SAP B1 might take
+    /// another, as of its own day, or corrected meanwhile, and make another amount of them.
     ///
     /// # Errors
     /// Rejected for an amount that would not come out as it was charged.
     pub(super) fn convert(&mut self, rate: Decimal) -> Result<()> {
+        let number = rate.to_string().parse().map_err(|_| wrong_type(fields::DOC_RATE, "a number"))?;
+        self.json.insert(fields::DOC_RATE.into(), Value::Number(number));
         let Some(Value::Array(expenses)) = self.json.get_mut(fields::EXPENSES) else { return Ok(()) };
         for (i, expense) in expenses.iter_mut().enumerate() {
             let Some(total) = expense.get_mut(fields::LINE_TOTAL) else { continue };

@@ -95,7 +95,10 @@ async fn translate(
 ) -> Result<Translated> {
     let mut translated = Translated::new(doc, &client.settings, codes)?;
     if let Some(currency) = translated.converted() {
-        let rate = currencies::rate(client, cx, currency).await?;
+        let rate = match translated.rate() {
+            Some(rate) => rate,
+            None => currencies::rate(client, cx, currency).await?,
+        };
         translated.convert(rate)?;
     }
     Ok(translated)

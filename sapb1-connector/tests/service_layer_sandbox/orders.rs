@@ -35,7 +35,7 @@ async fn no_content_for_those_who_want_none() {
 
 #[tokio::test]
 async fn discount_rounding_and_foreign_currency() {
-    let (_sandbox, caller) = start(options()).await;
+    let (sandbox, caller) = start(options()).await;
     let mut body = order("1");
     body["DiscountPercent"] = json!(20);
     body["DocumentLines"] = json!([
@@ -58,6 +58,15 @@ async fn discount_rounding_and_foreign_currency() {
     assert_eq!((&made["DocTotalFc"], &made["DocRate"]), (&json!(34.97), &json!(1.08)));
     assert_eq!(made["DocTotal"], json!(37.77));
     assert_eq!(made["DocumentLines"][0]["RowTotalFC"], json!(29.97));
+    // A rate that is sent wins over the table's, and does where the table has none.
+    body["DocRate"] = json!(1.2);
+    for rate in [Some(Decimal::ONE), None] {
+        sandbox.set_rate("EUR", rate);
+        let made = caller.post("Orders", body.clone()).await.json();
+        assert_eq!((&made["DocTotalFc"], &made["DocRate"]), (&json!(34.47), &json!(1.2)), "{rate:?}");
+    }
+    body["DocRate"] = json!(null);
+    assert_eq!(caller.post("Orders", body.clone()).await.refusal(), (400, -4006));
     body["DocCurrency"] = json!("XXX");
     assert_eq!(caller.post("Orders", body).await.refusal(), (400, -5002));
 }

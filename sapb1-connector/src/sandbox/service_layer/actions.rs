@@ -80,7 +80,7 @@ pub(super) fn global(work: &mut Work<'_>, call: &Call, name: &str) -> Result<Ans
         "SBOBobService_GetCurrencyRate" => {
             let asked = call.object()?;
             let sought = text(&asked, "Currency");
-            let rate = options.currencies.iter().find(|(code, _)| code == sought).map(|(_, rate)| *rate);
+            let rate = work.store.rates.get(sought).copied();
             let rate = rate.ok_or_else(|| Refusal::new(400, -4006, "Update the exchange rate"))?;
             Ok(value(call.version, &super::decimal::number(rate)))
         }

@@ -172,12 +172,13 @@ fn money(work: &Work<'_>, values: &Map<String, Value>) -> Result<Money, Refusal>
     if currency == options.currency {
         return Ok(Money { currency, rate: Decimal::ONE, foreign: false });
     }
-    let known = options.currencies.iter().find(|(code, _)| *code == currency).map(|(_, rate)| *rate);
-    let known = known.ok_or_else(|| Refusal::data("Invalid currency  [ORDR.DocCur]"))?;
-    let rate = given(values, "DocRate").filter(|rate| !rate.is_zero()).unwrap_or(known);
-    if rate <= Decimal::ZERO {
-        return Err(Refusal::new(400, -4006, "Update the exchange rate  [ORDR.DocRate]"));
+    if !options.currencies.iter().any(|(code, _)| *code == currency) {
+        return Err(Refusal::data("Invalid currency  [ORDR.DocCur]"));
     }
+    // A rate that is sent wins over the table's.
+    let given = given(values, "DocRate").filter(|rate| !rate.is_zero());
+    let rate = given.or_else(|| work.store.rates.get(&currency).copied()).filter(|rate| *rate > Decimal::ZERO);
+    let rate = rate.ok_or_else(|| Refusal::new(400, -4006, "Update the exchange rate  [ORDR.DocRate]"))?;
     Ok(Money { currency, rate, foreign: true })
 }
 

@@ -59,7 +59,7 @@ pub struct SandboxOptions {
     pub nodes: u32,
     /// The company's main currency.
     pub currency: String,
-    /// Other currencies, with their rate of today: how much of the main one they are worth.
+    /// Other currencies, with their rate: how much of the main one they are worth.
     pub currencies: Vec<(String, Decimal)>,
     /// Tax codes with their rates in percent.
     pub tax_codes: Vec<(String, Decimal)>,

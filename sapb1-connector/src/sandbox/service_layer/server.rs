@@ -11,6 +11,7 @@ use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
+use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -119,6 +120,15 @@ impl Sandbox {
             Part::Int(entry) => Some(*entry),
             Part::Text(_) => None,
         }
+    }
+
+    /// Enters the rate of exchange of a currency, what one of it is worth in the main one, or takes it away.
+    pub fn set_rate(&self, currency: &str, rate: Option<Decimal>) {
+        let rates = &mut self.state.store().rates;
+        match rate {
+            Some(rate) => rates.insert(currency.to_owned(), rate),
+            None => rates.remove(currency),
+        };
     }
 
     /// Starts the service anew: sessions end, and user fields that were added can be used.

@@ -42,6 +42,8 @@ pub(super) struct Store {
     pub(super) tables: Tables,
     pub(super) sessions: Sessions,
     pub(super) counters: Counters,
+    /// Rates of exchange, by currency: how much of the main one they are worth. A currency may have none.
+    pub(super) rates: HashMap<String, Decimal>,
     /// How many contact persons there are.
     pub(super) contacts: u64,
     /// Those that can be used; one that is added can be once the service was started anew.
@@ -54,6 +56,7 @@ impl State {
             tables: company::tables(&options),
             sessions: Sessions::default(),
             counters: Counters::default(),
+            rates: options.currencies.iter().cloned().collect(),
             contacts: 0,
             user_fields: options.user_fields.clone().into(),
         };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use datawald_backoffice::NativeOrder;
 use datawald_core::{Disposition, ErrorKind};
 use jiff::SignedDuration;
 use sapb1_connector::B1Api;
@@ -108,5 +109,57 @@ async fn a_main_currency_that_cannot_be_asked_for_yet_is_asked_for_again() {
         assert!(matches!(error.disposition(), Disposition::Retryable { .. }), "{error}");
         world.faults(Faults::default());
         world.client.codes(&cx()).await.unwrap();
+    }
+}
+
+/// A document of an order in `currency`, with freight of 5.
+async fn foreign(world: &super::World, number: &str, currency: &str) -> NativeOrder {
+    let mut order = plain_order(number);
+    order.currency = currency.into();
+    prepare(&world.agency, &cx(), &order).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_rate_that_freight_was_converted_with_is_the_document_s() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let docs = [foreign(&world, "1", "EUR").await, foreign(&world, "2", "EUR").await];
+        world.insert(&docs[..1]).await.remove(0).unwrap();
+        // It is corrected during the day, and the client still has the old one.
+        world.sandbox.set_rate("EUR", Some(money("1.25")));
+        world.insert(&docs[1..]).await.remove(0).unwrap();
+        for number in ["1", "2"] {
+            let made = world.sandbox.document(number).unwrap();
+            assert_eq!((made.currency.as_str(), made.total), ("EUR", money("396.87")), "{root:?} {number}");
+            assert_eq!(made.body["DocRate"].to_string(), "1.08", "{root:?} {number}");
+            assert_eq!(made.body["DocumentAdditionalExpenses"][0]["LineTotalFC"].to_string(), "5", "{root:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rate_of_an_agent_s_own_counts_for_freight_too() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let mut doc = foreign(&world, "1", "EUR").await;
+        doc.set("DocRate", "1.5");
+        world.insert(&[doc]).await.remove(0).unwrap();
+        let made = world.sandbox.document("1").unwrap();
+        assert_eq!((made.total, made.body["DocRate"].to_string().as_str()), (money("396.87"), "1.5"), "{root:?}");
+        assert_eq!(made.body["DocumentAdditionalExpenses"][0]["LineTotal"].to_string(), "7.5", "{root:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_freight_to_convert_sap_b1_s_own_rate_is_left_to_it() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let mut order = order("1", vec![item("RACER", "1", "224", "0", "18.48")], "0");
+        order.currency = "EUR".into();
+        let doc = prepare(&world.agency, &cx(), &order).await.unwrap();
+        world.sandbox.set_rate("EUR", Some(money("1.25")));
+        world.insert(&[doc]).await.remove(0).unwrap();
+        let made = world.sandbox.document("1").unwrap();
+        assert_eq!((made.total, made.body["DocRate"].to_string().as_str()), (money("242.48"), "1.25"), "{root:?}");
     }
 }
