@@ -1,9 +1,10 @@
 //! Currencies: the company's codes of them, which of them is its main one, and their rates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use reqwest::Method;
 use rust_decimal::Decimal;
@@ -14,6 +15,7 @@ use super::client::Call;
 use super::codes::OPERATION;
 use super::error::has_code;
 use super::{ServiceLayerClient, ServiceLayerSettings};
+use crate::fields;
 
 const RATE: &str = "ask SAP B1 for a rate of exchange";
 
@@ -85,8 +87,27 @@ pub(super) fn check_main(settings: &ServiceLayerSettings, codes: &BTreeMap<Strin
     Err(Error::config(OPERATION, message).field("company_currency"))
 }
 
-/// What one of a currency (by the company's code) is worth in the main one today. Held until tomorrow.
-pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
+/// The rates that a batch of orders needs. Each is asked for once, whatever comes of it; the next batch asks again.
+#[derive(Default)]
+pub(super) struct Rates(HashMap<String, Result<Decimal>>);
+
+impl Rates {
+    /// What one of a currency (by the company's code) is worth in the main one today.
+    ///
+    /// # Errors
+    /// Rejected where SAP B1 has none, so that other orders go; retryable where it cannot be asked.
+    pub(super) async fn of(&mut self, client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
+        if let Some(asked) = self.0.get(currency) {
+            return asked.clone();
+        }
+        let rate = rate(client, cx, currency).await;
+        self.0.insert(currency.to_owned(), rate.clone());
+        rate
+    }
+}
+
+/// The rate of today. Held until tomorrow.
+async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -> Result<Decimal> {
     let today = TimeZone::UTC.to_datetime(cx.now()).date();
     let mut rates = client.rates.lock().await;
     if let Some((_, rate)) = rates.get(currency).filter(|(date, _)| *date == today) {
@@ -101,16 +122,31 @@ pub(super) async fn rate(client: &ServiceLayerClient, cx: &Cx, currency: &str) -
         body: Some(("application/json", body.into())),
         parts: 1,
     };
-    let response = client.call(cx, call).await?;
-    let rate = rate_in(&response.json()?).ok_or_else(|| {
-        Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
-    })?;
+    let rate = match client.call(cx, call).await {
+        Ok(response) => rate_in(&response.json()?).ok_or_else(|| {
+            Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, RATE, "the answer is no rate of exchange")
+        })?,
+        Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound) => {
+            let missing = no_rate(currency, today, &format!(" ({})", error.message()));
+            return Err(missing.code(error.code_text().unwrap_or_default().to_owned()));
+        }
+        Err(error) => return Err(error),
+    };
+    if rate <= Decimal::ZERO {
+        return Err(no_rate(currency, today, ""));
+    }
     rates.insert(currency.to_owned(), (today, rate));
     Ok(rate)
 }
 
+fn no_rate(currency: &str, day: Date, said: &str) -> Error {
+    let message = format!(
+        "SAP B1 gives no rate of exchange for {currency} on {day}{said}: enter it there, then sync the order again"
+    );
+    Error::refused(RATE, message).field(fields::DOC_CURRENCY)
+}
+
 /// The rate in an answer: a number alone, or as the value of an object, by version.
 pub(super) fn rate_in(answered: &Value) -> Option<Decimal> {
-    let number = answered.get("value").unwrap_or(answered);
-    parse_decimal(&number.to_string()).filter(|rate| *rate > Decimal::ZERO)
+    parse_decimal(&answered.get("value").unwrap_or(answered).to_string())
 }

@@ -14,11 +14,12 @@ use super::ServiceLayerClient;
 use super::answer::key_in_location;
 use super::batch::Request;
 use super::client::Call;
+use super::currencies::Rates;
 use super::document::Translated;
 use super::error::{NO_MATCH, has_code};
 use super::missing::Missing;
 use super::send::{Done, send_all};
-use super::{codes, contacts, currencies, look_up};
+use super::{codes, contacts, look_up};
 use crate::api::B1Document;
 
 pub(super) const OPERATION: &str = "insert orders into SAP B1";
@@ -41,8 +42,9 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
     let mut results: Vec<Option<Result<String>>> = docs.iter().map(|_| None).collect();
     let mut seen = HashSet::new();
     let mut good: Vec<(usize, Translated)> = Vec::with_capacity(docs.len());
+    let mut rates = Rates::default();
     for (i, doc) in docs.iter().enumerate() {
-        let result = match translate(client, cx, doc, &codes).await {
+        let result = match translate(client, cx, doc, &codes, &mut rates).await {
             Ok(translated) if seen.insert(translated.reference.clone()) => {
                 good.push((i, translated));
                 continue;
@@ -92,12 +94,13 @@ async fn translate(
     cx: &Cx,
     doc: &NativeOrder,
     codes: &codes::Codes,
+    rates: &mut Rates,
 ) -> Result<Translated> {
     let mut translated = Translated::new(doc, &client.settings, codes)?;
     if let Some(currency) = translated.converted() {
         let rate = match translated.rate() {
             Some(rate) => rate,
-            None => currencies::rate(client, cx, currency).await?,
+            None => rates.of(client, cx, currency).await?,
         };
         translated.convert(rate)?;
     }

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use datawald_backoffice::NativeOrder;
 use datawald_core::{Disposition, ErrorKind};
 use jiff::SignedDuration;
+use rust_decimal::Decimal;
 use sapb1_connector::B1Api;
 use sapb1_connector::sandbox::service_layer::{Faults, SandboxOptions};
+use sapb1_connector::service_layer::Contacts;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
@@ -161,5 +163,72 @@ async fn without_freight_to_convert_sap_b1_s_own_rate_is_left_to_it() {
         world.insert(&[doc]).await.remove(0).unwrap();
         let made = world.sandbox.document("1").unwrap();
         assert_eq!((made.total, made.body["DocRate"].to_string().as_str()), (money("242.48"), "1.25"), "{root:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_that_sap_b1_does_not_have_fails_its_own_orders_and_is_asked_for_once() {
+    // Refused, not known, and answered by nothing.
+    for (root, rate, status) in
+        ROOTS.into_iter().flat_map(|root| [(root, None, 0), (root, None, 403), (root, Some(Decimal::ZERO), 0)])
+    {
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.contacts = Contacts::Leave).await;
+        let mut docs = Vec::new();
+        for (number, currency) in [("1", "EUR"), ("2", "GBP"), ("3", "EUR"), ("4", "USD"), ("5", "EUR")] {
+            docs.push(foreign(&world, number, currency).await);
+        }
+        world.client.insert(&cx(), &docs[1..2]).await.unwrap().remove(0).unwrap();
+        docs[1].reference = "6".into();
+        docs[1].set("NumAtCard", "6");
+        world.sandbox.set_rate("EUR", rate);
+        let refused = (status > 0).then(|| ("SBOBobService_GetCurrencyRate".to_owned(), status));
+        world.faults(Faults { refuse_actions: refused.into_iter().collect(), ..Faults::default() });
+        let before = world.client.requests_sent();
+        let today = jiff::tz::TimeZone::UTC.to_datetime(cx().now()).date();
+        let results = world.insert(&docs).await;
+        assert_eq!(world.client.requests_sent() - before, 2, "{root:?}: the rate, the orders that have one");
+        for (i, result) in results.iter().enumerate() {
+            let Err(error) = result else { continue };
+            assert!([0, 2, 4].contains(&i), "{root:?}: {error}");
+            assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some("DocCurrency")));
+            assert!(error.message().contains(&format!("EUR on {today}")), "{error}");
+        }
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 2, "{root:?}: {results:?}");
+        // It is entered, and the next batch finds it.
+        world.sandbox.set_rate("EUR", Some(money("1.1")));
+        world.faults(Faults::default());
+        docs.retain(|doc| ["1", "3", "5"].contains(&doc.reference.as_str()));
+        assert!(world.insert(&docs).await.iter().all(Result::is_ok), "{root:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_that_cannot_be_asked_for_holds_its_orders_back_and_is_not_asked_for_by_each() {
+    for root in ROOTS {
+        let mut rules = settings("");
+        rules.requests.read_timeout_s = 1;
+        let world = world(root, SandboxOptions::default(), rules, |it| it.contacts = Contacts::Leave).await;
+        let mut docs = vec![foreign(&world, "dollars", "USD").await];
+        for number in 1..=20 {
+            docs.push(foreign(&world, &number.to_string(), "EUR").await);
+        }
+        let refuse_actions = [("SBOBobService_GetCurrencyRate".to_owned(), 503)].into();
+        // One that is not available is asked four times.
+        for (faults, number, tries) in [
+            (Faults { refuse_actions, ..Faults::default() }, "a", 4),
+            (Faults { latency_ms: 1_500, ..Faults::default() }, "b", 1),
+        ] {
+            docs[0].reference = number.into();
+            docs[0].set("NumAtCard", number);
+            world.faults(faults);
+            let before = world.client.requests_sent();
+            let results = world.insert(&docs).await;
+            assert!(results[0].is_ok(), "{root:?}: {results:?}");
+            for result in &results[1..] {
+                let error = result.as_ref().unwrap_err();
+                assert!(matches!(error.disposition(), Disposition::Retryable { .. }), "{error}");
+            }
+            assert_eq!(world.client.requests_sent() - before, tries + 1, "{root:?} {number}");
+        }
     }
 }
