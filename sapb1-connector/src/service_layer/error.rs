@@ -18,6 +18,9 @@ pub const NOT_SUPPORTED: i64 = -5006;
 /// A request that is not understood: the envelope of a batch, or a property that there is not.
 pub const MALFORMED: i64 = -1000;
 
+/// HTTP's status for a request that is refused for its size.
+pub(super) const TOO_LARGE: i64 = 413;
+
 /// The longest text of SAP's that an error repeats, in characters.
 const TEXT_LIMIT: usize = 300;
 
@@ -138,6 +141,24 @@ fn unexpected(response: &HttpResponse) -> Error {
         }
     };
     error.code(status.to_string())
+}
+
+/// What of one request of `bytes` bytes is refused at the door for its size: for a write that is no reason to stop others.
+/// Other errors stay as they are.
+pub(super) fn alone(error: Error, effect: Effect, operation: &'static str, bytes: usize) -> Error {
+    let what = match effect {
+        Effect::Write => "order",
+        Effect::IdempotentWrite => "customer",
+        Effect::Read => return error,
+    };
+    if error.kind() != ErrorKind::TooLarge || !has_code(&error, TOO_LARGE) {
+        return error;
+    }
+    let message = format!(
+        "this {what} is too large for the server: {bytes} bytes with what goes around it; divide it, or have the server and \
+         any proxy before it take larger requests"
+    );
+    Error::new(ErrorKind::TooLarge, Disposition::Rejected, operation, message).code(TOO_LARGE.to_string())
 }
 
 /// Whether SAP's error in it is `code`.

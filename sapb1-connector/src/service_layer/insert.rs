@@ -16,7 +16,7 @@ use super::batch::Request;
 use super::client::Call;
 use super::currencies::Rates;
 use super::document::Translated;
-use super::error::{NO_MATCH, has_code};
+use super::error::{NO_MATCH, alone, has_code};
 use super::missing::Missing;
 use super::send::{Done, send_all};
 use super::{codes, contacts, look_up};
@@ -210,15 +210,18 @@ async fn name_missing(client: &ServiceLayerClient, cx: &Cx, orders: &[&Translate
 }
 
 async fn post(client: &ServiceLayerClient, cx: &Cx, order: &Translated) -> Result<String> {
+    let body = order.body();
+    let bytes = body.len();
     let call = Call {
         operation: OPERATION,
         effect: Effect::Write,
         method: Method::POST,
         url: client.url("Orders")?,
-        body: Some(("application/json", order.body().into())),
+        body: Some(("application/json", body.into())),
         parts: 1,
     };
-    let response = client.call(cx, call).await?;
+    let sent = client.call(cx, call).await;
+    let response = sent.map_err(|error| alone(error, Effect::Write, OPERATION, bytes))?;
     let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok()).map(str::to_owned);
     key(client, &Done { body: response.body, location })
 }

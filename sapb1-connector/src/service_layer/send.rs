@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::batch::{Fate, Request, envelope, fates, read};
 use super::client::Call;
-use super::error::{MALFORMED, has_code, of_failed_part, of_part};
+use super::error::{MALFORMED, TOO_LARGE, alone, has_code, of_failed_part, of_part};
 use super::{ServiceLayerClient, insert};
 
 /// What came of a request that was carried out.
@@ -84,7 +84,7 @@ async fn send_chunk(
         let response = match send_one(client, cx, operation, effect, &sent).await {
             Ok(response) => response,
             // Refused at the door: the halves may be small enough.
-            Err(error) if error.kind() == ErrorKind::TooLarge && has_code(&error, 413) && group.len() > 1 => {
+            Err(error) if error.kind() == ErrorKind::TooLarge && has_code(&error, TOO_LARGE) && group.len() > 1 => {
                 let (left, right) = group.split_at(group.len() / 2);
                 groups.extend([right.to_vec(), left.to_vec()]);
                 continue;
@@ -168,6 +168,7 @@ async fn send_one(
     requests: &[&Request],
 ) -> Result<datawald_core::http::HttpResponse> {
     let made = envelope(client.settings.root.path(), requests);
+    let bytes = made.body.len();
     let call = Call {
         operation,
         effect,
@@ -181,6 +182,8 @@ async fn send_one(
             let message =
                 "the Service Layer does not take the batch's envelope; does a proxy on the way change requests?";
             Error::config(operation, message).code(MALFORMED.to_string())
+        } else if requests.len() == 1 {
+            alone(error, effect, operation, bytes)
         } else {
             error
         }

@@ -93,6 +93,8 @@ pub struct Faults {
     /// Actions of the whole company (`CompanyService_GetAdminInfo`) that are answered with this HTTP status and nothing done:
     /// 404 and 503 without an error of SAP's, any other as what the user may not call.
     pub refuse_actions: BTreeMap<String, u16>,
+    /// The largest body of a call that is no batch, in bytes, as where a proxy has a rule of its own for paths; 0 for any.
+    pub largest_alone: usize,
     /// Whether orders refuse to be cancelled.
     pub refuse_cancel: bool,
     /// Nodes that have failed, from 1. The first call of each session there is slow; another node takes the session
@@ -141,6 +143,7 @@ impl Default for Faults {
             approval_numbers: BTreeSet::new(),
             block_duplicates: false,
             refuse_actions: BTreeMap::new(),
+            largest_alone: 0,
             refuse_cancel: false,
             failed_nodes: BTreeSet::new(),
             fail_over_ms: 0,

@@ -170,7 +170,7 @@ async fn handle(
     let path = parts.uri.path().to_owned();
     let Ok(body) = to_bytes(body, state.options.max_body).await else {
         state.store().counters.requests += 1;
-        return page(StatusCode::PAYLOAD_TOO_LARGE, "<title>413 Request Entity Too Large</title>");
+        return too_large();
     };
     if let Some(what) = path.strip_prefix("/control/") {
         return control(&state, &parts.method, what, &body);
@@ -187,6 +187,9 @@ async fn handle(
         return page(StatusCode::NOT_FOUND, "<title>404 Not Found</title>");
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);
+    if faults.largest_alone > 0 && call.body.len() > faults.largest_alone && call.path != "/$batch" {
+        return too_large();
+    }
     let leaving = call.path == "/Logout";
     let at_call = hits(faults.unavailable_every, number) || faults.unavailable_at.contains(&number);
     if (faults.unavailable && !leaving) || at_call {
@@ -290,6 +293,10 @@ fn log_in(state: &State, call: &Call) -> Answer {
     Answer::json(call.version, 200, &body)
         .with("Set-Cookie", format!("B1SESSION={id};HttpOnly;"))
         .with("Set-Cookie", format!("ROUTEID=.node{node}; path=/b1s"))
+}
+
+fn too_large() -> Response {
+    page(StatusCode::PAYLOAD_TOO_LARGE, "<title>413 Request Entity Too Large</title>")
 }
 
 fn unavailable(state: &State, faults: &Faults) -> Response {

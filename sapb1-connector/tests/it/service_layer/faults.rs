@@ -254,6 +254,56 @@ async fn a_large_batch_goes_in_several() {
 }
 
 #[tokio::test]
+async fn an_order_that_is_too_large_for_the_server_fails_alone() {
+    for root in ROOTS {
+        let options = SandboxOptions { max_body: 20_000, ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |_| {}).await;
+        let mut docs = world.documents(5).await;
+        let line = docs[2].lines[0].clone();
+        docs[2].lines.resize(300, line);
+        let results = world.insert(&docs).await;
+        let error = results[2].as_ref().unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::TooLarge, Disposition::Rejected), "{error}");
+        let words: Vec<&str> = error.message().split(' ').collect();
+        let at = words.iter().position(|word| *word == "bytes").unwrap();
+        assert!(words[at - 1].parse::<usize>().unwrap() > 20_000, "{error}");
+        assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 4, "{root:?}: {results:?}");
+        assert_eq!(world.sandbox.counters().documents, 4);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_too_large_when_it_is_sent_alone_fails_alone() {
+    for root in ROOTS {
+        let world = plain(root).await;
+        let mut docs = world.documents(3).await;
+        let line = docs[1].lines[0].clone();
+        docs[1].lines.resize(300, line);
+        // Of what is refused in the batch, each may be a draft that the batch took back, and is sent alone.
+        let faults = Faults { ignore_no_content: true, largest_alone: 20_000, ..Faults::default() };
+        world.faults(Faults { refuse_numbers: numbers(&[2, 3]), ..faults });
+        let results = world.insert(&docs).await;
+        assert!(results[0].is_ok(), "{root:?}: {results:?}");
+        let error = results[1].as_ref().unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::TooLarge, Disposition::Rejected), "{error}");
+        assert!(error.message().contains("this order is too large"), "{error}");
+        let error = results[2].as_ref().unwrap_err();
+        assert_eq!((error.kind(), error.code_text()), (ErrorKind::Refused, Some("-2028")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_up_that_is_too_large_even_alone_is_a_matter_of_settings() {
+    for root in ROOTS {
+        let options = SandboxOptions { max_body: 1_000, ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |_| {}).await;
+        let long = "9".repeat(1_000);
+        let error = world.client.look_up(&cx(), &references([long.as_str()])).await.unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::TooLarge, Disposition::Permanent), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_write_is_not_sent_when_the_lease_is_nearly_over() {
     let world = plain(ROOTS[1]).await;
     let docs = world.documents(1).await;
