@@ -125,7 +125,7 @@ pub enum Changed {
 /// A customer that is wanted. `Debug` shows none of it, since it is personal.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct B1Partner {
-    /// The email to look for; case does not matter.
+    /// The email to look for, as the order has it; case does not matter.
     pub email: String,
     /// What to make if there is none.
     pub make: Option<NewPartner>,

@@ -47,12 +47,13 @@ fn set(codes: &mut [Option<Result<String>>], place: usize, code: Option<Result<S
     }
 }
 
-fn email(order: &Order) -> String {
-    order.addresses.billto.email.trim().to_lowercase()
+/// The email as the order has it: a database that heeds case finds it in no other.
+fn email(order: &Order) -> &str {
+    order.addresses.billto.email.trim()
 }
 
 fn by_email(settings: &B1Settings, order: &Order) -> Option<String> {
-    let email = email(order);
+    let email = email(order).to_lowercase();
     let entry =
         settings.customer.by_email.iter().find(|(key, _)| !email.is_empty() && key.trim().to_lowercase() == email);
     entry.map(|(_, code)| code.clone())
@@ -95,5 +96,5 @@ fn partner(settings: &B1Settings, order: &Order) -> Result<B1Partner> {
         }
         _ => None,
     };
-    Ok(B1Partner { email: email(order), make })
+    Ok(B1Partner { email: email(order).to_owned(), make })
 }

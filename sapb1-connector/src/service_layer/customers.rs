@@ -41,7 +41,7 @@ pub(super) async fn partners(
     let mut conditions: BTreeSet<String> = BTreeSet::new();
     for partner in wanted {
         let email = partner.email.trim();
-        // The database may or may not heed case.
+        // The database may or may not heed case: as the order has it, and as those are written that are made here.
         for email in [email, &email.to_lowercase()].into_iter().filter(|email| !email.is_empty()) {
             conditions.insert(format!("EmailAddress eq {}", quoted(email)));
         }
@@ -139,7 +139,8 @@ async fn make<'a>(
 }
 
 fn add(client: &ServiceLayerClient, email: &str, make: &NewPartner) -> Request {
-    let email = email.trim();
+    // In one form, so that an order that writes it in another case finds it.
+    let email = email.trim().to_lowercase();
     let cut = |text: &str, limit: usize| text.trim().chars().take(limit).collect::<String>();
     let mut body = json!({
         "CardCode": make.card_code,
@@ -147,7 +148,7 @@ fn add(client: &ServiceLayerClient, email: &str, make: &NewPartner) -> Request {
         "CardType": "cCustomer",
         "Currency": "##",
     });
-    for (name, text) in [("EmailAddress", email.to_owned()), ("Phone1", cut(&make.phone, PHONE_LIMIT))] {
+    for (name, text) in [("EmailAddress", email.clone()), ("Phone1", cut(&make.phone, PHONE_LIMIT))] {
         if !text.is_empty() {
             body[name] = text.into();
         }
@@ -155,7 +156,7 @@ fn add(client: &ServiceLayerClient, email: &str, make: &NewPartner) -> Request {
     let person = Person {
         first_name: make.first_name.clone(),
         last_name: make.last_name.clone(),
-        email: email.to_owned(),
+        email,
         phone: make.phone.clone(),
         company: String::new(),
     };

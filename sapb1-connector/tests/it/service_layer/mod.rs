@@ -10,10 +10,14 @@ mod tls;
 use std::sync::Arc;
 
 use datawald_backoffice::NativeOrder;
-use datawald_core::Result;
+use datawald_core::http::{Http, HttpRequest, HttpSettings};
+use datawald_core::{Effect, Result};
+use reqwest::Method;
+use reqwest::header::COOKIE;
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
 use sapb1_connector::service_layer::Root;
 use sapb1_connector::{B1Agency, B1Settings, ServiceLayerClient, ServiceLayerSettings};
+use serde_json::{Value, json};
 
 use crate::common::{cx, plain_order, prepare, settings};
 
@@ -53,6 +57,21 @@ pub(crate) async fn plain(root: Root) -> World {
 }
 
 impl World {
+    /// Somebody at the ERP adds something, by a call of their own.
+    pub(crate) async fn add(&self, set: &str, body: Value) {
+        let http = Http::new(HttpSettings::new(&self.sandbox.url()).unwrap()).unwrap();
+        let post = |path: &str, body: &Value| {
+            let url = http.url(&format!("b1s/v2/{path}")).unwrap();
+            HttpRequest::new("add", Effect::Read, Method::POST, url).json(body.to_string())
+        };
+        let user = json!({ "CompanyDB": "SBODEMOUS", "UserName": "manager", "Password": "1234" });
+        let entered = http.send(post("Login", &user)).await.unwrap();
+        let cookies = entered.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+        let cookies: Vec<&str> = cookies.map(|cookie| cookie.split(';').next().unwrap()).collect();
+        let added = post(set, &body).secret_header(COOKIE, &cookies.join("; ")).unwrap();
+        assert_eq!(http.send(added).await.unwrap().status, 201);
+    }
+
     /// Documents under `1`, `2`, …, ready to be inserted.
     pub(crate) async fn documents(&self, count: usize) -> Vec<NativeOrder> {
         let mut docs = Vec::new();

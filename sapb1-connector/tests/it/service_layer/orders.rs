@@ -217,6 +217,39 @@ async fn customers_are_found_by_email_or_made_once() {
 }
 
 #[tokio::test]
+async fn customers_are_found_by_an_email_of_mixed_case_whether_the_database_heeds_case_or_not() {
+    for (root, ignore_case) in ROOTS.into_iter().flat_map(|root| [(root, false), (root, true)]) {
+        let mut rules = settings("");
+        rules.customer.search = true;
+        rules.customer.make = Some(sapb1_connector::settings::MakeCustomer { prefix: "W".into() });
+        let world = world(root, SandboxOptions { ignore_case, ..few_customers() }, rules, |_| {}).await;
+        let known =
+            json!({ "CardCode": "C7", "CardName": "V", "CardType": "cCustomer", "EmailAddress": "Roni@Example.com" });
+        world.add("BusinessPartners", known).await;
+        let of = |number: &str, customer: Option<&str>, email: &str| {
+            let mut order = plain_order(number);
+            order.fe_customer_id = customer.map(str::to_owned);
+            order.addresses.billto.email = email.into();
+            order
+        };
+        // One that is there, and a new one, whose two orders differ by case.
+        let orders = [
+            of("1", None, " Roni@Example.com "),
+            of("2", Some("8"), "Ada@Example.com"),
+            of("3", Some("8"), "ada@EXAMPLE.com"),
+        ];
+        let codes = world.agency.customer_codes(&cx(), &orders.iter().collect::<Vec<_>>()).await.unwrap();
+        let codes: Vec<String> = codes.into_iter().map(Result::unwrap).collect();
+        assert_eq!(codes, ["C7", "W8", "W8"], "{root:?}, ignore_case: {ignore_case}");
+        assert_eq!(world.sandbox.counters().partners, 3, "two that were there, and a new one");
+        // As a guest in other case still.
+        let guest = of("4", None, "ADA@example.com");
+        let codes = world.agency.customer_codes(&cx(), &[&guest]).await.unwrap();
+        assert_eq!(codes[0].as_ref().unwrap(), "W8", "{root:?}, ignore_case: {ignore_case}");
+    }
+}
+
+#[tokio::test]
 async fn contact_persons_are_made_once_or_left_out() {
     for root in ROOTS {
         let rules = settings("");
