@@ -16,6 +16,7 @@ use datawald_core::{Cx, Effect};
 use datawald_tests::{elements, service_layer_folder};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
 use sapb1_connector::service_layer::answer::{LoggedIn, Marks, Page};
+use sapb1_connector::service_layer::any_input::Parser;
 use sapb1_connector::service_layer::batch::{Answer, read};
 use sapb1_connector::service_layer::error::Problem;
 use sapb1_connector::service_layer::{Root, TaxTable};
@@ -30,6 +31,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// What was answered: a recording is the exchange, or a status and a body, or the body alone.
+fn body_of(recorded: &Value) -> &Value {
+    let answer = recorded.get("response").unwrap_or(recorded);
+    if answer.get("status").is_some() { &answer["body"] } else { answer }
 }
 
 #[test]
@@ -59,9 +66,7 @@ fn every_recorded_answer_error_and_batch_is_understood() {
             continue;
         }
         let recorded: Value = serde_json::from_slice(&text).unwrap();
-        // Either the exchange, or a status and a body, or the body alone.
-        let body = recorded.get("response").unwrap_or(&recorded);
-        let body = if body.get("status").is_some() { &body["body"] } else { body };
+        let body = body_of(&recorded);
         if body.is_null() {
             continue;
         }
@@ -99,6 +104,72 @@ fn every_recorded_answer_error_and_batch_is_understood() {
         }
     }
     assert!(entities >= 15 && pages >= 8 && errors == 7 && batches == 2 && logins == 3, "{entities} {pages}");
+}
+
+/// Recordings of what the client asks for, with what reads them there and what it makes of them. Where the client reads a
+/// page and one entity was recorded, it is read as the only one of a page.
+const READ: [(&str, Parser, &str); 15] = [
+    ("business-partners/create-manual.json", Parser::Customers, "c1 None"),
+    ("business-partners/us-bp-STOP002-contact.json", Parser::Contacts, "STOP002 Some(\"Check 0110\")"),
+    ("business-partners/us-bp-STOP002-contact.json", Parser::Customers, "STOP002 Some(\"yaavlk.ab@example.com\")"),
+    (
+        "business-partners/us-bp-create-two-addresses.json",
+        Parser::Customers,
+        "165120 Some(\"yluda.spblt@example.com\")",
+    ),
+    ("master/tr-admin-info-cut.json", Parser::AdminInfo, "TRY"),
+    (
+        "master/tr-currencies-page.json",
+        Parser::Currencies,
+        // By what is printed where no code is that; of several with one print, that whose code it is.
+        "AUD AUD, BGN BGN, CAD CAD, CHF CHG, CHG CHG, DKK DKK, EUR EUR, EUX EUX, EUY EUY, EUZ EUZ, GBP GBP, GBX GBX, GBY GBY, \
+         GBZ GBZ, IRR IRR, JPY JPY, KWD KWD, NOK NOK, RON RON, RUB RUB, SAR SAR",
+    ),
+    ("master/us-sales-tax-code.json", Parser::SalesTaxes, "IMST Some(\"5\")"),
+    ("orders/create-order-manual.json", Parser::Made, "22"),
+    ("orders/tr-order-7361-usd-open-nine-lines.json", Parser::Documents, "7361 cancelled false closed false"),
+    ("orders/tr-order-7361-usd-open-nine-lines.json", Parser::Made, "7361"),
+    (
+        "orders/tr-order-7361-usd-open-nine-lines.json",
+        Parser::Open,
+        "Some(Some(\"W/\\\"22D200F8670DBDB3E253A90EEE5098477C95C23D\\\"\"))",
+    ),
+    ("orders/tr-order-7363-eur-closed.json", Parser::Documents, "7363 cancelled false closed true"),
+    ("orders/tr-order-7363-eur-closed.json", Parser::Open, "None"),
+    ("orders/us-order-162-freight.json", Parser::Made, "162"),
+    ("orders/us-order-39-address-extension.json", Parser::Made, "39"),
+];
+
+/// Recordings beside those that the client does not ask for.
+const UNREAD: [&str; 6] = [
+    "master/chart-of-accounts-100000.json",
+    "master/tr-price-lists.json",
+    "master/tr-projects-page.json",
+    "master/tr-sales-persons-page.json",
+    "master/tr-warehouses.json",
+    "orders/preview-order-answer.json",
+];
+
+#[test]
+fn what_the_client_asks_for_is_read_of_recordings_by_what_reads_it_there() {
+    let Some(folder) = service_layer_folder() else { return };
+    for (name, parser, wanted) in READ {
+        let recorded: Value = serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap();
+        let body = body_of(&recorded);
+        let reads_page =
+            matches!(parser, Parser::Customers | Parser::Currencies | Parser::SalesTaxes | Parser::Documents);
+        let alone = reads_page && body.get("value").is_none();
+        let bytes = if alone { json!({ "value": [body] }) } else { body.clone() }.to_string();
+        let told = parser.told(bytes.as_bytes()).unwrap_or_else(|| panic!("{name} is not understood as {parser:?}"));
+        assert_eq!(told.join(", "), wanted, "{name} as {parser:?}");
+    }
+    for kind in ["business-partners", "master", "orders"] {
+        for path in files(&folder.join(kind)) {
+            let name = path.strip_prefix(&folder).unwrap().to_str().unwrap();
+            let known = READ.iter().any(|(read, ..)| *read == name) || UNREAD.contains(&name);
+            assert!(known, "{name} is read by nothing");
+        }
+    }
 }
 
 /// What the metadata says of names and types.

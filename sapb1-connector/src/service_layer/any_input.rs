@@ -1,5 +1,7 @@
 //! Everything that reads answers, by name, for tests that feed it anything.
 
+use std::collections::BTreeMap;
+
 use datawald_core::Result;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -40,19 +42,29 @@ pub enum Parser {
     Customers,
     /// A customer with contact persons.
     Contacts,
-    /// Expenses, ways of transport and of payment, tax codes, currencies: each of their tables.
-    Codes,
+    /// Expenses.
+    Expenses,
+    /// Ways of transport.
+    Transports,
+    /// Ways of payment.
+    Payments,
+    /// Sales tax codes.
+    SalesTaxes,
+    /// Currencies.
+    Currencies,
     /// VAT groups, with the rate that is in force.
     VatGroups,
     /// A rate of exchange.
     Rate,
     /// The company.
     Company,
+    /// The company's own settings.
+    AdminInfo,
 }
 
 impl Parser {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::Batch,
         Self::BatchType,
         Self::Error,
@@ -66,10 +78,15 @@ impl Parser {
         Self::Location,
         Self::Customers,
         Self::Contacts,
-        Self::Codes,
+        Self::Expenses,
+        Self::Transports,
+        Self::Payments,
+        Self::SalesTaxes,
+        Self::Currencies,
         Self::VatGroups,
         Self::Rate,
         Self::Company,
+        Self::AdminInfo,
     ];
 
     /// Reads `bytes`; answers whether they were understood.
@@ -99,13 +116,11 @@ impl Parser {
             }
             Self::Customers => page::<customers::Customer>(bytes).is_some(),
             Self::Contacts => serde_json::from_slice::<contacts::WithContacts>(bytes).is_ok(),
-            Self::Codes => {
-                page::<codes::Expense>(bytes).is_some()
-                    | page::<codes::Shipping>(bytes).is_some()
-                    | page::<codes::Payment>(bytes).is_some()
-                    | page::<codes::SalesTax>(bytes).is_some()
-                    | page::<currencies::Currency>(bytes).is_some()
-            }
+            Self::Expenses => page::<codes::Expense>(bytes).is_some(),
+            Self::Transports => page::<codes::Shipping>(bytes).is_some(),
+            Self::Payments => page::<codes::Payment>(bytes).is_some(),
+            Self::SalesTaxes => page::<codes::SalesTax>(bytes).is_some(),
+            Self::Currencies => page::<currencies::Currency>(bytes).is_some(),
             Self::VatGroups => {
                 let today = jiff::civil::date(2026, 1, 31);
                 let groups = page::<codes::VatGroup>(bytes);
@@ -113,12 +128,58 @@ impl Parser {
             }
             Self::Rate => serde_json::from_slice(bytes).is_ok_and(|answered| currencies::rate_in(&answered).is_some()),
             Self::Company => serde_json::from_slice::<codes::Company>(bytes).is_ok(),
+            Self::AdminInfo => main_currency(bytes).is_some(),
+        }
+    }
+
+    /// What is made of `bytes`, in a few words for each thing, of what was recorded of a real server; `None` for what is not
+    /// understood, or of another kind.
+    pub fn told(self, bytes: &[u8]) -> Option<Vec<String>> {
+        match self {
+            Self::Documents => told_documents(bytes),
+            Self::Made => Some(vec![insert::told(&done(bytes, None))?]),
+            Self::Open => Some(vec![format!("{:?}", change::open_etag(&done(bytes, None)).ok()?)]),
+            Self::Customers => {
+                let of = |row: customers::Customer| format!("{} {:?}", row.card_code, row.email_address);
+                Some(page(bytes)?.into_iter().map(of).collect())
+            }
+            Self::Contacts => {
+                let partner: contacts::WithContacts = serde_json::from_slice(bytes).ok()?;
+                let contacts = partner.contact_employees.iter();
+                let names = contacts.map(|contact| format!("{} {:?}", partner.card_code, contact.name));
+                Some(names.collect())
+            }
+            Self::SalesTaxes => {
+                let of = |row: codes::SalesTax| format!("{} {:?}", row.code, row.rate.map(|rate| rate.to_string()));
+                Some(page(bytes)?.into_iter().map(of).collect())
+            }
+            Self::Currencies => {
+                let codes = currencies::by_iso(&BTreeMap::new(), &page::<currencies::Currency>(bytes)?);
+                Some(codes.iter().map(|(iso, code)| format!("{iso} {code}")).collect())
+            }
+            Self::AdminInfo => Some(vec![main_currency(bytes)?]),
+            _ => None,
         }
     }
 }
 
 fn done(body: &[u8], location: Option<&str>) -> Done {
     Done { body: body.to_vec().into(), location: location.map(str::to_owned) }
+}
+
+fn main_currency(bytes: &[u8]) -> Option<String> {
+    serde_json::from_slice::<currencies::AdminInfo>(bytes).ok()?.main_currency()
+}
+
+/// The documents of a page under the numbers that stand there.
+fn told_documents(bytes: &[u8]) -> Option<Vec<String>> {
+    let of_rows = rows(bytes).ok()?.value;
+    let numbers: Vec<String> = of_rows.iter().filter_map(|row| row.text("NumAtCard").map(str::to_owned)).collect();
+    let asked: Vec<&str> = numbers.iter().map(String::as_str).collect();
+    let mut found = look_up::Documents::default();
+    look_up::take("Orders", "NumAtCard", &asked, of_rows, &mut found).ok()?;
+    let documents = asked.iter().filter_map(|number| found.get(*number)).flatten();
+    Some(documents.map(|it| format!("{} cancelled {} closed {}", it.key(), it.cancelled, it.closed)).collect())
 }
 
 fn batch(content_type: Option<&str>, body: &[u8]) -> bool {

@@ -64,8 +64,8 @@ pub(super) struct Payment {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct SalesTax {
-    code: String,
-    rate: Option<Number>,
+    pub(super) code: String,
+    pub(super) rate: Option<Number>,
 }
 
 #[derive(Deserialize)]
@@ -119,7 +119,7 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx, warned: &mut bool) -> Resul
     )?;
     let expenses = named(expenses.into_iter().map(|row| (row.name, row.expens_code)));
     let transports = named(transports.into_iter().map(|row| (row.name, row.code)));
-    let currencies = currencies::by_iso(&client.settings, &currencies);
+    let currencies = currencies::by_iso(&client.settings.currency_codes, &currencies);
     match local {
         Some(local) => currencies::check_main(&client.settings, &currencies, &local)?,
         None if *warned => {}

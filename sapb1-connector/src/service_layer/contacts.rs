@@ -45,7 +45,7 @@ pub(super) struct Contact {
     #[serde(rename = "InternalCode")]
     code: Option<i64>,
     #[serde(default, rename = "Name")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(default, rename = "FirstName")]
     first_name: Option<String>,
     #[serde(default, rename = "LastName")]
@@ -58,9 +58,9 @@ pub(super) struct Contact {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct WithContacts {
-    card_code: String,
+    pub(super) card_code: String,
     #[serde(default)]
-    contact_employees: Vec<Contact>,
+    pub(super) contact_employees: Vec<Contact>,
 }
 
 impl Held {

@@ -42,7 +42,7 @@ impl AdminInfo {
 
 /// The company's codes by ISO code: as configured, else where the code is the ISO code itself, else where that is what
 /// documents are printed with.
-pub(super) fn by_iso(settings: &ServiceLayerSettings, rows: &[Currency]) -> BTreeMap<String, String> {
+pub(super) fn by_iso(configured: &BTreeMap<String, String>, rows: &[Currency]) -> BTreeMap<String, String> {
     let mut codes: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
         if let Some(printed) = row.documents_code.as_ref().filter(|printed| !printed.is_empty()) {
@@ -50,7 +50,7 @@ pub(super) fn by_iso(settings: &ServiceLayerSettings, rows: &[Currency]) -> BTre
         }
     }
     codes.extend(rows.iter().map(|row| (row.code.clone(), row.code.clone())));
-    codes.extend(settings.currency_codes.clone());
+    codes.extend(configured.clone());
     codes
 }
 

@@ -26,8 +26,8 @@ const CARD_NAME_LIMIT: usize = 100;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Customer {
-    card_code: String,
-    email_address: Option<String>,
+    pub(super) card_code: String,
+    pub(super) email_address: Option<String>,
     /// Only where contact persons matter.
     contact_employees: Option<Vec<Contact>>,
 }

@@ -38,7 +38,7 @@ pub(super) fn property(reference: &Reference) -> Result<&str> {
 pub(super) struct Row(Map<String, Value>);
 
 impl Row {
-    fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
 

@@ -88,19 +88,29 @@ pub(crate) fn of_answer(parser: Parser) -> Vec<&'static [u8]> {
                 "FirstName":"Ada","LastName":""},{"InternalCode":null,"Name":null}]}"#,
             br#"{"CardCode":"C1"}"#,
         ],
-        Parser::Codes => vec![
-            br#"{"value":[{"ExpensCode":1,"Name":"Freight"},{"ExpensCode":2,"Name":null}]}"#,
+        Parser::Expenses => vec![br#"{"value":[{"ExpensCode":1,"Name":"Freight"},{"ExpensCode":2,"Name":null}]}"#],
+        Parser::Transports => vec![
             br#"{"value":[{"Code":-1,"Name":"Fedex"},{"Code":2,"Name":"UPS"}],"@odata.nextLink":"ShippingTypes?$skip=2"}"#,
-            br#"{"value":[{"PaymentMethodCode":"Check"}]}"#,
-            br#"{"value":[{"Code":"CA","Rate":8.250000},{"Code":"EX","Rate":null}]}"#,
-            br#"{"value":[{"Code":"$","DocumentsCode":"USD"},{"Code":"EUR","DocumentsCode":null}]}"#,
         ],
+        Parser::Payments => vec![
+            br#"{"odata.metadata":"https://b1:50000/b1s/v1/$metadata#WizardPaymentMethods","value":[{"PaymentMethodCode":"Check"},
+                {"PaymentMethodCode":"Incoming BT 02"}],"odata.nextLink":"WizardPaymentMethods?$skip=2"}"#,
+            br#"{"@odata.context":"https://b1:50000/b1s/v2/$metadata#WizardPaymentMethods","value":[
+                {"PaymentMethodCode":"Check","Description":"A check by post","Active":"tYES"}]}"#,
+        ],
+        Parser::SalesTaxes => vec![br#"{"value":[{"Code":"CA","Rate":8.250000},{"Code":"EX","Rate":null}]}"#],
+        Parser::Currencies => {
+            vec![br#"{"value":[{"Code":"$","DocumentsCode":"USD"},{"Code":"EUR","DocumentsCode":null}]}"#]
+        }
         Parser::VatGroups => vec![
             br#"{"value":[{"Code":"A1","VatGroups_Lines":[{"Effectivefrom":"2000-01-01T00:00:00Z","Rate":19.0},
                 {"Effectivefrom":"2024-01-01","Rate":21.5},{"Effectivefrom":null,"Rate":1}]},{"Code":"A2"}]}"#,
         ],
         Parser::Rate => vec![b"1.0825", br#"{"odata.metadata":"m","value":0.0119}"#, br#"{"value":1e2}"#],
         Parser::Company => vec![br#"{"@odata.context":"m","CompanyName":"OEC Computers","Version":1000190}"#, b"{}"],
+        Parser::AdminInfo => {
+            vec![br#"{"@odata.context":"m","LocalCurrency":"TRY","SystemCurrency":"EUR","DirectIndirectRate":"tYES"}"#]
+        }
     }
 }
 
