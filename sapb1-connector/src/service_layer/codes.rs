@@ -109,18 +109,17 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx, warned: &mut bool) -> Resul
         path("WizardPaymentMethods", "PaymentMethodCode", "PaymentMethodCode"),
         path("Currencies", "Code,DocumentsCode", "Code"),
     );
-    let (expenses, transports, payments, currencies, taxes, local) = tokio::try_join!(
+    let (expenses, transports, payments, currencies, taxes) = tokio::try_join!(
         client.rows::<Expense>(cx, OPERATION, &expenses),
         client.rows::<Shipping>(cx, OPERATION, &transports),
         client.rows::<Payment>(cx, OPERATION, &payments),
         client.rows::<currencies::Currency>(cx, OPERATION, &currencies),
         taxes(client, cx),
-        currencies::local(client, cx),
     )?;
     let expenses = named(expenses.into_iter().map(|row| (row.name, row.expens_code)));
     let transports = named(transports.into_iter().map(|row| (row.name, row.code)));
     let currencies = currencies::by_iso(&client.settings.currency_codes, &currencies);
-    match local {
+    match currencies::local(client, cx).await? {
         Some(local) => currencies::check_main(&client.settings, &currencies, &local)?,
         None if *warned => {}
         None => {

@@ -1,11 +1,15 @@
 //! Writes that are carried out and whose answers are lost, in batches and alone, some later than the answer was due.
 
-use datawald_core::Cx;
+use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::TxStatus::{Cancelled, Success};
 use datawald_core::model::{FlowId, Table};
+use datawald_core::{Cx, Effect};
+use reqwest::header::COOKIE;
 use sapb1_connector::B1Api;
 use sapb1_connector::sandbox::service_layer::Faults;
+use sapb1_connector::sandbox::{COMPANY_DB, LOGIN};
 use sapb1_connector::service_layer::{Contacts, Root};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::world::{ROOTS, Setup, World, after, id};
@@ -36,12 +40,22 @@ impl World {
         }
     }
 
-    /// Makes single calls, one less than `count`, so that the run's first is the one that counts.
+    /// Makes single writes that are refused, one less than `count`, so that the run's first is the one that counts.
     async fn call_alone(&self, count: u64) {
-        let cx = Cx::new(FlowId::new(Table::Orders, "mage2"));
+        let http = Http::new(HttpSettings::new(&self.b1.url()).unwrap()).unwrap();
+        let post = |path: &str| {
+            let url = http.url(&format!("b1s/v2/{path}")).unwrap();
+            HttpRequest::new("call alone", Effect::Read, reqwest::Method::POST, url)
+        };
+        let user = json!({ "CompanyDB": COMPANY_DB, "UserName": LOGIN.0, "Password": LOGIN.1 });
+        let entered = http.send(post("Login").json(user.to_string())).await.unwrap();
+        let cookies = entered.headers.get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap());
+        let cookies = cookies.map(|cookie| cookie.split(';').next().unwrap()).collect::<Vec<_>>().join("; ");
+        let call = async |path| http.send(post(path).secret_header(COOKIE, &cookies).unwrap()).await.unwrap().status;
         for _ in 1..count {
-            self.client.info(&cx).await.unwrap();
+            assert_eq!(call("Orders(1)/Close").await, 404);
         }
+        assert_eq!(call("Logout").await, 204);
     }
 }
 

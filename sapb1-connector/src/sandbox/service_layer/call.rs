@@ -35,6 +35,12 @@ impl Call {
         call
     }
 
+    /// Whether it writes: whatever is no GET, nor an action of the company that only tells something.
+    pub(super) fn writes(&self) -> bool {
+        let tells = ["/CompanyService_Get", "/SBOBobService_Get"].iter().any(|start| self.path.starts_with(start));
+        self.method != Method::GET && !tells
+    }
+
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -42,10 +42,12 @@ pub(super) async fn single(
         let answer = run(&mut work, call);
         (answer, work.orders)
     };
-    let writes = call.method != Method::GET;
+    if call.method != Method::GET {
+        state.store().counters.writes += 1;
+    }
+    let writes = call.writes();
     let mut chance = 0;
     if writes {
-        state.store().counters.writes += 1;
         chance = take_chance(&state.chances.writes);
         if hits(faults.slow_commit_every, chance) {
             cutter.cut();
