@@ -109,7 +109,13 @@ impl ServiceLayerClient {
         let mut tries = 0;
         loop {
             let mut turn = self.pool.turn(cx).await?;
-            let sent = self.send(cx, &call, &mut turn).await;
+            // The time to write in counts from here: waiting is over. A write for which too little is left is not sent, so it
+            // tells nothing about the server, and nothing below judges it.
+            let timeout = match call.effect {
+                Effect::Read => self.settings.requests.read_timeout(),
+                Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,
+            };
+            let sent = self.send(cx, &call, &mut turn, timeout).await;
             let error = match sent {
                 Ok(response) if response.status.is_success() => {
                     turn.answered((call.operation, call.parts.next_power_of_two().ilog2()));
@@ -151,7 +157,7 @@ impl ServiceLayerClient {
         }
     }
 
-    async fn send(&self, cx: &Cx, call: &Call<'_>, turn: &mut Turn<'_>) -> Result<HttpResponse> {
+    async fn send(&self, cx: &Cx, call: &Call<'_>, turn: &mut Turn<'_>, timeout: Duration) -> Result<HttpResponse> {
         let mut request = HttpRequest::new(call.operation, call.effect, call.method.clone(), call.url.clone())
             .secret_header(COOKIE, turn.cookies())?;
         if let Some((content_type, body)) = &call.body {
@@ -165,11 +171,7 @@ impl ServiceLayerClient {
                 .map_err(|_| Error::config(call.operation, "has an odd page size"))?;
             request.headers.insert(HeaderName::from_static("prefer"), prefer);
         }
-        // The time to write in counts from here: waiting is over.
-        request.timeout = Some(match call.effect {
-            Effect::Read => self.settings.requests.read_timeout(),
-            Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,
-        });
+        request.timeout = Some(timeout);
         let now = cx.now();
         let response = self.http.send(request).await?;
         turn.used(now);
