@@ -31,6 +31,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The most pages of one answer; a server that has more to say is not to be trusted.
 const MOST_PAGES: usize = 10_000;
 
+/// From how many rows on no further page of an answer is asked for: all of them are held at the same time, and nothing that is
+/// read here has so many in earnest.
+const MOST_ROWS: usize = 200_000;
+
 /// The client of SAP's Service Layer. Cheap to share: put it into an `Arc`.
 ///
 /// ```
@@ -197,6 +201,9 @@ impl ServiceLayerClient {
     }
 
     /// Adds to `rows` what the pages from `next` on hold.
+    ///
+    /// # Errors
+    /// Of an answer without an end, or with one that cannot be told: part of an answer is none.
     pub(super) async fn rows_from<T: DeserializeOwned>(
         &self,
         cx: &Cx,
@@ -204,17 +211,28 @@ impl ServiceLayerClient {
         mut rows: Vec<T>,
         mut next: Option<Url>,
     ) -> Result<Vec<T>> {
+        let endless = |kind, message: String| Err(Error::unknown_outcome(kind, Effect::Read, operation, message));
         for _ in 0..MOST_PAGES {
             let Some(url) = next.take() else { return Ok(rows) };
+            if rows.len() >= MOST_ROWS {
+                let message = format!(
+                    "the answer is too large: after {} rows, the most being {MOST_ROWS}, it names a further page",
+                    rows.len()
+                );
+                return endless(ErrorKind::TooLarge, message);
+            }
             let call =
                 Call { operation, effect: Effect::Read, method: Method::GET, url: url.clone(), body: None, parts: 1 };
             let response = self.call(cx, call).await?;
             let page = Page::<T>::read(&response.body).map_err(|error| response.not_json(&error))?;
-            next = self.next_page(operation, page.next_link.as_deref())?.filter(|next| *next != url);
+            next = self.next_page(operation, page.next_link.as_deref())?;
+            if next.as_ref() == Some(&url) {
+                let message = "the answer is incomplete: a page names itself as the next one".to_owned();
+                return endless(ErrorKind::Protocol, message);
+            }
             rows.extend(page.value);
         }
-        let message = "the answer has no end: each page names another";
-        Err(Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, operation, message))
+        endless(ErrorKind::Protocol, "the answer has no end: each page names another".to_owned())
     }
 
     /// Where a next link leads.
