@@ -19,7 +19,8 @@ use url::Url;
 
 use super::answer::Page;
 use super::error::{SESSION, has_code, of_answer};
-use super::pool::{Pool, Turn};
+use super::pool::Pool;
+use super::turn::Turn;
 use super::{ServiceLayerSettings, codes, contacts, link};
 
 /// How often a call is sent again that the server refused at its door because it has too much to do.

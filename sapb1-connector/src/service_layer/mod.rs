@@ -30,6 +30,7 @@ mod config;
 mod contacts;
 mod customers;
 mod document;
+mod door;
 pub mod error;
 mod insert;
 pub mod link;
@@ -39,6 +40,7 @@ mod pace;
 mod pool;
 mod send;
 mod session;
+mod turn;
 mod way_in;
 
 pub use client::ServiceLayerClient;

@@ -92,6 +92,67 @@ async fn wrong_credentials_are_tried_once_whoever_asks_and_again_after_a_while()
 }
 
 #[tokio::test]
+async fn a_password_that_is_changed_later_is_tried_once_in_a_while_and_stops_the_flow_when_no_session_is_left() {
+    for root in ROOTS {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = 6).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        world.faults(Faults { password_changed: true, latency_ms: 20, ..Faults::default() });
+
+        // With the one session there is the work goes on, even if it is old: no other could be had in its place.
+        clock.advance(SignedDuration::from_mins(1));
+        for (refused, minutes) in [(1, 0), (1, 28), (1, 5)] {
+            let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+            assert!(calls.iter().all(Result::is_ok), "{root:?}: {calls:?}");
+            let counters = world.sandbox.counters();
+            assert!((refused..=refused + 1).contains(&counters.logins_refused), "{root:?}: {counters:?}");
+            assert_eq!((counters.logins, counters.logouts), (1, 0), "{root:?}");
+            clock.advance(SignedDuration::from_mins(minutes));
+        }
+
+        // Then it is over, and what was perhaps a licence is surely none.
+        clock.advance(SignedDuration::from_mins(31));
+        let before = world.sandbox.counters().logins_refused;
+        for _ in 0..2 {
+            let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+            for call in calls {
+                let error = call.unwrap_err();
+                assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
+                assert!(error.message().contains("check company, user and password"), "{error}");
+            }
+            assert_eq!(world.sandbox.counters().logins_refused, before + 1, "{root:?}: more could lock the user");
+        }
+
+        // The configuration was right after all.
+        world.faults(Faults::default());
+        clock.advance(SignedDuration::from_hours(1));
+        world.client.look_up(&cx, &wanted).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn without_a_licence_one_is_asked_for_once_a_second() {
+    for root in ROOTS {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), licences: 0, ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |_| {}).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        for refused in 1..=3 {
+            for _ in 0..2 {
+                let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+                for call in calls {
+                    assert_eq!(call.unwrap_err().kind(), ErrorKind::Busy);
+                }
+                assert_eq!(world.sandbox.counters().logins_refused, refused, "{root:?}");
+            }
+            clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_was_started_anew_costs_each_session_a_login() {
     for root in ROOTS {
         let world = world(root, SandboxOptions::default(), settings(""), |it| it.sessions = 4).await;
