@@ -13,8 +13,11 @@ use super::session::LOG_IN;
 /// For how long no further session is asked for, once one was refused while there were others.
 const FURTHER_AFTER: Duration = Duration::from_secs(30);
 
-/// For how long credentials that were refused are not tried again.
+/// For how long credentials that were refused are not tried again; twice as long with each refusal in a row.
 const WRONG_FOR: Duration = Duration::from_secs(30);
+
+/// For how long at most: so long that a user who is locked for a while does not stay so because of the attempts.
+const WRONG_FOR_AT_MOST: Duration = Duration::from_secs(60 * 60);
 
 /// For how long no session is asked for when there was no licence for the only one. Short: orders wait for the licence that
 /// somebody gives back, and such a refusal locks nobody.
@@ -86,13 +89,15 @@ impl Door {
     /// with what there is; without one nothing goes on.
     pub(super) fn refused(&mut self, now: Timestamp, alive: bool, problem: &Problem) -> Error {
         self.wrong = self.wrong.saturating_add(1);
-        let again = later(now, WRONG_FOR);
+        let doubled = WRONG_FOR.saturating_mul(2_u32.saturating_pow(self.wrong - 1));
+        let again = later(now, doubled.min(WRONG_FOR_AT_MOST));
+        let from = again.strftime("%Y-%m-%dT%H:%M:%SZ");
         if alive {
             self.further_from = Some(again);
             let message = format!(
                 "the Service Layer gives no further session: either a licence is missing, then add the code to \
                  `licence_codes` or lower `sessions`, or the password was changed, then correct it in the configuration \
-                 before the last session ends: {}",
+                 before the last session ends; a further one is asked for from {from} on: {}",
                 problem.text
             );
             let error = Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message);
@@ -104,7 +109,8 @@ impl Door {
         }
         let message = format!(
             "the Service Layer refuses the login: check company, user and password in the configuration, and the user's \
-             licence: {}",
+             licence; it is tried again from {from} on, since more attempts could lock the user, or at once after a reload of \
+             the corrected configuration: {}",
             problem.text
         );
         let error = Error::new(ErrorKind::Unauthorized, Disposition::Permanent, LOG_IN, message);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datawald_core::{Disposition, ErrorKind};
+use datawald_core::{Clock, Disposition, ErrorKind};
 use futures::future::join_all;
 use jiff::SignedDuration;
 use sapb1_connector::sandbox::service_layer::{Faults, SandboxOptions};
@@ -87,6 +87,27 @@ async fn wrong_credentials_are_tried_once_whoever_asks_and_again_after_a_while()
             if logins == 1 {
                 clock.advance(SignedDuration::from_secs(20));
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn wrong_credentials_are_tried_ever_more_seldom_and_the_error_says_when() {
+    for root in ROOTS {
+        let clock = clock();
+        let world = world(root, SandboxOptions::default(), settings(""), |it| it.password = "nobody's".into()).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        for (refused, wait) in (1..).zip([30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]) {
+            let again = clock.now() + SignedDuration::from_secs(wait);
+            for pause in [0, wait - 1] {
+                clock.advance(SignedDuration::from_secs(pause));
+                let error = world.client.look_up(&cx, &wanted).await.unwrap_err();
+                assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
+                assert!(error.message().contains(&format!("tried again from {again} on")), "{error}");
+                assert!(error.message().contains("reload"), "{error}");
+                assert_eq!(world.sandbox.counters().logins_refused, refused, "{root:?}: more could lock the user");
+            }
+            clock.advance(SignedDuration::from_secs(1));
         }
     }
 }
