@@ -35,6 +35,7 @@ pub mod error;
 mod insert;
 pub mod link;
 mod look_up;
+mod lost;
 mod missing;
 mod pace;
 mod pool;

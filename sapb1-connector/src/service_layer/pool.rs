@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use datawald_core::clock::later;
 use datawald_core::http::Http;
 use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
 use jiff::Timestamp;
@@ -12,6 +11,7 @@ use tracing::Instrument;
 
 use super::ServiceLayerSettings;
 use super::door::Door;
+use super::lost::Lost;
 use super::pace::Pace;
 use super::session::{NoSession, Session, log_in, log_out};
 use super::turn::Turn;
@@ -38,9 +38,7 @@ struct State {
     opening: usize,
     pace: Pace,
     door: Door,
-    /// Until when sessions live that may have begun, but whose cookies did not come: they hold licences, and nobody can end
-    /// them.
-    lost_until: Vec<Timestamp>,
+    lost: Lost,
     /// How long a session lives that nobody uses, as the server said last.
     life: Duration,
     /// The most sessions that there were at the same time.
@@ -86,7 +84,7 @@ impl Pool {
             opening: 0,
             pace: Pace::new(settings.sessions, settings.adaptive),
             door: Door::default(),
-            lost_until: Vec::new(),
+            lost: Lost::default(),
             life: USUAL_LIFE,
             most: 0,
             closed: false,
@@ -176,12 +174,14 @@ impl Pool {
             state.opening += 1;
             return Next::Room(Some(old));
         }
-        state.lost_until.retain(|until| now < *until);
-        // Each call that runs has a session.
+        // Each call that runs has a session, and none is idle.
         let others = state.working + state.opening;
-        // One there must be, or nothing would go on until the lost ones are over.
-        if others > 0 && others + state.lost_until.len() >= self.settings.sessions {
+        let full = others + state.lost.count(now) >= self.settings.sessions;
+        if full && others > 0 {
             return Next::Wait;
+        }
+        if full {
+            return Next::Refused(state.lost.refusal(now, self.settings.sessions));
         }
         state.opening += 1;
         state.most = state.most.max(state.working + state.opening);
@@ -193,9 +193,13 @@ impl Pool {
     async fn open(self: &Arc<Self>, cx: &Cx, old: Option<Session>) -> Result<()> {
         let (pool, cx) = (self.clone(), cx.clone());
         let opening = async move {
-            if let Some(old) = old {
-                // Its licence is free before the next is asked for; if this fails, it is over in a while.
-                let _ = log_out(&pool.http, &pool.settings, &old).await;
+            // Its licence is free before the next is asked for.
+            if let Some(old) = old
+                && log_out(&pool.http, &pool.settings, &old).await.is_err()
+                && !old.is_over(cx.now())
+            {
+                pool.keep(cx.now(), old);
+                return Ok(());
             }
             let opened = log_in(&pool.http, &pool.settings, &cx).await;
             pool.opened(cx.now(), opened)
@@ -208,6 +212,16 @@ impl Pool {
                 Err(Error::config("log in to the Service Layer", "was broken off, since the process ends"))
             }
         }
+    }
+
+    /// Takes an old session back that could not be ended: one in its place might be one too many.
+    fn keep(&self, now: Timestamp, mut old: Session) {
+        old.keep(now);
+        let mut state = self.state();
+        state.opening -= 1;
+        state.idle.push(old);
+        drop(state);
+        self.changed.notify_waiters();
     }
 
     /// Takes a new session in. That none is given is no failure while there are others to wait for, or are to be.
@@ -233,11 +247,10 @@ impl Pool {
                 state.door.busy(now);
                 Ok(())
             }
-            Err(NoSession::Failed(error)) => {
-                if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge) {
-                    let until = later(now, state.life);
-                    state.lost_until.push(until);
-                }
+            Err(NoSession::Failed(error)) => Err(error),
+            Err(NoSession::Lost(error)) => {
+                let life = state.life;
+                state.lost.add(now, life, &error);
                 Err(error)
             }
         };

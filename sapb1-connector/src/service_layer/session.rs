@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use datawald_core::clock::later;
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
-use datawald_core::{Cx, Effect, Error, Result};
+use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -30,6 +30,8 @@ pub(super) struct Session {
     life: Duration,
     /// Whether a call on it was answered yet.
     pub(super) proven: bool,
+    /// Whether it is used on although it is old, since it could not be ended.
+    kept: bool,
 }
 
 #[derive(Serialize)]
@@ -52,9 +54,10 @@ impl Session {
         self.life
     }
 
-    /// Whether it is so old that it may be over before an answer comes: a tenth of its life before its end.
+    /// Whether it is so old that another is begun in its place, since it may be over before an answer comes: a tenth of its
+    /// life before its end.
     pub(super) fn is_old(&self, now: Timestamp) -> bool {
-        now >= later(self.used_at, self.life - self.life / 10)
+        self.is_over(now) || !self.kept && now >= later(self.used_at, self.life - self.life / 10)
     }
 
     /// Whether it is over for sure.
@@ -65,6 +68,13 @@ impl Session {
     /// A call was sent on it at `now`, and answered.
     pub(super) fn used(&mut self, now: Timestamp) {
         self.used_at = now;
+        self.kept = false;
+    }
+
+    /// It could not be ended, and may live on because of the attempt.
+    pub(super) fn keep(&mut self, now: Timestamp) {
+        self.seen_at = now;
+        self.kept = true;
     }
 
     /// Takes over a cookie that an answer sets: another node may have taken the session over.
@@ -107,6 +117,8 @@ fn joined(cookies: &[(String, String)]) -> SecretString {
 pub(super) enum NoSession {
     /// The server refused: for want of a `licence`, as the code says, or with another code.
     Refused { problem: Problem, licence: bool },
+    /// No trustworthy answer came: there may be one that nobody can use or end.
+    Lost(Error),
     /// It has not come to that.
     Failed(Error),
 }
@@ -129,11 +141,17 @@ pub(super) async fn log_in(http: &Http, settings: &ServiceLayerSettings, cx: &Cx
     let mut request = HttpRequest::new(LOG_IN, Effect::Read, Method::POST, http.url("Login")?).json(body);
     request.timeout = Some(settings.requests.read_timeout());
     let sent_at = cx.now();
-    let response = http.send(request).await?;
-    if response.status.as_u16() != 200 {
-        return Err(refused(settings, &response));
+    let response = http.send(request).await.map_err(|error| match error.kind() {
+        ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge => NoSession::Lost(error),
+        _ => NoSession::Failed(error),
+    })?;
+    match response.status.as_u16() {
+        200 => {}
+        // Something on the way did not wait for the answer.
+        504 => return Err(NoSession::Lost(super::error::of_answer(&response))),
+        _ => return Err(refused(settings, &response)),
     }
-    let granted = LoggedIn::read(&response.body).map_err(|error| response.not_json(&error))?;
+    let granted = LoggedIn::read(&response.body).map_err(|error| NoSession::Lost(response.not_json(&error)))?;
     let mut cookies = set_cookies(&response);
     if !cookies.iter().any(|(name, _)| name == "B1SESSION") {
         cookies.insert(0, ("B1SESSION".to_owned(), granted.session_id.expose_secret().to_owned()));
@@ -141,7 +159,7 @@ pub(super) async fn log_in(http: &Http, settings: &ServiceLayerSettings, cx: &Cx
     tracing::debug!(version = granted.version, "logged in to the Service Layer");
     // A time-out of nothing would have every call log in.
     let life = Duration::from_secs(granted.session_timeout.clamp(1, 60 * 24 * 7) * 60);
-    Ok(Session { cookies: joined(&cookies), used_at: sent_at, seen_at: cx.now(), life, proven: false })
+    Ok(Session { cookies: joined(&cookies), used_at: sent_at, seen_at: cx.now(), life, proven: false, kept: false })
 }
 
 fn refused(settings: &ServiceLayerSettings, response: &HttpResponse) -> NoSession {

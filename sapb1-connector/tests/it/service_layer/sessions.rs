@@ -257,3 +257,69 @@ async fn a_log_in_whose_answer_is_lost_holds_a_licence_until_its_time_out() {
         assert_eq!((counters.sessions_most, counters.at_once_most), (3, 3), "{root:?}: they are over");
     }
 }
+
+#[tokio::test]
+async fn lost_log_ins_never_make_more_sessions_than_the_limit() {
+    for (root, sessions) in ROOTS.into_iter().flat_map(|root| [(root, 1), (root, 2)]) {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = sessions).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        world.faults(Faults { cut_body_every: 1, ..Faults::default() });
+        for _ in 0..sessions {
+            world.client.look_up(&cx, &wanted).await.unwrap_err();
+            clock.advance(SignedDuration::from_mins(1));
+        }
+        world.faults(Faults::default());
+        let begun = world.sandbox.counters().logins;
+
+        let left = Duration::from_secs(60 * (30 - sessions as u64));
+        for call in join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await {
+            let error = call.unwrap_err();
+            let retry = Disposition::Retryable { after: Some(left) };
+            assert_eq!((error.kind(), error.disposition()), (ErrorKind::Busy, retry), "{error}");
+            assert_eq!(error.field_path(), Some("sessions"));
+            let lost = format!("since 2026-01-31T10:00:00Z the answers of {sessions} log-ins were lost");
+            for part in [lost.as_str(), "first is over at 2026-01-31T10:30:00Z", "raise `sessions`", "restart"] {
+                assert!(error.message().contains(part), "`{part}` is not in: {error}");
+            }
+        }
+        let counters = world.sandbox.counters();
+        assert_eq!((counters.logins, counters.sessions_most), (begun, sessions as u64), "{root:?}");
+
+        clock.advance(SignedDuration::try_from(left).unwrap());
+        let calls = join_all((0..20).map(|_| world.client.look_up(&cx, &wanted))).await;
+        assert!(calls.iter().all(Result::is_ok), "{root:?}: {calls:?}");
+        assert_eq!(world.sandbox.counters().sessions_most, sessions as u64, "{root:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_old_session_that_cannot_be_ended_is_used_on() {
+    for root in ROOTS {
+        let clock = clock();
+        let options = SandboxOptions { clock: clock.clone(), ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |it| it.sessions = 1).await;
+        let (cx, wanted) = (cx_at(&clock), references(["1"]));
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        let ends = |(logins, logouts)| {
+            let counters = world.sandbox.counters();
+            let most = counters.sessions_most;
+            assert_eq!((counters.logins, counters.logouts, most), (logins, logouts, 1), "{root:?}");
+        };
+        let log_out_fails = || world.faults(Faults { unavailable_at: [1].into(), ..Faults::default() });
+        clock.advance(SignedDuration::from_mins(28));
+        log_out_fails();
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        ends((1, 0));
+        // The next time it is ended as ever.
+        clock.advance(SignedDuration::from_mins(28));
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        ends((2, 1));
+        // One that is over holds no licence, whether it can be ended or not.
+        clock.advance(SignedDuration::from_mins(31));
+        log_out_fails();
+        world.client.look_up(&cx, &wanted).await.unwrap();
+        ends((3, 1));
+    }
+}
