@@ -25,7 +25,7 @@ pub enum Effect {
 pub enum Disposition {
     /// Surely not carried out; try again, no sooner than `after` if the other side named a time.
     Retryable {
-        /// The wait that the other side asked for.
+        /// The wait that the other side asked for; the engine waits an hour at most.
         after: Option<Duration>,
     },
     /// A write was sent and no trustworthy answer came: look it up before anything else.

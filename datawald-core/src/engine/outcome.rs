@@ -1,5 +1,7 @@
 //! From what applying an entity gave to the outcome that is settled.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{Done, EngineSettings};
@@ -7,6 +9,10 @@ use crate::clock::later;
 use crate::model::TxStatus;
 use crate::store::{Claimed, Outcome};
 use crate::{Disposition, Error, Result};
+
+/// The longest wait that another side may ask for. A `Retry-After` of years, by mistake or by malice, would park an entity for
+/// good; to ask once an hour is no load for anybody.
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The outcome of one entity, by the disposition of its error.
 pub(super) fn outcome(settings: &EngineSettings, now: Timestamp, claimed: &Claimed, result: &Result<Done>) -> Outcome {
@@ -42,9 +48,10 @@ fn retry(
     now: Timestamp,
     claimed: &Claimed,
     error: &Error,
-    after: Option<std::time::Duration>,
+    after: Option<Duration>,
 ) -> Outcome {
-    let at = later(now, after.unwrap_or_default().max(settings.backoff(claimed.attempts)));
+    let asked = after.unwrap_or_default().min(LONGEST_WAIT);
+    let at = later(now, asked.max(settings.backoff(claimed.attempts)));
     if in_doubt(claimed) {
         // Giving up would call it failed although it may be there: it is asked for until there is an answer.
         return Outcome::InDoubt { until: at, note: uncertain_note(error) };

@@ -4,6 +4,7 @@ use datawald_core::engine::Done;
 use datawald_core::model::{EntityKey, SyncStatus, TxStatus};
 use datawald_core::store::StagingStore;
 use datawald_core::{Disposition, Effect, Error, ErrorKind};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::sides::{Answers, Bench, Rows, applied, flow, quick};
 
@@ -54,6 +55,22 @@ async fn a_wait_that_was_asked_for_is_kept() {
     let started = std::time::Instant::now();
     bench.engine(&rows, &answers, quick()).run_once(&flow()).await.unwrap();
     assert!(started.elapsed() >= after, "taken up after {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_wait_without_an_end_is_an_hour() {
+    let bench = Bench::new();
+    let rows = Rows::many(1);
+    let years = std::time::Duration::from_secs(u64::MAX);
+    let answers = Answers::new(move |_, _, _| Err(fails(Disposition::Retryable { after: Some(years) })));
+    let mut settings = quick();
+    settings.close_wait_ms = 100;
+    let started = Timestamp::now();
+    let report = bench.engine(&rows, &answers, settings).run_once(&flow()).await.unwrap();
+    assert_eq!(report.sync_task.status, SyncStatus::Incompleted);
+    let due = bench.entity("00000").await.due_at.unwrap();
+    let waits = due.duration_since(started);
+    assert!(waits >= SignedDuration::from_mins(59) && waits < SignedDuration::from_mins(61), "{waits}");
 }
 
 #[tokio::test]

@@ -19,7 +19,8 @@ use url::Url;
 
 use super::answer::Page;
 use super::error::{SESSION, has_code, of_answer};
-use super::pool::{Pool, Turn};
+use super::pool::Pool;
+use super::turn::Turn;
 use super::{ServiceLayerSettings, codes, contacts, link};
 use crate::write_size::WriteSize;
 
@@ -31,6 +32,10 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The most pages of one answer; a server that has more to say is not to be trusted.
 const MOST_PAGES: usize = 10_000;
+
+/// From how many rows on no further page of an answer is asked for: all of them are held at the same time, and nothing that is
+/// read here has so many in earnest.
+const MOST_ROWS: usize = 200_000;
 
 /// The client of SAP's Service Layer. Cheap to share: put it into an `Arc`.
 ///
@@ -114,7 +119,13 @@ impl ServiceLayerClient {
         let mut tries = 0;
         loop {
             let mut turn = self.pool.turn(cx).await?;
-            let sent = self.send(cx, &call, &mut turn).await;
+            // The time to write in counts from here: waiting is over. A write for which too little is left is not sent, so it
+            // tells nothing about the server, and nothing below judges it.
+            let timeout = match call.effect {
+                Effect::Read => self.settings.requests.read_timeout(),
+                Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,
+            };
+            let sent = self.send(cx, &call, &mut turn, timeout).await;
             let error = match sent {
                 Ok(response) if response.status.is_success() => {
                     turn.answered((call.operation, call.parts.next_power_of_two().ilog2()));
@@ -156,7 +167,7 @@ impl ServiceLayerClient {
         }
     }
 
-    async fn send(&self, cx: &Cx, call: &Call<'_>, turn: &mut Turn<'_>) -> Result<HttpResponse> {
+    async fn send(&self, cx: &Cx, call: &Call<'_>, turn: &mut Turn<'_>, timeout: Duration) -> Result<HttpResponse> {
         let mut request = HttpRequest::new(call.operation, call.effect, call.method.clone(), call.url.clone())
             .secret_header(COOKIE, turn.cookies())?;
         if let Some((content_type, body)) = &call.body {
@@ -170,11 +181,7 @@ impl ServiceLayerClient {
                 .map_err(|_| Error::config(call.operation, "has an odd page size"))?;
             request.headers.insert(HeaderName::from_static("prefer"), prefer);
         }
-        // The time to write in counts from here: waiting is over.
-        request.timeout = Some(match call.effect {
-            Effect::Read => self.settings.requests.read_timeout(),
-            Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,
-        });
+        request.timeout = Some(timeout);
         let now = cx.now();
         let response = self.http.send(request).await?;
         turn.used(now);
@@ -200,6 +207,9 @@ impl ServiceLayerClient {
     }
 
     /// Adds to `rows` what the pages from `next` on hold.
+    ///
+    /// # Errors
+    /// Of an answer without an end, or with one that cannot be told: part of an answer is none.
     pub(super) async fn rows_from<T: DeserializeOwned>(
         &self,
         cx: &Cx,
@@ -207,17 +217,28 @@ impl ServiceLayerClient {
         mut rows: Vec<T>,
         mut next: Option<Url>,
     ) -> Result<Vec<T>> {
+        let endless = |kind, message: String| Err(Error::unknown_outcome(kind, Effect::Read, operation, message));
         for _ in 0..MOST_PAGES {
             let Some(url) = next.take() else { return Ok(rows) };
+            if rows.len() >= MOST_ROWS {
+                let message = format!(
+                    "the answer is too large: after {} rows, the most being {MOST_ROWS}, it names a further page",
+                    rows.len()
+                );
+                return endless(ErrorKind::TooLarge, message);
+            }
             let call =
                 Call { operation, effect: Effect::Read, method: Method::GET, url: url.clone(), body: None, parts: 1 };
             let response = self.call(cx, call).await?;
             let page = Page::<T>::read(&response.body).map_err(|error| response.not_json(&error))?;
-            next = self.next_page(operation, page.next_link.as_deref())?.filter(|next| *next != url);
+            next = self.next_page(operation, page.next_link.as_deref())?;
+            if next.as_ref() == Some(&url) {
+                let message = "the answer is incomplete: a page names itself as the next one".to_owned();
+                return endless(ErrorKind::Protocol, message);
+            }
             rows.extend(page.value);
         }
-        let message = "the answer has no end: each page names another";
-        Err(Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, operation, message))
+        endless(ErrorKind::Protocol, "the answer has no end: each page names another".to_owned())
     }
 
     /// Where a next link leads.

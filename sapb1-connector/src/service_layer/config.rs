@@ -75,8 +75,8 @@ pub struct ServiceLayerSettings {
     pub sessions: usize,
     /// Whether fewer calls run at the same time while the server gets more done so; else always `sessions` of them.
     pub adaptive: bool,
-    /// SAP's codes for a login that is refused for want of a licence. Of other codes the first login of all is held to be
-    /// refused for its credentials, which stops the flow rather than have the user locked.
+    /// SAP's codes for a login that is refused for want of a licence. With other codes, while there is no session, it is held
+    /// to be refused for its credentials, which stops the flow rather than have the user locked.
     pub licence_codes: Vec<i64>,
     /// The rows that a page of an answer is asked to have.
     pub page_size: usize,

@@ -31,15 +31,18 @@ mod contacts;
 mod currencies;
 mod customers;
 mod document;
+mod door;
 pub mod error;
 mod insert;
 pub mod link;
 mod look_up;
+mod lost;
 mod missing;
 mod pace;
 mod pool;
 mod send;
 mod session;
+mod turn;
 mod way_in;
 
 pub use client::ServiceLayerClient;

@@ -1,9 +1,8 @@
 //! The sessions: never more than the licences, one call at a time on each, renewed before they end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use datawald_core::clock::later;
 use datawald_core::http::Http;
 use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
 use jiff::Timestamp;
@@ -11,14 +10,11 @@ use tokio::sync::Notify;
 use tracing::Instrument;
 
 use super::ServiceLayerSettings;
-use super::pace::{Kind, Pace};
-use super::session::{Session, log_in, log_out};
-
-/// For how long no further session is asked for, once one was refused.
-const REFUSED_FOR: Duration = Duration::from_secs(30);
-
-/// For how long credentials that were refused are not tried again: each time could lock the user.
-const WRONG_FOR: Duration = Duration::from_secs(30);
+use super::door::Door;
+use super::lost::Lost;
+use super::pace::Pace;
+use super::session::{NoSession, Session, log_in, log_out};
+use super::turn::Turn;
 
 /// How long a session lives that nobody uses, where nothing else is known: SAP's default.
 const USUAL_LIFE: Duration = Duration::from_secs(30 * 60);
@@ -41,16 +37,10 @@ struct State {
     /// Sessions that are being begun.
     opening: usize,
     pace: Pace,
-    refused_until: Option<Timestamp>,
-    /// The credentials were refused: whoever wants a session until then is told the same, and the server is not asked.
-    wrong_until: Option<(Timestamp, Error)>,
-    /// Until when sessions live that may have begun, but whose cookies did not come: they hold licences, and nobody can end
-    /// them.
-    lost_until: Vec<Timestamp>,
+    door: Door,
+    lost: Lost,
     /// How long a session lives that nobody uses, as the server said last.
     life: Duration,
-    /// Whether the credentials have been good for a session.
-    worked: bool,
     /// The most sessions that there were at the same time.
     most: usize,
     closed: bool,
@@ -62,17 +52,28 @@ enum Next {
     /// Room for a session that is yet to begin, in the place of an old one perhaps.
     Room(Option<Session>),
     Wait,
-    /// The credentials are wrong.
-    Wrong(Error),
+    /// No session may be asked for, and there is none to wait for.
+    Refused(Error),
     Closed,
 }
 
-/// A call's turn: a session that nobody else uses meanwhile. It goes back when this is dropped.
-pub(super) struct Turn<'a> {
-    pool: &'a Pool,
-    session: Option<Session>,
-    age: u64,
-    began: Instant,
+impl State {
+    /// Takes the idle session out that came back last of those that are `wanted`.
+    fn take(&mut self, wanted: impl Fn(&Session) -> bool) -> Option<Session> {
+        let place = self.idle.iter().rposition(wanted)?;
+        // There is one at this place.
+        Some(self.idle.remove(place))
+    }
+
+    fn call_on(&mut self, session: Session) -> Next {
+        self.working += 1;
+        Next::Session(session, self.pace.age())
+    }
+
+    /// Whether a session is known to be good yet.
+    fn is_alive(&self, now: Timestamp) -> bool {
+        self.working > 0 || self.idle.iter().any(|session| !session.is_over(now))
+    }
 }
 
 impl Pool {
@@ -82,11 +83,9 @@ impl Pool {
             working: 0,
             opening: 0,
             pace: Pace::new(settings.sessions, settings.adaptive),
-            refused_until: None,
-            wrong_until: None,
-            lost_until: Vec::new(),
+            door: Door::default(),
+            lost: Lost::default(),
             life: USUAL_LIFE,
-            worked: false,
             most: 0,
             closed: false,
         };
@@ -108,20 +107,32 @@ impl Pool {
         self.state().most
     }
 
+    /// Tells the pace what became of a call.
+    pub(super) fn pace(&self, tell: impl FnOnce(&mut Pace)) {
+        tell(&mut self.state().pace);
+    }
+
+    /// A call is over; its session may be too.
+    pub(super) fn put_back(&self, session: Option<Session>) {
+        let mut state = self.state();
+        state.working -= 1;
+        state.idle.extend(session);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// Waits for a turn; begins a session if there is room for one.
-    pub(super) async fn turn(self: &Arc<Self>, cx: &Cx) -> Result<Turn<'_>> {
+    pub(super) async fn turn<'a>(self: &'a Arc<Self>, cx: &'a Cx) -> Result<Turn<'a>> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
             // From here on no change is missed.
             changed.as_mut().enable();
             match self.next(cx.now()) {
-                Next::Session(session, age) => {
-                    return Ok(Turn { pool: self, session: Some(session), age, began: Instant::now() });
-                }
-                Next::Room(old) => self.open(cx.now(), old).await?,
+                Next::Session(session, age) => return Ok(Turn::new(self, cx, session, age)),
+                Next::Room(old) => self.open(cx, old).await?,
                 Next::Wait => changed.await,
-                Next::Wrong(error) => return Err(error),
+                Next::Refused(error) => return Err(error),
                 Next::Closed => {
                     let message = "the connection is closed, since the process ends";
                     let retry = Disposition::Retryable { after: None };
@@ -139,51 +150,59 @@ impl Pool {
         if state.working + state.opening >= state.pace.limit() {
             return Next::Wait;
         }
-        match state.idle.pop() {
-            Some(session) if !session.is_old(now) => {
-                state.working += 1;
-                Next::Session(session, state.pace.age())
-            }
-            Some(old) => {
-                state.opening += 1;
-                Next::Room(Some(old))
-            }
-            // Each call that runs has a session, so there are fewer than the licences.
-            None => {
-                if let Some((_, error)) = state.wrong_until.as_ref().filter(|(until, _)| now < *until) {
-                    return Next::Wrong(error.clone());
-                }
-                // Until it is known that the credentials hold, they are tried once, whoever else wants a session.
-                if !state.worked && state.opening > 0 {
-                    return Next::Wait;
-                }
-                let refused = state.refused_until.is_some_and(|until| now < until);
-                state.lost_until.retain(|until| now < *until);
-                let others = state.working + state.opening;
-                // One there must be, or nothing would go on until the lost ones are over.
-                let full = others + state.lost_until.len() >= self.settings.sessions;
-                if (refused || full) && others > 0 {
-                    return Next::Wait;
-                }
-                state.opening += 1;
-                state.most = state.most.max(state.working + state.opening);
-                Next::Room(None)
+        if let Some(session) = state.take(|session| !session.is_old(now)) {
+            return state.call_on(session);
+        }
+        let alive = state.is_alive(now);
+        // Credentials that may have been changed are tried by one, whoever else wants a session.
+        let unsure = state.opening > 0 && !(alive && state.door.is_sure(now));
+        let shut = unsure || !state.door.is_open(now, alive);
+        if shut || state.door.is_doubtful() {
+            // It is worth more than the one that might not be given in its place.
+            if let Some(old) = state.take(|session| !session.is_over(now)) {
+                return state.call_on(old);
             }
         }
+        if shut {
+            return match state.door.refusal(now) {
+                Some(error) if !alive && state.opening == 0 => Next::Refused(error.clone()),
+                // For a call or a log-in that runs.
+                _ => Next::Wait,
+            };
+        }
+        if let Some(old) = state.idle.pop() {
+            state.opening += 1;
+            return Next::Room(Some(old));
+        }
+        // Each call that runs has a session, and none is idle.
+        let others = state.working + state.opening;
+        let full = others + state.lost.count(now) >= self.settings.sessions;
+        if full && others > 0 {
+            return Next::Wait;
+        }
+        if full {
+            return Next::Refused(state.lost.refusal(now, self.settings.sessions));
+        }
+        state.opening += 1;
+        state.most = state.most.max(state.working + state.opening);
+        Next::Room(None)
     }
 
     /// Begins a session and puts it among the idle ones. In a task of its own, so that a caller who gives up does not leave
     /// a session behind that nobody knows.
-    async fn open(self: &Arc<Self>, now: Timestamp, old: Option<Session>) -> Result<()> {
-        let pool = self.clone();
-        let worked = self.state().worked;
+    async fn open(self: &Arc<Self>, cx: &Cx, old: Option<Session>) -> Result<()> {
+        let (pool, cx) = (self.clone(), cx.clone());
         let opening = async move {
-            if let Some(old) = old {
-                // Its licence is free before the next is asked for; if this fails, it is over in a while.
-                let _ = log_out(&pool.http, &pool.settings, &old).await;
+            // Its licence is free before the next is asked for.
+            if let Some(old) = old
+                && log_out(&pool.http, &pool.settings, &old).await.is_err()
+                && !old.is_over(cx.now())
+            {
+                pool.keep(cx.now(), old);
+                return Ok(());
             }
-            let opened = log_in(&pool.http, &pool.settings, now, worked).await;
-            pool.opened(now, opened)
+            let opened = log_in(&pool.http, &pool.settings, &cx).await;
+            pool.opened(cx.now(), opened)
         };
         match tokio::spawn(opening.in_current_span()).await {
             Ok(opened) => opened,
@@ -195,32 +214,43 @@ impl Pool {
         }
     }
 
-    /// Takes a new session in. That none is given is no failure while there are others to wait for, or are to be.
-    fn opened(&self, now: Timestamp, opened: Result<Session>) -> Result<()> {
+    /// Takes an old session back that could not be ended: one in its place might be one too many.
+    fn keep(&self, now: Timestamp, mut old: Session) {
+        old.keep(now);
         let mut state = self.state();
         state.opening -= 1;
+        state.idle.push(old);
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
+    /// Takes a new session in. That none is given is no failure while there are others to wait for, or are to be.
+    fn opened(&self, now: Timestamp, opened: Result<Session, NoSession>) -> Result<()> {
+        let mut state = self.state();
+        state.opening -= 1;
+        let alive = state.is_alive(now);
+        let others = alive || state.opening > 0;
         let result = match opened {
             Ok(session) => {
                 state.life = session.life();
                 state.idle.push(session);
-                state.refused_until = None;
-                state.wrong_until = None;
-                state.worked = true;
+                state.door.opened(now);
                 Ok(())
             }
-            Err(error) if error.kind() == ErrorKind::Busy && error.code_text().is_some() => {
-                state.refused_until = Some(later(now, REFUSED_FOR));
-                let others = state.working + state.opening + state.idle.len();
-                if others > 0 { Ok(()) } else { Err(error) }
+            Err(NoSession::Refused { problem, licence }) => {
+                let door = &mut state.door;
+                let refuse = if licence { Door::no_licence } else { Door::refused };
+                let error = refuse(door, now, alive, &problem);
+                if others { Ok(()) } else { Err(error) }
             }
-            Err(error) => {
-                if error.kind() == ErrorKind::Unauthorized {
-                    state.wrong_until = Some((later(now, WRONG_FOR), error.clone()));
-                }
-                if matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge) {
-                    let until = later(now, state.life);
-                    state.lost_until.push(until);
-                }
+            Err(NoSession::Failed(error)) if error.kind() == ErrorKind::Busy && others => {
+                state.door.busy(now);
+                Ok(())
+            }
+            Err(NoSession::Failed(error)) => Err(error),
+            Err(NoSession::Lost(error)) => {
+                let life = state.life;
+                state.lost.add(now, life, &error);
                 Err(error)
             }
         };
@@ -250,52 +280,5 @@ impl Pool {
                 return;
             }
         }
-    }
-}
-
-impl Turn<'_> {
-    /// The value of the header `Cookie`.
-    pub(super) fn cookies(&self) -> &str {
-        self.session.as_ref().map_or("", Session::cookies)
-    }
-
-    /// The session.
-    pub(super) fn session(&mut self) -> Option<&mut Session> {
-        self.session.as_mut()
-    }
-
-    /// The call was answered.
-    pub(super) fn answered(&mut self, kind: Kind) {
-        if let Some(session) = &mut self.session {
-            session.proven = true;
-        }
-        self.pool.state().pace.answered(self.age, kind, self.began.elapsed());
-    }
-
-    /// The call was refused because the server has too much to do, or was not answered in time.
-    pub(super) fn overloaded(&self) {
-        self.pool.state().pace.overloaded(self.age);
-    }
-
-    /// The server does not know the session any more. Answers whether it was a new one, on which nothing was answered yet.
-    pub(super) fn over(mut self) -> bool {
-        self.session.take().is_some_and(|session| !session.proven)
-    }
-
-    /// The session was used at `now`.
-    pub(super) fn used(&mut self, now: Timestamp) {
-        if let Some(session) = &mut self.session {
-            session.used_at = now;
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let mut state = self.pool.state();
-        state.working -= 1;
-        state.idle.extend(self.session.take());
-        drop(state);
-        self.pool.changed.notify_waiters();
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use datawald_core::clock::later;
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
-use datawald_core::{Disposition, Effect, Error, ErrorKind, Result};
+use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use jiff::Timestamp;
 use reqwest::Method;
 use reqwest::header::{COOKIE, SET_COOKIE};
@@ -15,19 +15,23 @@ use super::ServiceLayerSettings;
 use super::answer::LoggedIn;
 use super::error::Problem;
 
-const LOG_IN: &str = "log in to the Service Layer";
+pub(super) const LOG_IN: &str = "log in to the Service Layer";
 const LOG_OUT: &str = "log out of the Service Layer";
 
 /// A session.
 pub(super) struct Session {
     /// Both cookies, as the header `Cookie` carries them.
     cookies: SecretString,
-    /// When it was used last.
-    pub(super) used_at: Timestamp,
+    /// When the last call on it was sent that was answered.
+    used_at: Timestamp,
+    /// Until when a call on it may have let it live on, answered or not.
+    pub(super) seen_at: Timestamp,
     /// For how long it may stay unused.
     life: Duration,
     /// Whether a call on it was answered yet.
     pub(super) proven: bool,
+    /// Whether it is used on although it is old, since it could not be ended.
+    kept: bool,
 }
 
 #[derive(Serialize)]
@@ -50,9 +54,27 @@ impl Session {
         self.life
     }
 
-    /// Whether it is so old that it may be over before an answer comes: a tenth of its life before its end.
+    /// Whether it is so old that another is begun in its place, since it may be over before an answer comes: a tenth of its
+    /// life before its end.
     pub(super) fn is_old(&self, now: Timestamp) -> bool {
-        now >= later(self.used_at, self.life - self.life / 10)
+        self.is_over(now) || !self.kept && now >= later(self.used_at, self.life - self.life / 10)
+    }
+
+    /// Whether it is over for sure.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        now >= later(self.seen_at, self.life)
+    }
+
+    /// A call was sent on it at `now`, and answered.
+    pub(super) fn used(&mut self, now: Timestamp) {
+        self.used_at = now;
+        self.kept = false;
+    }
+
+    /// It could not be ended, and may live on because of the attempt.
+    pub(super) fn keep(&mut self, now: Timestamp) {
+        self.seen_at = now;
+        self.kept = true;
     }
 
     /// Takes over a cookie that an answer sets: another node may have taken the session over.
@@ -91,17 +113,24 @@ fn joined(cookies: &[(String, String)]) -> SecretString {
     cookies.join("; ").into()
 }
 
+/// Why there is no session.
+pub(super) enum NoSession {
+    /// The server refused: for want of a `licence`, as the code says, or with another code.
+    Refused { problem: Problem, licence: bool },
+    /// No trustworthy answer came: there may be one that nobody can use or end.
+    Lost(Error),
+    /// It has not come to that.
+    Failed(Error),
+}
+
+impl From<Error> for NoSession {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// Begins a session.
-///
-/// # Errors
-/// Permanent for wrong credentials. Of kind `Busy`, retryable, where no further session is given: the code is that of a
-/// licence, or the same credentials have `worked` before.
-pub(super) async fn log_in(
-    http: &Http,
-    settings: &ServiceLayerSettings,
-    now: Timestamp,
-    worked: bool,
-) -> Result<Session> {
+pub(super) async fn log_in(http: &Http, settings: &ServiceLayerSettings, cx: &Cx) -> Result<Session, NoSession> {
     let credentials = Credentials {
         company_db: &settings.company_db,
         user_name: &settings.user,
@@ -111,11 +140,18 @@ pub(super) async fn log_in(
         .map_err(|_| Error::config(LOG_IN, "user or password cannot be written as JSON"))?;
     let mut request = HttpRequest::new(LOG_IN, Effect::Read, Method::POST, http.url("Login")?).json(body);
     request.timeout = Some(settings.requests.read_timeout());
-    let response = http.send(request).await?;
-    if response.status.as_u16() != 200 {
-        return Err(refused(settings, worked, &response));
+    let sent_at = cx.now();
+    let response = http.send(request).await.map_err(|error| match error.kind() {
+        ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge => NoSession::Lost(error),
+        _ => NoSession::Failed(error),
+    })?;
+    match response.status.as_u16() {
+        200 => {}
+        // Something on the way did not wait for the answer.
+        504 => return Err(NoSession::Lost(super::error::of_answer(&response))),
+        _ => return Err(refused(settings, &response)),
     }
-    let granted = LoggedIn::read(&response.body).map_err(|error| response.not_json(&error))?;
+    let granted = LoggedIn::read(&response.body).map_err(|error| NoSession::Lost(response.not_json(&error)))?;
     let mut cookies = set_cookies(&response);
     if !cookies.iter().any(|(name, _)| name == "B1SESSION") {
         cookies.insert(0, ("B1SESSION".to_owned(), granted.session_id.expose_secret().to_owned()));
@@ -123,12 +159,12 @@ pub(super) async fn log_in(
     tracing::debug!(version = granted.version, "logged in to the Service Layer");
     // A time-out of nothing would have every call log in.
     let life = Duration::from_secs(granted.session_timeout.clamp(1, 60 * 24 * 7) * 60);
-    Ok(Session { cookies: joined(&cookies), used_at: now, life, proven: false })
+    Ok(Session { cookies: joined(&cookies), used_at: sent_at, seen_at: cx.now(), life, proven: false, kept: false })
 }
 
-fn refused(settings: &ServiceLayerSettings, worked: bool, response: &HttpResponse) -> Error {
+fn refused(settings: &ServiceLayerSettings, response: &HttpResponse) -> NoSession {
     let Some(problem) = Problem::read(&response.body) else {
-        return match response.status.as_u16() {
+        let error = match response.status.as_u16() {
             404 | 405 => Error::config(
                 LOG_IN,
                 "there is no login at this address: is the URL that of a Service Layer (as https://host:50000)?",
@@ -136,23 +172,12 @@ fn refused(settings: &ServiceLayerSettings, worked: bool, response: &HttpRespons
             .code(response.status.as_u16().to_string()),
             _ => super::error::of_answer(response),
         };
+        return error.into();
     };
-    if let Some(busy) = response.busy_or_broken() {
-        return busy;
+    match response.busy_or_broken() {
+        Some(busy) => busy.into(),
+        None => NoSession::Refused { licence: settings.licence_codes.contains(&problem.code), problem },
     }
-    let error = if worked || settings.licence_codes.contains(&problem.code) {
-        let message =
-            format!("the Service Layer gives no further session, so a licence may be missing: {}", problem.text);
-        Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message)
-    } else {
-        let message = format!(
-            "the Service Layer refuses the login: check company, user and password in the configuration, and the user's \
-             licence: {}",
-            problem.text
-        );
-        Error::new(ErrorKind::Unauthorized, Disposition::Permanent, LOG_IN, message)
-    };
-    error.code(problem.code.to_string())
 }
 
 /// Ends a session. That it is over already is no failure.

@@ -1,12 +1,18 @@
 //! Fewer licences than sessions, none for a while, none ever.
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use datawald_core::model::SyncStatus;
 use datawald_core::model::TxStatus::{Failed, Success};
 use datawald_core::model::{FlowId, Table};
-use datawald_core::{Cx, ErrorKind};
+use datawald_core::{Cx, ErrorKind, ManualClock};
+use jiff::{SignedDuration, Timestamp};
+use sapb1_connector::sandbox::LOGIN;
 use sapb1_connector::sandbox::service_layer::Faults;
 use sapb1_connector::service_layer::Root;
 use sapb1_connector::{B1Api, B1Settings, ServiceLayerClient};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::world::{ROOTS, Setup, World, after, connection};
 
@@ -112,4 +118,46 @@ async fn a_licence_code_that_is_not_configured_stops_the_flow_and_one_that_is_de
             .await;
         world.ends(&[(Success, 5)], "configured").await;
     }
+}
+
+/// What is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One thread, so that all that is done is logged here.
+#[tokio::test]
+async fn a_refusal_that_may_be_a_licence_or_the_password_is_warned_of_once() {
+    let log = Log::default();
+    let written = log.clone();
+    let _logging =
+        tracing_subscriber::fmt().with_writer(move || written.clone()).with_ansi(false).finish().set_default();
+    let world = World::plain(Root::V2, 0).await;
+    let clock = Arc::new(ManualClock::at(Timestamp::now()));
+    let cx = Cx::new(FlowId::new(Table::Orders, "mage2")).with_clock(clock.clone());
+    world.client.info(&cx).await.unwrap();
+    world.faults(Faults { password_changed: true, latency_ms: 20, ..Faults::default() });
+    for _ in 0..3 {
+        clock.advance(SignedDuration::from_mins(5));
+        let info = || world.client.info(&cx);
+        let (one, two, three) = tokio::join!(info(), info(), info());
+        assert!(one.is_ok() && two.is_ok() && three.is_ok());
+    }
+    assert!(world.b1.counters().logins_refused >= 2);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let warned: Vec<&str> = log.lines().filter(|line| line.contains("WARN")).collect();
+    assert_eq!(warned.len(), 1, "{log}");
+    for part in ["a licence is missing", "`licence_codes`", "the password was changed", "[100000027]"] {
+        assert!(warned[0].contains(part), "{part}: {log}");
+    }
+    assert!(!log.contains(LOGIN.1), "{log}");
 }

@@ -8,6 +8,7 @@ mod approvals;
 mod certificate;
 mod licences;
 mod lost_answers;
+mod pages;
 mod refusals;
 mod sessions;
 mod storms;

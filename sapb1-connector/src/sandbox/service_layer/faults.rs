@@ -57,6 +57,8 @@ pub struct Faults {
     pub unavailable: bool,
     /// What a 503 says in `Retry-After`, in seconds; 0 for nothing.
     pub retry_after_s: u64,
+    /// Whether log-ins are refused as those with a wrong password are, since it was changed.
+    pub password_changed: bool,
     /// Calls, Login and Logout left out, whose session is ended before they are looked at: 401 with code 301.
     pub end_session_every: u64,
     /// See `end_session_every`.
@@ -126,6 +128,7 @@ impl Default for Faults {
             unavailable_at: BTreeSet::new(),
             unavailable: false,
             retry_after_s: 0,
+            password_changed: false,
             end_session_every: 0,
             end_session_at: BTreeSet::new(),
             drop_after_commit_every: 0,

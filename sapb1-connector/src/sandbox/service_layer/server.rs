@@ -222,7 +222,7 @@ async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: 
         rest(faults, began, 0).await;
     }
     match (&call.method, call.path.as_str()) {
-        (&Method::POST, "/Login") => return respond(log_in(state, &call)),
+        (&Method::POST, "/Login") => return respond(log_in(state, faults, &call)),
         (&Method::POST, "/Logout") => {
             let mut store = state.store();
             let closed = store.sessions.close(&cookies);
@@ -263,12 +263,13 @@ async fn enter(state: &Arc<State>, cutter: &Cutter, faults: &Arc<Faults>, call: 
     })
 }
 
-fn log_in(state: &State, call: &Call) -> Answer {
+fn log_in(state: &State, faults: &Faults, call: &Call) -> Answer {
     let options = &state.options;
     let given = call.object().unwrap_or_default();
     let is = |name: &str, right: &str| given.get(name).and_then(Value::as_str) == Some(right);
-    let right =
+    let known =
         is("CompanyDB", &options.company_db) && is("UserName", &options.user) && is("Password", &options.password);
+    let right = known && !faults.password_changed;
     let mut store = state.store();
     let opened = if right { store.sessions.open(options) } else { None };
     let Some((id, node)) = opened else {

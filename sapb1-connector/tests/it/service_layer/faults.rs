@@ -305,7 +305,11 @@ async fn a_look_up_that_is_too_large_even_alone_is_a_matter_of_settings() {
 
 #[tokio::test]
 async fn a_write_is_not_sent_when_the_lease_is_nearly_over() {
-    let world = plain(ROOTS[1]).await;
+    let world = world(ROOTS[1], SandboxOptions::default(), settings(""), |it| {
+        it.sessions = 10;
+        it.contacts = sapb1_connector::service_layer::Contacts::Leave;
+    })
+    .await;
     let docs = world.documents(1).await;
     let short = cx().with_deadline(cx().now() + Duration::from_millis(900));
     let results = world.agency.insert_orders(&short, &docs).await;
@@ -315,4 +319,5 @@ async fn a_write_is_not_sent_when_the_lease_is_nearly_over() {
     };
     assert!(errors.iter().all(|it| it.disposition() == Disposition::Retryable { after: None }), "{errors:?}");
     assert_eq!(world.sandbox.counters().documents, 0);
+    assert_eq!(world.client.concurrency(), 10, "what is not sent says nothing about how the server copes");
 }

@@ -1,0 +1,121 @@
+//! What a refused log-in means for those that would follow. SAP B1 locks a user after a few wrong passwords, and tells in no
+//! recorded way apart whether the password is wrong or a licence is missing, so after a refusal nobody tries at once.
+
+use std::time::Duration;
+
+use datawald_core::clock::later;
+use datawald_core::{Disposition, Error, ErrorKind};
+use jiff::Timestamp;
+
+use super::error::Problem;
+use super::session::LOG_IN;
+
+/// For how long no further session is asked for, once one was refused while there were others.
+const FURTHER_AFTER: Duration = Duration::from_secs(30);
+
+/// For how long credentials that were refused are not tried again; twice as long with each refusal in a row.
+const WRONG_FOR: Duration = Duration::from_secs(30);
+
+/// For how long at most: so long that a user who is locked for a while does not stay so because of the attempts.
+const WRONG_FOR_AT_MOST: Duration = Duration::from_secs(60 * 60);
+
+/// For how long no session is asked for when there was no licence for the only one. Short: orders wait for the licence that
+/// somebody gives back, and such a refusal locks nobody.
+const NO_LICENCE_FOR: Duration = Duration::from_secs(1);
+
+/// For how long credentials count as good after a session began with them; so long several may be begun at a time.
+const GOOD_FOR: Duration = Duration::from_secs(10);
+
+/// Who may log in.
+#[derive(Default)]
+pub(super) struct Door {
+    /// Until then no session is asked for while there is another.
+    further_from: Option<Timestamp>,
+    /// Until then no session is asked for at all: whoever wants one is told this.
+    shut_until: Option<(Timestamp, Error)>,
+    /// When a session began last.
+    good_at: Option<Timestamp>,
+    /// How often in a row a log-in was refused that was perhaps one of wrong credentials.
+    wrong: u32,
+}
+
+impl Door {
+    /// Whether a session may be asked for, where one is `alive`, or none.
+    pub(super) fn is_open(&self, now: Timestamp, alive: bool) -> bool {
+        let further = alive && self.further_from.is_some_and(|from| now < from);
+        !further && self.refusal(now).is_none()
+    }
+
+    /// What the log-ins that are not made now would be told.
+    pub(super) fn refusal(&self, now: Timestamp) -> Option<&Error> {
+        self.shut_until.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error)
+    }
+
+    /// Whether the credentials are surely good, since they were a moment ago.
+    pub(super) fn is_sure(&self, now: Timestamp) -> bool {
+        self.good_at.is_some_and(|at| now < later(at, GOOD_FOR))
+    }
+
+    /// Whether the credentials may be wrong: no session has begun since a log-in was refused with a code that may say so.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.wrong > 0
+    }
+
+    /// A session began.
+    pub(super) fn opened(&mut self, now: Timestamp) {
+        *self = Self { good_at: Some(now), ..Self::default() };
+    }
+
+    /// The server has too much to do for a log-in, while there are other sessions.
+    pub(super) fn busy(&mut self, now: Timestamp) {
+        self.further_from = Some(later(now, FURTHER_AFTER));
+    }
+
+    /// A log-in was refused for want of a licence, as its code says.
+    pub(super) fn no_licence(&mut self, now: Timestamp, alive: bool, problem: &Problem) -> Error {
+        let message =
+            format!("the Service Layer gives no further session, so a licence may be missing: {}", problem.text);
+        let error = Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message);
+        let error = error.code(problem.code.to_string());
+        if alive {
+            self.further_from = Some(later(now, FURTHER_AFTER));
+        } else {
+            self.shut_until = Some((later(now, NO_LICENCE_FOR), error.clone()));
+        }
+        error
+    }
+
+    /// A log-in was refused with another code: while a session is `alive` it may be for want of a licence, and the work goes on
+    /// with what there is; without one nothing goes on.
+    pub(super) fn refused(&mut self, now: Timestamp, alive: bool, problem: &Problem) -> Error {
+        self.wrong = self.wrong.saturating_add(1);
+        let doubled = WRONG_FOR.saturating_mul(2_u32.saturating_pow(self.wrong - 1));
+        let again = later(now, doubled.min(WRONG_FOR_AT_MOST));
+        let from = again.strftime("%Y-%m-%dT%H:%M:%SZ");
+        if alive {
+            self.further_from = Some(again);
+            let message = format!(
+                "the Service Layer gives no further session: either a licence is missing, then add the code to \
+                 `licence_codes` or lower `sessions`, or the password was changed, then correct it in the configuration \
+                 before the last session ends; a further one is asked for from {from} on: {}",
+                problem.text
+            );
+            let error = Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message);
+            let error = error.code(problem.code.to_string());
+            if self.wrong == 1 {
+                tracing::warn!(%error, "the work goes on with fewer sessions");
+            }
+            return error;
+        }
+        let message = format!(
+            "the Service Layer refuses the login: check company, user and password in the configuration, and the user's \
+             licence; it is tried again from {from} on, since more attempts could lock the user, or at once after a reload of \
+             the corrected configuration: {}",
+            problem.text
+        );
+        let error = Error::new(ErrorKind::Unauthorized, Disposition::Permanent, LOG_IN, message);
+        let error = error.code(problem.code.to_string());
+        self.shut_until = Some((again, error.clone()));
+        error
+    }
+}
