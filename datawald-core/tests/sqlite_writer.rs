@@ -93,8 +93,8 @@ async fn a_dropped_store_has_written_what_it_took() {
     let lease = begin(&store, &flow()).await;
     let entities = (0..300).map(|n| entity(&n.to_string(), &"r".repeat(9_000))).collect();
     let waiting = store.stage(batch(&lease, entities));
-    // Polled once, so that it is handed over, then dropped with the store.
-    assert!(tokio::time::timeout(Duration::ZERO, waiting).await.is_err());
+    // Polled once, so that it is handed over, then dropped with the store. The writer may be done with it by then or not.
+    let _ = futures::poll!(Box::pin(waiting));
     drop(store);
     let store = SqliteStore::open(&path).unwrap();
     assert_eq!(store.sync_task_counts(&pass()).await.unwrap().new, 300);

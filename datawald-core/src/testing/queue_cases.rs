@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::model::{FlowId, SyncTaskId, Table};
@@ -122,6 +123,8 @@ pub async fn what_is_retried_comes_again_no_sooner_than_asked(queue: Queue) {
 }
 
 pub async fn a_waiting_receiver_is_woken_by_a_retry(queue: Queue) {
+    // So long that half of it is surely over before the whole is.
+    const DELAY: Duration = Duration::from_secs(2);
     publish(&queue, "1").await;
     let delivery = receive(&queue).await;
     let started = Instant::now();
@@ -310,33 +313,41 @@ pub async fn a_dropped_receive_loses_nothing(queue: Queue) {
 
 pub async fn each_message_goes_to_one_receiver(queue: Queue) {
     const MESSAGES: usize = 200;
+    let received = Arc::new(AtomicUsize::new(0));
     let receivers: Vec<_> = (0..8)
         .map(|_| {
-            let queue = queue.clone();
+            let (queue, received) = (queue.clone(), received.clone());
             tokio::spawn(async move {
                 let mut seen = Vec::new();
-                while let Some(delivery) = queue.receive(&flow(), Duration::from_secs(1)).await.unwrap() {
+                while received.load(Ordering::SeqCst) < MESSAGES {
+                    // Short, since it may be another that gets the last one.
+                    let Some(delivery) = queue.receive(&flow(), NOTHING).await.unwrap() else { continue };
                     seen.push(key(&delivery));
                     queue.ack(delivery).await.unwrap();
+                    received.fetch_add(1, Ordering::SeqCst);
                 }
                 seen
             })
         })
         .collect();
-    for n in 0..MESSAGES {
-        // It may be full for a moment: the receivers make room.
-        while queue.publish(message(&n.to_string())).await.unwrap() == Published::Full {
-            tokio::task::yield_now().await;
+    let publishing = async {
+        for n in 0..MESSAGES {
+            // It may be full for a moment: the receivers make room.
+            while queue.publish(message(&n.to_string())).await.unwrap() == Published::Full {
+                tokio::task::yield_now().await;
+            }
         }
-    }
+    };
+    tokio::time::timeout(SOON * 3, publishing).await.expect("the receivers make no room");
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for receiver in receivers {
-        for key in receiver.await.unwrap() {
+        for key in tokio::time::timeout(SOON * 3, receiver).await.expect("messages were lost").unwrap() {
             *seen.entry(key).or_default() += 1;
         }
     }
     assert_eq!(seen.len(), MESSAGES, "messages were lost");
     assert!(seen.values().all(|times| *times == 1), "messages went to several receivers");
+    nothing(&queue).await;
 }
 
 pub async fn publishing_waits_for_nobody(queue: Queue) {

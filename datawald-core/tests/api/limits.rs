@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use datawald_core::api::ApiSettings;
 use serde_json::json;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::world::{Answer, Core, NOW, handed};
@@ -177,14 +177,22 @@ async fn a_stopping_core_finishes_what_it_has_begun() {
     let body = handed("1").to_string();
     let head = format!(
         "PUT /backoffice/order/1 HTTP/1.1\r\nHost: core\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n",
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).await.unwrap();
+    // It has begun once it asks for the body.
+    let asks = b"HTTP/1.1 100 Continue\r\n\r\n";
+    let mut asked = vec![0; asks.len()];
+    tokio::time::timeout(Duration::from_secs(60), stream.read_exact(&mut asked)).await.expect("no answer").unwrap();
+    assert_eq!(asked, asks, "{}", String::from_utf8_lossy(&asked));
     stream.write_all(&body.as_bytes()[..10]).await.unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let address = core.address.clone();
     let rest = async {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // It is stopping once it takes no more connections.
+        while TcpStream::connect(&address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         stream.write_all(&body.as_bytes()[10..]).await.unwrap();
         Answer::read(&mut stream).await
     };

@@ -1,5 +1,7 @@
 //! What each disposition of an error leads to.
 
+use std::time::Duration;
+
 use datawald_core::engine::Done;
 use datawald_core::model::{EntityKey, SyncStatus, TxStatus};
 use datawald_core::store::StagingStore;
@@ -101,11 +103,21 @@ async fn what_is_in_doubt_is_never_called_failed() {
         _ => Err(fails(Disposition::Retryable { after: None })),
     });
     let mut settings = quick();
-    settings.close_wait_ms = 500;
-    let report = bench.engine(&rows, &answers, settings).run_once(&flow()).await.unwrap();
-    assert!(answers.calls("00000") > 4, "asked for {} times", answers.calls("00000"));
-    assert_eq!(report.sync_task.status, SyncStatus::Incompleted);
-    assert_eq!(report.counts.open(), 1);
+    settings.close_wait_ms = 50;
+    let engine = bench.engine(&rows, &answers, settings);
+    let workers = engine.start_workers(&flow()).unwrap();
+    let pulled = engine.pull(&flow()).await.unwrap();
+    // More often than what is not in doubt is tried.
+    let asked = async {
+        while answers.calls("00000") <= 4 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asked).await.expect("it is not asked for any more");
+    let (task, counts) = engine.close(&pulled.sync_task).await.unwrap();
+    workers.stop().await.unwrap();
+    assert_eq!(task.status, SyncStatus::Incompleted);
+    assert_eq!(counts.open(), 1);
     assert!(bench.entity("00000").await.note.starts_with("it is not known whether it was carried out"));
 }
 

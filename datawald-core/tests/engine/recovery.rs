@@ -116,7 +116,8 @@ async fn a_slow_batch_keeps_its_lease_by_renewing_it() {
             cx: &datawald_core::Cx,
             batch: &[datawald_core::store::Claimed],
         ) -> Vec<Result<datawald_core::engine::Done>> {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            // More than two leases.
+            tokio::time::sleep(Duration::from_millis(3_500)).await;
             assert!(cx.time_left().unwrap() > Duration::from_millis(50), "the deadline moved with the lease");
             assert_eq!(batch[0].attempts, 1, "nobody else took it meanwhile");
             vec![applied(&batch[0].key.id)]
@@ -124,7 +125,8 @@ async fn a_slow_batch_keeps_its_lease_by_renewing_it() {
     }
     let bench = Bench::new();
     let mut settings = quick();
-    settings.lease_ms = 300;
+    // A renewal is due every 500 ms, and may come a second late.
+    settings.lease_ms = 1_500;
     settings.settle_delay_ms = 0;
     let engine = datawald_core::engine::Engine::builder(bench.store.clone())
         .settings(settings)

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use datawald_core::store::{MongoSettings, MongoStore, StagingStore};
 use datawald_core::{Disposition, Error, ErrorKind};
 use mongodb::bson::doc;
+use tokio::net::TcpSocket;
 
+use crate::proxy::Proxy;
 use crate::servers::{Database, mongodb_uri};
 use crate::world::flow;
 
@@ -36,17 +38,40 @@ async fn a_connection_string_that_is_none_is_told() {
     }
 }
 
+/// A port of one's own at which nobody listens.
+fn silent_port() -> (TcpSocket, String) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = socket.local_addr().unwrap().to_string();
+    (socket, address)
+}
+
 #[tokio::test]
 async fn nobody_listening_is_told_in_time() {
-    // A port that was free a moment ago.
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let uri = format!("mongodb://u:geheim@127.0.0.1:{port}/");
+    let (_socket, address) = silent_port();
+    let uri = format!("mongodb://u:geheim@{address}/");
     let started = Instant::now();
     let error = refused(MongoSettings { connect_timeout_ms: 500, ..MongoSettings::new(uri) }).await;
-    assert!(started.elapsed() < Duration::from_secs(5));
+    let took = started.elapsed();
+    assert!((Duration::from_millis(500)..Duration::from_secs(5)).contains(&took), "{took:?}");
     assert_eq!(error.kind(), ErrorKind::Unreachable);
     assert!(matches!(error.disposition(), Disposition::Retryable { .. }));
-    assert!(error.to_string().contains(&format!("127.0.0.1:{port}")), "{error}");
+    assert!(error.to_string().contains(&address), "{error}");
+    assert!(error.report().to_lowercase().contains("connection refused"), "why is not told: {}", error.report());
+}
+
+#[tokio::test]
+async fn a_server_that_comes_within_the_time_is_waited_for() {
+    let database = Database::new();
+    let (socket, address) = silent_port();
+    let settings = MongoSettings { connect_timeout_ms: 6_000, ..MongoSettings::new(database.uri_by(&address)) };
+    let settings = MongoSettings { database: Some(database.name.clone()), ..settings };
+    let opening = tokio::spawn(MongoStore::connect(settings));
+    // The driver's first look for a server is over, which lasts half of the time.
+    tokio::time::sleep(Duration::from_millis(3_300)).await;
+    assert!(!opening.is_finished(), "it has given up");
+    let _proxy = Proxy::on(socket.listen(16).unwrap(), database.host());
+    opening.await.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -20,7 +20,11 @@ pub(crate) struct Proxy {
 
 impl Proxy {
     pub(crate) async fn before(server: String) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::on(TcpListener::bind("127.0.0.1:0").await.unwrap(), server)
+    }
+
+    /// As [`Proxy::before`], at the listener's address.
+    pub(crate) fn on(listener: TcpListener, server: String) -> Self {
         let proxy = Self {
             address: listener.local_addr().unwrap().to_string(),
             losing: Arc::default(),

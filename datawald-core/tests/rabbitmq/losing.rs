@@ -11,13 +11,15 @@ use crate::proxy::Proxy;
 use crate::tasks::{SOON, flow, key, receive, task};
 
 /// No method takes longer than this while the broker is away.
-const BOUND: Duration = Duration::from_secs(4);
+const BOUND: Duration = Duration::from_secs(15);
 
 async fn behind(proxy: &Proxy) -> (RabbitQueue, Keep) {
     let (queue, mut keep) = broker::queue_with(|settings| {
         settings.uri = proxy.uri().into();
-        settings.publish_timeout_ms = 500;
-        settings.connect_timeout_ms = 2_000;
+        // The first message to a queue needs a channel, and the queue's first confirm; and a connection that was cut is to be
+        // noticed before.
+        settings.publish_timeout_ms = 3_000;
+        settings.connect_timeout_ms = 3_000;
     })
     .await;
     // The queues are deleted whatever has become of the proxy.

@@ -1,6 +1,8 @@
 //! Several processes on the same queues: who holds what, and how it gets to others.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datawald_core::queue::{RabbitQueue, TaskQueue};
@@ -10,35 +12,52 @@ use crate::tasks::{SOON, flow, key, receive, task};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn processes_share_what_is_there() {
+    const MESSAGES: usize = 40;
     let (one, keep) = broker::queue_with(|settings| settings.prefetch = 2).await;
     let other = RabbitQueue::connect(keep.settings.clone()).await.unwrap();
     // Both have begun to receive.
     for queue in [&one, &other] {
         assert!(queue.receive(&flow(), Duration::ZERO).await.unwrap().is_none());
     }
-    for n in 0..40 {
+    for n in 0..MESSAGES {
         one.publish(task(&format!("{n:02}"))).await.unwrap();
     }
-    let receiving = [one, other].map(|queue| {
+    let mut seen = BTreeSet::new();
+    let mut note = |key: String| assert!(seen.insert(key.clone()), "{key} came twice");
+    // Each gets more than it may hold, while there is something for the other too.
+    for _ in 0..4 {
+        for queue in [&one, &other] {
+            let delivery = receive(queue).await;
+            assert_eq!(delivery.redelivered, 0);
+            note(key(&delivery));
+            queue.ack(delivery).await.unwrap();
+        }
+    }
+    // The rest in any order, at the same time.
+    let left = Arc::new(AtomicUsize::new(MESSAGES - 8));
+    let receiving = [one.clone(), other].map(|queue| {
+        let left = left.clone();
         tokio::spawn(async move {
             let mut seen = Vec::new();
-            while let Some(delivery) = queue.receive(&flow(), Duration::from_secs(1)).await.unwrap() {
+            while left.load(Ordering::SeqCst) > 0 {
+                // Short, since it may be the other that gets the last one.
+                let Some(delivery) = queue.receive(&flow(), Duration::from_millis(100)).await.unwrap() else {
+                    continue;
+                };
                 assert_eq!(delivery.redelivered, 0);
                 seen.push(key(&delivery));
                 queue.ack(delivery).await.unwrap();
+                left.fetch_sub(1, Ordering::SeqCst);
             }
             seen
         })
     });
-    let mut seen = BTreeSet::new();
     for receiving in receiving {
-        let share = receiving.await.unwrap();
-        assert!(share.len() >= 4, "one of them had only {share:?}");
-        for key in share {
-            assert!(seen.insert(key.clone()), "{key} came twice");
-        }
+        let share = tokio::time::timeout(SOON, receiving).await.expect("messages were lost").unwrap();
+        share.into_iter().for_each(&mut note);
     }
-    assert_eq!(seen.len(), 40);
+    assert_eq!(seen.len(), MESSAGES);
+    assert!(one.receive(&flow(), Duration::from_millis(200)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +111,8 @@ async fn what_nobody_here_takes_goes_to_others() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn closing_gives_back_at_once() {
-    let (one, keep) = broker::queue().await;
+    // The receiver below drops what it gets, again and again, and each time counts as a delivery.
+    let (one, keep) = broker::queue_with(|settings| settings.delivery_limit = 100_000).await;
     for n in 0..4 {
         one.publish(task(&n.to_string())).await.unwrap();
     }

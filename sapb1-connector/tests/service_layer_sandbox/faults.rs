@@ -40,13 +40,17 @@ async fn answers_that_are_none() {
     assert!(caller.send("POST", "Orders", Some(order("3").to_string()), &[]).await.is_err());
     sandbox.set_faults(faults(|faults| {
         faults.slow_commit_every = 1;
-        faults.slow_commit_ms = 100;
+        faults.slow_commit_ms = 1_000;
     }));
     assert_eq!(sandbox.documents().len(), 3);
     assert!(caller.send("POST", "Orders", Some(order("4").to_string()), &[]).await.is_err());
     assert!(sandbox.document("4").is_none());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(sandbox.document("4").is_some());
+    let committed = async {
+        while sandbox.document("4").is_none() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), committed).await.expect("it is never carried out");
 }
 
 #[tokio::test]
@@ -67,14 +71,15 @@ async fn latency_of_calls_and_of_orders() {
 #[tokio::test]
 async fn calls_beyond_the_capacity() {
     let (sandbox, caller) = start(options()).await;
-    let set = |capacity, busy| {
+    let set = |latency_ms, busy| {
         sandbox.set_faults(faults(|faults| {
-            faults.latency_ms = 100;
-            faults.capacity = capacity;
+            faults.latency_ms = latency_ms;
+            faults.capacity = 1;
             faults.busy = busy;
         }));
     };
-    set(1, Busy::Refuse);
+    // So long that all of them are there before the first is done.
+    set(1_000, Busy::Refuse);
     let calls = || futures::future::join_all((0..4).map(|_| caller.get("Orders?$top=0")));
     let statuses: Vec<u16> = calls().await.iter().map(|got| got.status).collect();
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
@@ -86,10 +91,10 @@ async fn calls_beyond_the_capacity() {
     });
     let began = Instant::now();
     assert!(calls().await.iter().all(|got| got.status == 200));
-    assert!(began.elapsed().as_millis() >= 300, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_millis() >= 1_200, "{:?}", began.elapsed());
     assert_eq!(sandbox.counters().at_once_most, 4);
 
-    set(1, Busy::Wait);
+    set(100, Busy::Wait);
     let began = Instant::now();
     assert!(calls().await.iter().all(|got| got.status == 200));
     assert!(began.elapsed().as_millis() >= 400, "{:?}", began.elapsed());
@@ -99,11 +104,14 @@ async fn calls_beyond_the_capacity() {
 async fn a_capacity_that_grows() {
     let (sandbox, caller) = start(options()).await;
     sandbox.set_faults(faults(|faults| {
-        faults.latency_ms = 100;
+        faults.latency_ms = 500;
         faults.capacity = 1;
     }));
+    let before = sandbox.counters().requests;
     let (answers, ()) = futures::join!(futures::future::join_all((0..4).map(|_| caller.get("Orders?$top=0"))), async {
-        tokio::time::sleep(Duration::from_millis(150)).await;
+        while sandbox.counters().requests < before + 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(sandbox.counters().at_once_most, 1);
         sandbox.change_faults(|faults| faults.capacity = 4);
     });

@@ -32,5 +32,6 @@ pub use error::{Result, ServerError};
 pub use find::schemathesis;
 pub use guard::Guard;
 pub use mongo::MongoServer;
+pub use ports::free_port;
 pub use rabbit::RabbitNode;
 pub use shared::{AMQP_URL, MONGODB_URI, in_database, shared_amqp_url, shared_mongodb_uri};

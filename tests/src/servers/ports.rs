@@ -12,6 +12,14 @@ const PORTS: Range<u16> = 15_000..32_000;
 
 const ATTEMPTS: usize = 1000;
 
+/// A port of the loopback address that nobody listens on now, for what comes back on the port that it had.
+///
+/// # Errors
+/// If there is none.
+pub fn free_port() -> Result<u16> {
+    free_ports().map(|[port]| port)
+}
+
 /// `N` ports of the loopback address that nobody listens on now.
 ///
 /// # Errors

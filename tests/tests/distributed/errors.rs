@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use datawald_tests::servers::{MongoServer, RabbitNode, in_database};
+use datawald_tests::servers::{MongoServer, RabbitNode, free_port, in_database};
 use mongodb::Client;
 use mongodb::bson::doc;
 use sapb1_connector::sandbox::Way;
@@ -28,13 +28,9 @@ async fn refused(backends: Backends) -> String {
     log
 }
 
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_addresses_are_told() {
-    let port = free_port();
+    let port = free_port().unwrap();
     let log = refused(Backends { store: format!("mongodb://u:geheim@127.0.0.1:{port}/x"), queue: None }).await;
     assert!(log.contains(&format!("no MongoDB server of 127.0.0.1:{port} answers")), "{log}");
     let log = refused(Backends { store: "mongodb://u:geheim@@nowhere:x".into(), queue: None }).await;
@@ -73,7 +69,7 @@ async fn another_programs_collection_is_told() {
 
 /// Nobody at the broker's address: that is told, and the store's sweep does the work meanwhile.
 async fn a_broker_that_is_away_only_delays_and_is_told(way: Way) {
-    let port = free_port();
+    let port = free_port().unwrap();
     let queue = Some(format!("amqp://u:geheim@127.0.0.1:{port}"));
     let world = World::new(way, Backends { store: database(), queue }, 1, 100).await;
     let mut process = world.both(0, "away");

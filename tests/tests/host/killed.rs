@@ -10,6 +10,7 @@ use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::{EntityKey, SyncTaskId, Table};
 use datawald_core::store::{SqliteStore, StagingStore};
 use datawald_tests::Process;
+use datawald_tests::servers::free_port;
 use mage2_connector::sandbox::OrderSet;
 use rand::RngExt;
 use reqwest::Method;
@@ -76,7 +77,8 @@ async fn hand_over(caller: usize, api: String, secret: String, over: Arc<AtomicB
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_core_loses_no_accepted_request() {
     let mut world = World::new(Way::ServiceLayer, OrderSet::Synthetic(1)).await;
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Each core listens where the one before it did.
+    let port = free_port().unwrap();
     world.more =
         format!("[api]\nlisten = '127.0.0.1:{port}'\n[api.limits]\nrequests_per_second = 100000\nburst = 100000");
     world.write();
@@ -93,7 +95,7 @@ async fn a_killed_core_loses_no_accepted_request() {
     for n in 1..=KILLS {
         let wait = rand::rng().random_range(20..250);
         tokio::time::sleep(Duration::from_millis(wait)).await;
-        core.signal(Signal::KILL);
+        core.kill();
         core = start(n);
         address(&mut core, "api").await;
     }

@@ -1,6 +1,7 @@
 //! Readiness and metrics.
 
 use datawald_examples::sample_company;
+use datawald_tests::servers::free_port;
 use mage2_connector::sandbox::OrderSet;
 use rustix::process::Signal;
 use sapb1_connector::sandbox::{B1Sandbox, Way};
@@ -56,6 +57,8 @@ fn part<'a>(report: &'a Value, name: &str) -> &'a Value {
 
 async fn readiness_tells_what_is_missing_and_why(way: Way) {
     let mut world = World::new(way, OrderSet::Empty).await;
+    let port = free_port().unwrap();
+    world.b1 = B1Sandbox::start_at(way, sample_company(), port).await.unwrap();
     world.write();
     let mut host = world.start("host", &[]);
     let text = get_until(&mut host, "/health/ready", |status, _| status == 200).await;
@@ -68,7 +71,6 @@ async fn readiness_tells_what_is_missing_and_why(way: Way) {
     }
 
     // SAP B1 goes away and comes back at the same address.
-    let port = world.b1.url().rsplit(':').next().unwrap().trim_end_matches('/').parse().unwrap();
     let other = B1Sandbox::start(way, sample_company()).await.unwrap();
     let gone = std::mem::replace(&mut world.b1, other);
     drop(gone);

@@ -15,7 +15,7 @@ async fn schedules_and_settings_change_while_it_runs(way: Way) {
     world.documents(5, &mut host).await;
     get_until(&mut host, "/health/ready", |status, _| status == 200).await;
 
-    // The next run would be in an hour. A file with a mistake changes nothing of that, and says where it is.
+    // The next run would be in months. A file with a mistake changes nothing of that, and says where it is.
     world.put_order(6);
     world.write_as("[store]\nkind = 'sqlite'\npath = 'host.db'\n[api]\nlisten = 'geheim'\n");
     host.signal(Signal::HUP);

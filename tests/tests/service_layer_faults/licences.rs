@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use datawald_core::model::SyncStatus;
 use datawald_core::model::TxStatus::{Failed, Success};
@@ -15,6 +16,16 @@ use sapb1_connector::{B1Api, B1Settings, ServiceLayerClient};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::world::{ROOTS, Setup, World, after, connection};
+
+/// Waits until log-ins were refused and orders tried as often as that.
+async fn refused(world: &World, logins: u64, attempts: u32) {
+    let refused = async {
+        while world.b1.counters().logins_refused < logins || world.most_attempts().await < attempts {
+            after(5, || {}).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), refused).await.expect("no log-in is tried again");
+}
 
 /// Somebody else who holds a licence.
 async fn somebody_else(world: &World, root: Root) -> ServiceLayerClient {
@@ -55,7 +66,8 @@ async fn without_a_licence_for_a_while_the_run_waits_for_one() {
         let other = somebody_else(&world, root).await;
         let report = world
             .run_while(async {
-                after(1_500, || {}).await;
+                // More than once each, as is asserted below.
+                refused(&world, 2, 2).await;
                 other.close().await
             })
             .await;
@@ -112,7 +124,7 @@ async fn a_licence_code_that_is_not_configured_stops_the_flow_and_one_that_is_de
         let other = somebody_else(&world, root).await;
         world
             .run_while(async {
-                after(500, || {}).await;
+                refused(&world, 1, 2).await;
                 other.close().await
             })
             .await;

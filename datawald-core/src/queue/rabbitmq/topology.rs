@@ -16,8 +16,9 @@ use super::names::Names;
 use crate::Result;
 
 /// How long a queue that was deleted is left alone before it is declared again. RabbitMQ tells the consumers of a quorum queue
-/// of its end a little later than it is gone, and no more if there is another of its name by then.
-pub(super) const AFTERMATH: Duration = Duration::from_millis(250);
+/// of its end a little later than it is gone (some milliseconds, or more while it has much to do), and no more if there is
+/// another of its name by then.
+pub(super) const AFTERMATH: Duration = Duration::from_secs(1);
 
 /// Declares queues, and remembers which it has.
 ///

@@ -10,7 +10,7 @@ use futures::TryStreamExt;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{FindOptions, WriteConcern};
 use mongodb::{Collection, Database};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::{DUPLICATE_KEY, WRITE_CONFLICT, at_open, at_work, by_code, is_away, is_away_code};
 use crate::Result;
@@ -73,13 +73,22 @@ impl Commands {
         }
     }
 
-    /// Asks the server whether it is there, in words for somebody who is setting it up.
+    /// Asks the server whether it is there, again and again as long as patience lasts, and tells in words for somebody who is
+    /// setting it up.
     pub(super) async fn reach(&self, operation: &'static str) -> Result<()> {
-        let ping = tokio::time::timeout(self.patience, self.database.run_command(doc! { "ping": 1 })).await;
-        match ping {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(at_open(operation, &self.hosts, error)),
-            Err(_) => Err(at_open(operation, &self.hosts, std::io::Error::from(std::io::ErrorKind::TimedOut).into())),
+        let until = Instant::now() + self.patience;
+        let mut wait = FIRST_WAIT;
+        // Of a server that takes connections and says nothing, there is nothing else to tell.
+        let mut away = std::io::Error::from(std::io::ErrorKind::TimedOut).into();
+        loop {
+            match timeout_at(until, self.database.run_command(doc! { "ping": 1 })).await {
+                Ok(Ok(_)) => return Ok(()),
+                Ok(Err(error)) if is_away(&error) => away = error,
+                Ok(Err(error)) => return Err(at_open(operation, &self.hosts, error)),
+                Err(_) => return Err(at_open(operation, &self.hosts, away)),
+            }
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 

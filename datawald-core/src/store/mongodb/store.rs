@@ -27,7 +27,7 @@ use crate::{Error, Result};
 /// The database, if nothing names another.
 const DATABASE: &str = "datawald";
 
-/// How long one look for a server lasts; patience is made of several.
+/// How long one look for a server lasts at most; patience is made of several.
 const SELECTION: Duration = Duration::from_secs(5);
 
 /// A staging store in a MongoDB database, from version 6 on: a standalone server or a replica set. Cheap to clone.
@@ -92,7 +92,8 @@ impl MongoStore {
             }
         }));
         options.app_name.get_or_insert_with(|| "datawald".to_owned());
-        options.server_selection_timeout = Some(SELECTION.min(connect));
+        // So that the first can tell why it failed before the time is over.
+        options.server_selection_timeout = Some(SELECTION.min(connect / 2));
         options.connect_timeout = Some(SELECTION.min(connect));
         // What is compared and set must be what stands on the primary.
         options.selection_criteria = None;
