@@ -33,6 +33,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The most pages of one answer; a server that has more to say is not to be trusted.
 const MOST_PAGES: usize = 10_000;
 
+/// How many new sessions a call may come upon that the server does not know.
+const MOST_NEW: usize = 8;
+
 /// From how many rows on no further page of an answer is asked for: all of them are held at the same time, and nothing that is
 /// read here has so many in earnest.
 const MOST_ROWS: usize = 200_000;
@@ -115,7 +118,7 @@ impl ServiceLayerClient {
 
     /// Sends a call and answers what came, if it is a success.
     pub(super) async fn call(&self, cx: &Cx, call: Call<'_>) -> Result<HttpResponse> {
-        let mut new_refused = false;
+        let mut new_refused: Vec<u64> = Vec::new();
         let mut tries = 0;
         loop {
             let mut turn = self.pool.turn(cx).await?;
@@ -137,14 +140,17 @@ impl ServiceLayerClient {
             if has_code(&error, SESSION) {
                 // Answered at the door, so even a write has surely not been carried out: another session, and once more.
                 // All that there are may be over, as when the service was started anew; a new one that is not known
-                // either may have been unlucky, a second one says that none holds.
-                let was_new = turn.over();
-                if was_new && new_refused {
+                // either may have been unlucky. A second one says that none holds, unless others were good for something
+                // in between; and so do many.
+                let answered = self.pool.answered();
+                if turn.over() {
+                    new_refused.push(answered);
+                }
+                if new_refused.len() >= MOST_NEW || new_refused.iter().filter(|at| **at == answered).count() > 1 {
                     let message = "the Service Layer does not know its own new session: is there a load balancer that \
                                    does not keep to the cookie ROUTEID?";
                     return Err(Error::new(ErrorKind::Unauthorized, Disposition::Permanent, call.operation, message));
                 }
-                new_refused |= was_new;
                 continue;
             }
             if !matches!(error.kind(), ErrorKind::Busy | ErrorKind::Timeout) {

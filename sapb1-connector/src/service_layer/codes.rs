@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::Number;
 
+use super::currencies::AdminInfo;
 use super::link::query;
 use super::{ServiceLayerClient, TaxTable, currencies};
 use crate::api::{B1Codes, B1Info};
@@ -37,6 +38,8 @@ pub(super) struct Codes {
     pub(super) transports: BTreeMap<String, i64>,
     /// The company's codes of currencies by ISO code.
     pub(super) currencies: BTreeMap<String, String>,
+    /// Whether rates of exchange tell what one of the main currency is worth in the other.
+    pub(super) indirect_rates: bool,
     /// What the rules work with.
     pub(super) known: Arc<B1Codes>,
 }
@@ -119,7 +122,9 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx, warned: &mut bool) -> Resul
     let expenses = named(expenses.into_iter().map(|row| (row.name, row.expens_code)));
     let transports = named(transports.into_iter().map(|row| (row.name, row.code)));
     let currencies = currencies::by_iso(&client.settings.currency_codes, &currencies);
-    match currencies::local(client, cx).await? {
+    let company = currencies::company(client, cx).await?;
+    let indirect_rates = company.as_ref().is_some_and(AdminInfo::has_indirect_rates);
+    match company.as_ref().and_then(AdminInfo::main_currency) {
         Some(local) => currencies::check_main(&client.settings, &currencies, &local)?,
         None if *warned => {}
         None => {
@@ -138,7 +143,7 @@ async fn fetch(client: &ServiceLayerClient, cx: &Cx, warned: &mut bool) -> Resul
         currencies: Some(currencies.keys().cloned().collect()),
         taxes,
     });
-    Ok(Codes { expenses, transports, currencies, known })
+    Ok(Codes { expenses, transports, currencies, indirect_rates, known })
 }
 
 /// Codes by name; of two of the same name the lower code, as the tables are in the order of their codes.

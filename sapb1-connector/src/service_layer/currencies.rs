@@ -31,12 +31,18 @@ pub(super) struct Currency {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct AdminInfo {
     local_currency: Option<String>,
+    direct_indirect_rate: Option<String>,
 }
 
 impl AdminInfo {
+    /// Whether rates tell what one of the main currency is worth in the other, and not the other way round.
+    pub(super) fn has_indirect_rates(&self) -> bool {
+        self.direct_indirect_rate.as_deref() == Some("tNO")
+    }
+
     /// The company's code of its main currency, if it has one yet.
-    pub(super) fn main_currency(self) -> Option<String> {
-        self.local_currency.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty())
+    pub(super) fn main_currency(&self) -> Option<String> {
+        self.local_currency.as_ref().map(|code| code.trim().to_owned()).filter(|code| !code.is_empty())
     }
 }
 
@@ -54,8 +60,8 @@ pub(super) fn by_iso(configured: &BTreeMap<String, String>, rows: &[Currency]) -
     codes
 }
 
-/// The company's code of its main currency; `None` where the user is not told.
-pub(super) async fn local(client: &ServiceLayerClient, cx: &Cx) -> Result<Option<String>> {
+/// The company's own settings; `None` where the user is not told.
+pub(super) async fn company(client: &ServiceLayerClient, cx: &Cx) -> Result<Option<AdminInfo>> {
     let call = Call {
         operation: OPERATION,
         effect: Effect::Read,
@@ -65,7 +71,7 @@ pub(super) async fn local(client: &ServiceLayerClient, cx: &Cx) -> Result<Option
         parts: 1,
     };
     match client.call(cx, call).await {
-        Ok(response) => Ok(response.json::<AdminInfo>()?.main_currency()),
+        Ok(response) => Ok(Some(response.json()?)),
         // By SAP, or by what stands before it and lets few calls through.
         Err(error) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::NotFound) => Ok(None),
         Err(error) if [403, 404, 405].iter().any(|status| has_code(&error, *status)) => Ok(None),

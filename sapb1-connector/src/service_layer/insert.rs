@@ -21,6 +21,7 @@ use super::missing::Missing;
 use super::send::{Done, send_all};
 use super::{codes, contacts, look_up};
 use crate::api::B1Document;
+use crate::fields;
 
 pub(super) const OPERATION: &str = "insert orders into SAP B1";
 
@@ -98,6 +99,11 @@ async fn translate(
 ) -> Result<Translated> {
     let mut translated = Translated::new(doc, &client.settings, codes)?;
     if let Some(currency) = translated.converted() {
+        if codes.indirect_rates {
+            let message = "freight of an order in another currency cannot be an expense where SAP B1 has indirect rates of \
+                           exchange: charge it as a line (`freight.item_code`)";
+            return Err(Error::invalid(OPERATION, message).field(fields::DOC_CURRENCY));
+        }
         let rate = match translated.rate() {
             Some(rate) => rate,
             None => rates.of(client, cx, currency).await?,

@@ -1,5 +1,6 @@
 //! The sessions: never more than the licences, one call at a time on each, renewed before they end.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(super) struct Pool {
     settings: Arc<ServiceLayerSettings>,
     state: Mutex<State>,
     changed: Notify,
+    /// Calls that were answered on any session.
+    answered: AtomicU64,
 }
 
 struct State {
@@ -89,12 +92,21 @@ impl Pool {
             most: 0,
             closed: false,
         };
-        Arc::new(Self { http, settings, state: Mutex::new(state), changed: Notify::new() })
+        Arc::new(Self { http, settings, state: Mutex::new(state), changed: Notify::new(), answered: AtomicU64::new(0) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         // Nothing within panics; and if it did, each change leaves a state that holds.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls were answered on any session.
+    pub(super) fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn count_answer(&self) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many calls may run now.

@@ -40,6 +40,7 @@ impl<'a> Turn<'a> {
             session.proven = true;
         }
         let took = self.began.elapsed();
+        self.pool.count_answer();
         self.pool.pace(|pace| pace.answered(self.age, kind, took));
     }
 

@@ -67,7 +67,7 @@ pub(super) fn admin_info(options: &SandboxOptions) -> Value {
     json!({
         "CompanyName": NAME, "LocalCurrency": options.currency, "SystemCurrency": options.currency,
         "Country": "US", "DecimalSeparator": ".", "ThousandsSeparator": ",", "TotalsAccuracy": 2, "PriceAccuracy": 6,
-        "AccuracyofQuantities": 2, "RateAccuracy": 4, "PercentageAccuracy": 4, "DirectIndirectRate": "tYES",
+        "AccuracyofQuantities": 2, "RateAccuracy": 4, "PercentageAccuracy": 4, "DirectIndirectRate": if options.indirect_rates { "tNO" } else { "tYES" },
         "DefaultWarehouse": "01",
     })
 }

@@ -59,6 +59,9 @@ pub struct SandboxOptions {
     pub nodes: u32,
     /// The company's main currency.
     pub currency: String,
+    /// Whether `CompanyService_GetAdminInfo` says that rates of exchange are indirect. Amounts are reckoned by direct ones
+    /// all the same.
+    pub indirect_rates: bool,
     /// Other currencies, with their rate: how much of the main one they are worth.
     pub currencies: Vec<(String, Decimal)>,
     /// Tax codes with their rates in percent.
@@ -103,6 +106,7 @@ impl Default for SandboxOptions {
             session_timeout: Duration::from_secs(30 * 60),
             nodes: 2,
             currency: "USD".into(),
+            indirect_rates: false,
             currencies: vec![("EUR".into(), Decimal::new(108, 2)), ("GBP".into(), Decimal::new(12641, 4))],
             tax_codes: vec![
                 ("EX".into(), Decimal::ZERO),
@@ -133,6 +137,7 @@ impl fmt::Debug for SandboxOptions {
         f.debug_struct("SandboxOptions")
             .field("port", &self.port)
             .field("currency", &self.currency)
+            .field("indirect_rates", &self.indirect_rates)
             .field("licences", &self.licences)
             .finish_non_exhaustive()
     }

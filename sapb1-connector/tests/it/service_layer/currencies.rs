@@ -166,6 +166,22 @@ async fn without_freight_to_convert_sap_b1_s_own_rate_is_left_to_it() {
     }
 }
 
+/// They would have to be divided by, and no recorded company has them.
+#[tokio::test]
+async fn with_indirect_rates_freight_is_not_converted() {
+    for root in ROOTS {
+        let options = SandboxOptions { indirect_rates: true, ..SandboxOptions::default() };
+        let world = world(root, options, settings(""), |_| {}).await;
+        let docs = [foreign(&world, "1", "EUR").await, foreign(&world, "2", "USD").await];
+        let results = world.insert(&docs).await;
+        let error = results[0].as_ref().unwrap_err();
+        assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some("DocCurrency")));
+        assert!(error.message().contains("indirect rates"), "{error}");
+        assert!(results[1].is_ok(), "{root:?}: {results:?}");
+        assert_eq!(world.sandbox.counters().documents, 1);
+    }
+}
+
 #[tokio::test]
 async fn a_rate_that_sap_b1_does_not_have_fails_its_own_orders_and_is_asked_for_once() {
     // Refused, not known, and answered by nothing.
