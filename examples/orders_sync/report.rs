@@ -61,7 +61,7 @@ pub(crate) struct RunFigures {
     pub(crate) magento_requests: u64,
     /// Requests that SAP B1 saw.
     pub b1_requests: u64,
-    /// Those of them that write, where the sandbox counts them.
+    /// What was written, where the sandbox counts it: requests that write over SAP B1 RESTful, orders over the Service Layer.
     pub b1_writes: Option<u64>,
     /// Documents in the sandbox SAP B1.
     pub b1_documents: Option<u64>,
@@ -86,7 +86,7 @@ pub(crate) struct RoundFigures {
     pub(crate) sync_status: Vec<String>,
     /// Requests that SAP B1 saw in it.
     pub b1_requests: u64,
-    /// Those of them that write, where the sandbox counts them.
+    /// What was written, where the sandbox counts it: requests that write over SAP B1 RESTful, orders over the Service Layer.
     pub b1_writes: Option<u64>,
 }
 
@@ -259,7 +259,7 @@ impl Sums {
                 round.taken_up,
                 round.unchanged,
                 round.b1_requests,
-                round.b1_writes.map(|writes| format!(" ({writes} that write)")).unwrap_or_default(),
+                round.b1_writes.map(|writes| format!(" with {writes} writes")).unwrap_or_default(),
                 round.sync_status.join(", "),
             )?;
         }

@@ -103,7 +103,7 @@ async fn whatever_dies_every_order_is_applied_once(way: Way) {
         worker.succeed(Duration::from_secs(30)).await;
     }
     println!(
-        "{} orders in {took:?}: {kills} workers killed, servers at {at:?} orders, {} requests to SAP B1, {} that write",
+        "{} orders in {took:?}: {kills} workers killed, servers at {at:?} orders, {} requests to SAP B1, {} writes",
         counters.documents, counters.requests, counters.writes
     );
 }
