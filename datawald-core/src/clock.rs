@@ -1,14 +1,48 @@
 //! Where the time comes from, so that tests own it.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 /// A source of the current time (UTC). The engine and the flows ask it and nothing else.
 pub trait Clock: Send + Sync + std::fmt::Debug {
-    /// The current time.
+    /// The current time by the wall clock, which people and time servers set. It is shown and written down, and never
+    /// decides how long something lasts.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed since a moment that stays the same as long as the process lives. Nobody sets this clock:
+    /// it neither jumps nor goes back.
+    fn monotonic(&self) -> Duration;
 }
+
+/// The time of a change in a staging store.
+///
+/// All processes that share a store share one clock, too: leases, waits and "due" go by it. Nobody sets that clock, so it
+/// cannot jump; it runs only while some process works on the store. A wall clock could jump, and those of two
+/// machines differ, so that a lease would end while its holder is still at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Now {
+    /// By the caller's wall clock; for people to read.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+    pub wall: Timestamp,
+    /// By the store's clock ([`crate::engine::Engine::now`]); decides what is due.
+    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+    pub store: Timestamp,
+}
+
+impl From<Timestamp> for Now {
+    /// Both clocks show the same, as where a test owns them.
+    fn from(both: Timestamp) -> Self {
+        Self { wall: both, store: both }
+    }
+}
+
+/// Where [`SystemClock::monotonic`] counts from.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// The operating system's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,6 +51,10 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        START.elapsed()
     }
 }
 
@@ -31,39 +69,49 @@ impl Clock for SystemClock {
 /// # Ok::<(), jiff::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    /// In microseconds since 1970.
+    wall: AtomicI64,
+    /// In microseconds since the clock was made.
+    passed: AtomicI64,
+}
 
 impl ManualClock {
     /// A clock that shows `now`, to the microsecond.
     pub fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.as_microsecond()))
+        Self { wall: AtomicI64::new(now.as_microsecond()), passed: AtomicI64::new(0) }
     }
 
-    /// Moves the clock by `by` (backwards, if negative).
+    /// Lets time pass. Of a negative `by`, only the wall clock takes notice: time does not run backwards.
     pub fn advance(&self, by: SignedDuration) {
         let micros = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
-        self.0.fetch_add(micros, Ordering::SeqCst);
+        self.wall.fetch_add(micros, Ordering::SeqCst);
+        self.passed.fetch_add(micros.max(0), Ordering::SeqCst);
     }
 
-    /// Sets the clock to `now`.
+    /// Sets the wall clock to `now`, as somebody does who corrects it. No time passes.
     pub fn set(&self, now: Timestamp) {
-        self.0.store(now.as_microsecond(), Ordering::SeqCst);
+        self.wall.store(now.as_microsecond(), Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+        Timestamp::from_microsecond(self.wall.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_micros(u64::try_from(self.passed.load(Ordering::SeqCst)).unwrap_or(0))
     }
 }
 
 /// `at + by`, held at the ends of what a [`Timestamp`] can tell instead of failing.
-pub fn later(at: Timestamp, by: std::time::Duration) -> Timestamp {
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 /// `at - by`, held at the ends of what a [`Timestamp`] can tell instead of failing.
-pub fn earlier(at: Timestamp, by: std::time::Duration) -> Timestamp {
+pub fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     SignedDuration::try_from(by).ok().and_then(|by| at.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::clock::later;
 use crate::model::FlowId;
 use crate::{Clock, SystemClock};
 
@@ -114,7 +115,7 @@ pub trait Observer: Send + Sync {
 pub struct Cx {
     flow: Arc<FlowId>,
     clock: Arc<dyn Clock>,
-    /// In microseconds since the epoch; shared, since the engine renews leases while a step works.
+    /// In microseconds of the monotonic clock; shared, since the engine renews leases while a step works.
     deadline: Option<Arc<AtomicI64>>,
     observer: Option<Arc<dyn Observer>>,
 }
@@ -132,17 +133,17 @@ impl Cx {
         self
     }
 
-    /// With the end of the lease that the work is done under.
+    /// With the end of the lease that the work is done under, by the monotonic clock ([`Clock::monotonic`]).
     #[must_use]
-    pub fn with_deadline(mut self, deadline: Timestamp) -> Self {
-        self.deadline = Some(Arc::new(AtomicI64::new(deadline.as_microsecond())));
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(Arc::new(AtomicI64::new(micros(deadline))));
         self
     }
 
     /// Moves the deadline, for all clones of this context.
-    pub fn move_deadline(&self, deadline: Timestamp) {
+    pub fn move_deadline(&self, deadline: Duration) {
         if let Some(shared) = &self.deadline {
-            shared.store(deadline.as_microsecond(), Ordering::SeqCst);
+            shared.store(micros(deadline), Ordering::SeqCst);
         }
     }
 
@@ -163,15 +164,26 @@ impl Cx {
         &self.flow.frontend
     }
 
-    /// The current time.
+    /// The current time by the wall clock, which may jump: for dates, not for waits.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// The monotonic clock: for waits, and for what lasts so long.
+    pub fn monotonic(&self) -> Duration {
+        self.clock.monotonic()
+    }
+
+    /// The monotonic clock, as if the process had started in 1970: a time that never jumps, to compare with others of the
+    /// same process.
+    pub fn steady(&self) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, self.clock.monotonic())
     }
 
     /// How much of the lease is left; `None` if there is no deadline. A write must be over before.
     pub fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline.as_ref()?.load(Ordering::SeqCst);
-        let left = deadline.saturating_sub(self.now().as_microsecond());
+        let left = deadline.saturating_sub(micros(self.monotonic()));
         Some(Duration::from_micros(u64::try_from(left).unwrap_or(0)))
     }
 
@@ -181,6 +193,10 @@ impl Cx {
             observer.reached(point, &self.flow);
         }
     }
+}
+
+fn micros(time: Duration) -> i64 {
+    i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
 
 impl fmt::Debug for Cx {

@@ -124,6 +124,6 @@ pub mod decisions {
     pub mod adr_0009_scheduler {}
 }
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Clock, ManualClock, Now, SystemClock};
 pub use cx::{Checkpoint, Cx, Observer};
 pub use error::{Disposition, Effect, Error, ErrorKind, Result};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Now;
 use crate::model::{Cut, EntityKey, FlowId, SyncStatus, SyncTaskId};
 use crate::store::{Claim, EntityFilter, PullLease, Push, Settlement, SyncTaskFilter};
 
@@ -35,8 +36,7 @@ bodies! {
     PushBatch {
         flow: FlowId,
         entities: Vec<Push>,
-        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-        now: Timestamp,
+        now: Now,
     }
     /// An entity.
     OfEntity { key: EntityKey, }
@@ -49,8 +49,7 @@ bodies! {
         owner: String,
         lease_ms: u64,
         settle_delay_ms: u64,
-        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-        now: Timestamp,
+        now: Now,
     }
     /// A flow and a time.
     DueBody {
@@ -66,6 +65,15 @@ bodies! {
     }
     /// A flow.
     OfFlow { flow: FlowId, }
+    /// Nothing.
+    Nothing {}
+    /// An entity by what people call it.
+    OfName { flow: FlowId, name: String, }
+    /// The store's clock.
+    StoreTime {
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+        now: Timestamp,
+    }
     /// Leases to prolong, each with its token.
     RenewBody {
         leases: Vec<HeldLease>,
@@ -78,8 +86,7 @@ bodies! {
     HeldLease { key: EntityKey, token: u64, }
     /// Outcomes.
     SettleBody {
-        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-        now: Timestamp,
+        now: Now,
         settlements: Vec<Settlement>,
     }
     /// A cut to set; null for none.
@@ -101,14 +108,12 @@ bodies! {
     /// An entity to be done again.
     ResyncBody {
         key: EntityKey,
-        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-        now: Timestamp,
+        now: Now,
     }
     /// A sync task whose failures are to be done again.
     ResyncTaskBody {
         id: SyncTaskId,
-        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-        now: Timestamp,
+        now: Now,
     }
     /// A record.
     OfRecord { name: String, }

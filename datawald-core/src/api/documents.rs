@@ -26,12 +26,22 @@ pub(super) fn entity(table: Table, id: &str, body: EntityBody, prefix: &str) -> 
             let source_status = body.status.unwrap_or_else(|| order.fe_order_status.clone());
             let source_updated_at = body.updated_at.or(order.fe_order_update_date);
             let (doc, fingerprint) = order.to_document()?;
-            Ok(StageEntity { id: id.to_owned(), intent, source_status, source_updated_at, fingerprint, doc, raw })
+            Ok(StageEntity {
+                id: id.to_owned(),
+                name: order.fe_order_id,
+                intent,
+                source_status,
+                source_updated_at,
+                fingerprint,
+                doc,
+                raw,
+            })
         }
         _ => {
             let doc = body.data.get().to_owned();
             Ok(StageEntity {
                 id: id.to_owned(),
+                name: id.to_owned(),
                 intent,
                 source_status: body.status.unwrap_or_default(),
                 source_updated_at: body.updated_at,

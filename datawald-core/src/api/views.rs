@@ -99,7 +99,7 @@ pub(super) struct EntityView {
     pub(super) table: Table,
     /// The frontend's name.
     pub(super) frontend: String,
-    /// The source key.
+    /// The source key: names one record of the source, whatever number it bears.
     pub(super) id: String,
     /// The keys under their own names; `####` for the target key of a failed one that has none.
     #[serde(flatten)]
@@ -170,7 +170,8 @@ pub(super) fn keys(entity: &Entity) -> BTreeMap<&'static str, Option<String>> {
     let no_target = (entity.status == TxStatus::Failed).then(|| NO_TARGET.to_owned());
     let target = entity.target_id.clone().or(no_target);
     let table = entity.key.table;
-    BTreeMap::from([(table.source_key(), Some(entity.key.id.clone())), (table.target_key(), target)])
+    let source = if entity.name.is_empty() { &entity.key.id } else { &entity.name };
+    BTreeMap::from([(table.source_key(), Some(source.clone())), (table.target_key(), target)])
 }
 
 /// A stored document as it is; one that is no JSON as a text.

@@ -22,10 +22,10 @@ use crate::store::{
 };
 use crate::wire::{
     AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks, NextDue,
-    OfEntity, OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody,
-    SetCut, SettleBody, WriteRecord,
+    Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
+    ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
-use crate::{Disposition, Effect, Error, ErrorKind, Result};
+use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
 /// The first wait before a call is tried again; it doubles with each try.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -132,6 +132,11 @@ fn again(error: &Error) -> Option<Option<Duration>> {
 
 #[async_trait]
 impl StagingStore for RemoteCore {
+    async fn time(&self) -> Result<Option<Timestamp>> {
+        let told: StoreTime = self.call("read the store's clock", "now", Nothing {}).await?;
+        Ok(Some(told.now))
+    }
+
     async fn acquire_pull(
         &self,
         flow: &FlowId,
@@ -151,12 +156,16 @@ impl StagingStore for RemoteCore {
         self.call("stage", "stage", batch).await
     }
 
-    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
         self.call("push", "push", PushBatch { flow: flow.clone(), entities, now }).await
     }
 
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
         self.call::<bool>("record sync task", "record_pushed", pushed).await.map(drop)
+    }
+
+    async fn named(&self, flow: &FlowId, name: &str) -> Result<Option<EntityKey>> {
+        self.call("read entity", "named", OfName { flow: flow.clone(), name: name.to_owned() }).await
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
@@ -181,7 +190,7 @@ impl StagingStore for RemoteCore {
         self.call("renew leases", "renew", RenewBody { leases, until, due_at }).await
     }
 
-    async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
         self.call("settle", "settle", SettleBody { now, settlements }).await
     }
 
@@ -230,11 +239,11 @@ impl StagingStore for RemoteCore {
         self.call("read history", "history", OfEntity { key: key.clone() }).await
     }
 
-    async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+    async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool> {
         self.call("do entity again", "resync", ResyncBody { key: key.clone(), now }).await
     }
 
-    async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
+    async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         self.call("do sync task again", "resync_task", ResyncTaskBody { id: id.clone(), now }).await
     }
 

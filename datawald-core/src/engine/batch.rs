@@ -6,15 +6,16 @@ use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::{Instrument, debug_span, info_span};
 
-use super::Done;
+use super::in_hand::InHand;
 use super::meter::{self, Part};
 use super::outcome::outcome;
 use super::worker::Crew;
+use super::{Applied, Done};
 use crate::clock::later;
-use crate::model::SyncTaskId;
+use crate::model::{EntityKey, Intent, SyncTaskId};
 use crate::queue::TaskMessage;
 use crate::store::{Claim, Claimed, Outcome, Settled, Settlement};
-use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
+use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Now, Result};
 
 /// How often settling is tried before the outcome is left to a later look-up.
 const SETTLE_ATTEMPTS: u32 = 5;
@@ -44,16 +45,17 @@ impl Crew {
 
     async fn process_all(&self, keys: &[String]) -> Result<Ended> {
         for keys in keys.chunks(self.engine.shared.settings.batch) {
-            let (cx, claimed) = self.claim(keys).await?;
+            let (cx, claimed, mut in_hand) = self.claim(keys).await?;
             // Whoever took these up did not come back. Each is tried alone, so that it takes nobody along.
             let (suspects, claimed): (Vec<_>, Vec<_>) =
                 claimed.into_iter().partition(|claimed| keys.len() > 1 && claimed.lost_leases >= SUSPECT_AFTER);
-            self.hand_back(&cx, &suspects).await?;
+            self.hand_back(&suspects).await?;
+            in_hand.put_down(&suspects);
             if let Ended::HandedBack = self.finish(&cx, claimed).await? {
                 return Ok(Ended::HandedBack);
             }
             for suspect in suspects {
-                let (cx, claimed) = self.claim(&[suspect.key.id]).await?;
+                let (cx, claimed, _in_hand) = self.claim(&[suspect.key.id]).await?;
                 if let Ended::HandedBack = self.finish(&cx, claimed).await? {
                     return Ok(Ended::HandedBack);
                 }
@@ -62,28 +64,34 @@ impl Crew {
         Ok(Ended::Done)
     }
 
-    async fn claim(&self, keys: &[String]) -> Result<(Cx, Vec<Claimed>)> {
+    /// Leases what is due of `keys` and is not in this process' hands already: whatever has become of a lease of its own, it
+    /// would be the second that works on it.
+    async fn claim(&self, keys: &[String]) -> Result<(Cx, Vec<Claimed>, InHand<'_>)> {
         let shared = &self.engine.shared;
         let settings = &shared.settings;
         let cx = self.engine.cx(&self.flow);
         cx.reached(Checkpoint::BeforeClaim);
-        let now = cx.now();
+        let mut in_hand = shared.in_hand.take(&self.flow, keys);
+        let keys = in_hand.ids();
+        let now = self.engine.now().await?;
+        let began = cx.monotonic();
         let claimed = shared
             .store
             .claim(Claim {
                 flow: &self.flow,
-                keys: Some(keys),
+                keys: Some(&keys),
                 limit: settings.batch,
                 owner: &shared.owner,
                 lease: settings.lease(),
-                settle_delay: settings.settle_delay(),
+                settle_delay: shared.settle_delay(),
                 now,
             })
             .instrument(debug_span!("claim"))
             .await?;
         meter::claimed(&self.flow, claimed.len(), claimed.iter().filter(|claimed| claimed.lost_leases > 0).count());
+        in_hand.keep(&claimed);
         cx.reached(Checkpoint::AfterClaim);
-        Ok((cx.with_deadline(later(now, settings.lease())), claimed))
+        Ok((cx.with_deadline(began + settings.lease()), claimed, in_hand))
     }
 
     /// Applies what was leased and settles the outcomes; hands it back if the workers are to stop first.
@@ -91,14 +99,19 @@ impl Crew {
         let limit = self.engine.shared.settings.max_lost_leases;
         let (given_up, claimed): (Vec<_>, Vec<_>) =
             claimed.into_iter().partition(|claimed| claimed.lost_leases >= limit);
-        for claimed in &given_up {
-            self.give_up(cx, claimed).await?;
+        let mut given_up = given_up.into_iter();
+        while let Some(next) = given_up.next() {
+            if let Ended::HandedBack = self.give_up(cx, next, limit).await? {
+                let rest: Vec<_> = given_up.chain(claimed).collect();
+                self.hand_back(&rest).await?;
+                return Ok(Ended::HandedBack);
+            }
         }
         if claimed.is_empty() {
             return Ok(Ended::Done);
         }
         let Some(results) = self.apply(cx, &claimed).await else {
-            self.hand_back(cx, &claimed).await?;
+            self.hand_back(&claimed).await?;
             return Ok(Ended::HandedBack);
         };
         self.settle(cx, &claimed, results).await?;
@@ -106,32 +119,45 @@ impl Crew {
     }
 
     /// Gives leases back, as if they had not been taken.
-    async fn hand_back(&self, cx: &Cx, claimed: &[Claimed]) -> Result<()> {
+    async fn hand_back(&self, claimed: &[Claimed]) -> Result<()> {
         if claimed.is_empty() {
             return Ok(());
         }
         let outcomes = claimed.iter().map(|claimed| settlement(claimed, Outcome::Release)).collect();
-        self.write(cx, outcomes).await.map(drop)
+        self.write(outcomes).await.map(drop)
     }
 
-    /// Ends an entity that no worker came back from, and sets its task aside for whoever looks into it.
-    async fn give_up(&self, cx: &Cx, claimed: &Claimed) -> Result<()> {
+    /// Ends an entity that no worker came back from, and sets its task aside for whoever looks into it. Before that it is
+    /// looked up: it may be there. Only if no worker came back from that either, it ends without.
+    async fn give_up(&self, cx: &Cx, mut claimed: Claimed, limit: u32) -> Result<Ended> {
         let reason = format!(
             "given up: {} times in a row a worker died or hung while it applied this {}, and it is not known whether it \
              was carried out; see what the workers' logs say, look for it on the other side, then sync it again",
             claimed.lost_leases,
             self.flow.table.singular(),
         );
+        if claimed.lost_leases == limit {
+            claimed.intent = Intent::Reject(reason.clone());
+            let Some(applied) = self.apply(cx, std::slice::from_ref(&claimed)).await else {
+                self.hand_back(std::slice::from_ref(&claimed)).await?;
+                return Ok(Ended::HandedBack);
+            };
+            if !applied.iter().any(|applied| matches!(applied.result, Ok(Done::NotThereYet))) {
+                return self.settle(cx, std::slice::from_ref(&claimed), applied).await.map(|()| Ended::Done);
+            }
+        }
+        let claimed = &claimed;
         tracing::error!(entity = %claimed.key, "{reason}");
         let message = TaskMessage { flow: self.flow.clone(), keys: vec![claimed.key.id.clone()], sync_task: None };
         if let Err(error) = self.engine.shared.queue.dead(&message, &reason).await {
             tracing::warn!(%error, entity = %claimed.key, "could not set a task aside; the entity says why it failed");
         }
-        self.write(cx, vec![settlement(claimed, Outcome::Failed { note: reason })]).await.map(drop)
+        self.write(vec![settlement(claimed, Outcome::Failed { note: reason })]).await?;
+        Ok(Ended::Done)
     }
 
     /// Applies a batch when it is its turn, renewing its leases meanwhile. `None` if the workers are to stop before.
-    async fn apply(&self, cx: &Cx, claimed: &[Claimed]) -> Option<Vec<Result<Done>>> {
+    async fn apply(&self, cx: &Cx, claimed: &[Claimed]) -> Option<Vec<Applied>> {
         let shared = &self.engine.shared;
         let settings = &shared.settings;
         let mut stop = self.stop.subscribe();
@@ -156,10 +182,9 @@ impl Crew {
                 results = &mut applying => break results?,
                 () = tokio::time::sleep(settings.lease() / 3), if renewals < MAX_RENEWALS => {
                     renewals += 1;
-                    let until = later(cx.now(), settings.lease());
-                    match shared.store.renew(&leases, until, later(until, settings.settle_delay())).await {
-                        Ok(held) if held.iter().all(|held| *held) => cx.move_deadline(until),
-                        Ok(_) => renewals = MAX_RENEWALS,
+                    match self.renew(cx, &leases).await {
+                        Ok(true) => {}
+                        Ok(false) => renewals = MAX_RENEWALS,
                         Err(error) => tracing::warn!(%error, "could not renew leases"),
                     }
                 }
@@ -167,29 +192,43 @@ impl Crew {
         };
         let mut results = results.unwrap_or_else(|_| {
             let error = uncertain(ErrorKind::Invalid, "the agent panicked; its log says where");
-            claimed.iter().map(|_| Err(error.clone())).collect()
+            claimed.iter().map(|_| Err(error.clone()).into()).collect()
         });
         // A target that answers for fewer entities than it was given has left the rest in doubt.
         let missing = uncertain(ErrorKind::Protocol, "the target did not answer for this entity");
-        results.resize(claimed.len(), Err(missing));
+        results.resize(claimed.len(), Err(missing).into());
         Some(results)
     }
 
-    async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Result<Done>>) -> Result<()> {
+    /// Prolongs leases; `false` if one of them has passed on. The work may go on as long as was asked for from here on.
+    async fn renew(&self, cx: &Cx, leases: &[(EntityKey, u64)]) -> Result<bool> {
         let shared = &self.engine.shared;
-        let now = cx.now();
-        let outcomes: Vec<_> = claimed
-            .iter()
-            .zip(&results)
-            .map(|(claimed, result)| settlement(claimed, outcome(&shared.settings, now, claimed, result)))
-            .collect();
-        let mut errors = results.iter().filter_map(|result| result.as_ref().err());
+        let began = cx.monotonic();
+        let until = later(self.engine.now().await?.store, shared.settings.lease());
+        let held = shared.store.renew(leases, until, later(until, shared.settle_delay())).await?;
+        let all = held.iter().all(|held| *held);
+        if all {
+            cx.move_deadline(began + shared.settings.lease());
+        }
+        Ok(all)
+    }
+
+    async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Applied>) -> Result<()> {
+        let shared = &self.engine.shared;
+        let now = self.now_patiently().await?.store;
+        let outcome = |claimed: &Claimed, applied: &Applied| Settlement {
+            reference: applied.reference.clone(),
+            ..settlement(claimed, outcome(&shared.settings, now, shared.settle_delay(), claimed, &applied.result))
+        };
+        let outcomes: Vec<_> =
+            claimed.iter().zip(&results).map(|(claimed, applied)| outcome(claimed, applied)).collect();
+        let mut errors = results.iter().filter_map(|applied| applied.result.as_ref().err());
         if errors.clone().any(|error| error.disposition() != Disposition::Rejected) {
             meter::failed(&self.flow, Part::Target);
         }
         let permanent = errors.find(|error| error.disposition() == Disposition::Permanent).cloned();
         cx.reached(Checkpoint::BeforeSettle);
-        let settled = self.write(cx, outcomes).await?;
+        let settled = self.write(outcomes).await?;
         cx.reached(Checkpoint::AfterSettle);
         let mut newer = Vec::new();
         for (claimed, settled) in claimed.iter().zip(settled) {
@@ -214,14 +253,30 @@ impl Crew {
         Ok(())
     }
 
+    /// The time, with the patience that outcomes are written with.
+    async fn now_patiently(&self) -> Result<Now> {
+        let mut attempt = 0;
+        loop {
+            attempt += 1;
+            match self.engine.now().await {
+                Err(error) if attempt < SETTLE_ATTEMPTS => {
+                    tracing::warn!(%error, attempt, "the store's clock cannot be read; trying again");
+                    tokio::time::sleep(self.engine.shared.settings.backoff(attempt)).await;
+                }
+                now => return now,
+            }
+        }
+    }
+
     /// Writes outcomes, with some patience: what is not written is looked up again later.
-    async fn write(&self, cx: &Cx, outcomes: Vec<Settlement>) -> Result<Vec<Settled>> {
+    async fn write(&self, outcomes: Vec<Settlement>) -> Result<Vec<Settled>> {
         let shared = &self.engine.shared;
         let span = debug_span!("settle", entities = outcomes.len());
         let mut attempt = 0;
         loop {
             attempt += 1;
-            match shared.store.settle(cx.now(), outcomes.clone()).instrument(span.clone()).await {
+            let settled = async { shared.store.settle(self.engine.now().await?, outcomes.clone()).await };
+            match settled.instrument(span.clone()).await {
                 Ok(settled) => {
                     span.in_scope(|| self.tell(&outcomes, &settled));
                     return Ok(settled);
@@ -251,7 +306,7 @@ impl Crew {
 }
 
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
-    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, reference: None, outcome }
 }
 
 fn uncertain(kind: ErrorKind, message: &str) -> Error {

@@ -6,7 +6,6 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::{Engine, Workers};
-use crate::clock::later;
 use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
 use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Error, Result};
@@ -32,11 +31,11 @@ impl Engine {
         let shared = &self.shared;
         let task = self.sync_task(id).await?;
         let cx = self.cx(&task.flow);
-        let deadline = later(cx.now(), Duration::from_millis(shared.settings.close_wait_ms));
+        let deadline = cx.monotonic() + Duration::from_millis(shared.settings.close_wait_ms);
         let mut count_at = Instant::now() + COUNT_EVERY;
         loop {
             let (idle, pause) = self.look(&task.flow).await?;
-            let late = cx.now() >= deadline;
+            let late = cx.monotonic() >= deadline;
             let counting = Instant::now();
             if idle || late || counting >= count_at {
                 let counts = shared.store.sync_task_counts(id).await?;
@@ -78,10 +77,10 @@ impl Engine {
     /// Waits for what earlier runs have left open, so that a run after a crash ends what the crash cut off.
     async fn wait_for_left_over(&self, flow: &FlowId) -> Result<()> {
         let shared = &self.shared;
-        let deadline = later(shared.clock.now(), Duration::from_millis(shared.settings.close_wait_ms));
+        let deadline = shared.clock.monotonic() + Duration::from_millis(shared.settings.close_wait_ms);
         loop {
             let (idle, pause) = self.look(flow).await?;
-            if idle || shared.clock.now() >= deadline {
+            if idle || shared.clock.monotonic() >= deadline {
                 break;
             }
             self.pause("close sync task", pause).await?;
@@ -91,27 +90,47 @@ impl Engine {
     }
 
     /// Closes the sync tasks of a flow that were left open by a process that died, as far as their entities have ended.
-    /// Answers how many. Not for a flow that is being pulled.
+    /// Answers how many. One that is still being pulled is left alone: more entities may join it. If its process is dead,
+    /// the next pull finds that out.
     ///
     /// # Errors
     /// Of the store.
     pub async fn close_left_over(&self, flow: &FlowId) -> Result<u64> {
+        let mut closed = 0;
+        for task in self.open_tasks(flow).await? {
+            let counts = self.shared.store.sync_task_counts(&task.id).await?;
+            if task.pulled && counts.open() == 0 {
+                self.write_close(&task.id, counts, &task.note).await?;
+                closed += 1;
+            }
+        }
+        Ok(closed)
+    }
+
+    /// Marks the pulls of a flow that never came to their end as cut off. Whoever calls this holds the right to pull, so
+    /// nobody else is at it.
+    pub(super) async fn end_cut_off(&self, flow: &FlowId, ours: &SyncTaskId) -> Result<()> {
+        for task in self.open_tasks(flow).await? {
+            if !task.pulled && task.id != *ours {
+                let note = "its pull was cut off; the next one went on from its cut";
+                let now = self.shared.clock.now();
+                self.shared.store.close_sync_task(&task.id, SyncStatus::Processing, note, now).await?;
+                self.shared.store.finish_pull(&task.id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn open_tasks(&self, flow: &FlowId) -> Result<Vec<SyncTask>> {
         let mut filter =
             SyncTaskFilter { flow: Some(flow.clone()), status: Some(SyncStatus::Processing), after: None, limit: 100 };
-        let mut closed = 0;
+        let mut open = Vec::new();
         loop {
             let listing = self.shared.store.list_sync_tasks(&filter).await?;
-            for task in listing.items {
-                let counts = self.shared.store.sync_task_counts(&task.id).await?;
-                if counts.open() == 0 {
-                    let note = if task.pulled { "" } else { "its pull was cut off; the next one went on from its cut" };
-                    self.write_close(&task.id, counts, note).await?;
-                    closed += 1;
-                }
-            }
+            open.extend(listing.items);
             match listing.next {
                 Some(next) => filter.after = Some(next),
-                None => return Ok(closed),
+                None => return Ok(open),
             }
         }
     }

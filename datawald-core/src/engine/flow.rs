@@ -57,6 +57,9 @@ pub enum Done {
         /// A remark for people.
         note: String,
     },
+    /// It is not there, but what was sent of it before may still be carried out ([`Claimed::may_be_missing`]): it is looked up
+    /// once more, a settle delay later.
+    NotThereYet,
     /// It is cancelled there.
     Cancelled {
         /// Its key there.
@@ -71,13 +74,30 @@ pub enum Done {
     },
 }
 
+/// What became of one entity.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// What was done, or why not.
+    pub result: Result<Done>,
+    /// Under what the other side was told of it, if it may have been: it is used for this entity ever after.
+    pub reference: Option<String>,
+}
+
+impl From<Result<Done>> for Applied {
+    fn from(result: Result<Done>) -> Self {
+        Self { result, reference: None }
+    }
+}
+
 /// The applied side of a flow.
 #[async_trait]
 pub trait Target: Send + Sync {
     /// Applies a batch; answers one result per entity, in order.
     ///
     /// # Behavior
-    /// Looks every entity up before it writes. What a failure means for an entity is told by its error's disposition. A
+    /// Looks every entity up before it writes, under the reference that it was written by before
+    /// ([`Claimed::reference`]), and writes nothing of what [`Claimed::may_be_missing`] does not allow. Of an entity that is
+    /// there in a version before the claimed one ([`Claimed::written`]), the newer content follows. What a failure means for an entity is told by its error's disposition. A
     /// write's time-out is shorter than [`Cx::time_left`].
-    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Result<Done>>;
+    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied>;
 }

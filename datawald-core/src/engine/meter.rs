@@ -16,6 +16,7 @@ const OUTCOMES: &str = "datawald_outcomes_total";
 const APPLY: &str = "datawald_apply_seconds";
 const FAILURES: &str = "datawald_failures_total";
 const LEASES_LOST: &str = "datawald_leases_lost_total";
+const CUTS_MOVED_BACK: &str = "datawald_cuts_moved_back_total";
 
 /// Tells the installed recorder of the `metrics` facade what the engine's metrics mean.
 ///
@@ -28,6 +29,7 @@ const LEASES_LOST: &str = "datawald_leases_lost_total";
 /// | `datawald_apply_seconds` | | histogram: how long a batch took on the other side, its look-up included |
 /// | `datawald_failures_total` | `part`: source, store, queue, target | failures of what the engine works with |
 /// | `datawald_leases_lost_total` | | entities whose lease ran out or passed to a successor |
+/// | `datawald_cuts_moved_back_total` | | cuts that lay ahead of the clocks of both sides |
 ///
 /// Each has the labels `table` and `frontend` too.
 pub fn describe_metrics() {
@@ -38,6 +40,7 @@ pub fn describe_metrics() {
     describe_histogram!(APPLY, Unit::Seconds, "How long a batch took on the other side, its look-up included");
     describe_counter!(FAILURES, "Failures of what the engine works with: source, store, queue, target");
     describe_counter!(LEASES_LOST, "Entities whose lease ran out or passed to a successor");
+    describe_counter!(CUTS_MOVED_BACK, "Cuts that lay ahead of the clocks of both sides");
 }
 
 fn labels(flow: &FlowId) -> Vec<Label> {
@@ -74,6 +77,11 @@ pub(super) fn leases_lost(flow: &FlowId, count: usize) {
     if count > 0 {
         counter!(LEASES_LOST, labels(flow)).increment(count as u64);
     }
+}
+
+/// A cut lay ahead.
+pub(super) fn cut_moved_back(flow: &FlowId) {
+    counter!(CUTS_MOVED_BACK, labels(flow)).increment(1);
 }
 
 /// A batch was applied.

@@ -14,7 +14,9 @@
 
 mod batch;
 mod close;
+mod cut;
 mod flow;
+mod in_hand;
 mod meter;
 mod outcome;
 mod pull;
@@ -22,26 +24,28 @@ mod pull;
 mod scheduled;
 mod settings;
 mod staging;
+mod store_clock;
 mod worker;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::watch;
 
-pub use flow::{Cursor, Done, FetchQuery, Source, SourcePage, Target};
+pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use meter::describe_metrics;
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;
 
+use self::in_hand::Hands;
 use self::meter::Part;
+use self::store_clock::StoreClock;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
-use crate::{Clock, Cx, Disposition, Error, ErrorKind, Observer, Result, SystemClock};
+use crate::{Clock, Cx, Disposition, Error, ErrorKind, Now, Observer, Result, SystemClock};
 
 /// Drives flows over a staging store and a task queue. Cheap to clone.
 ///
@@ -57,6 +61,8 @@ struct Shared {
     store: Arc<dyn StagingStore>,
     queue: Arc<dyn TaskQueue>,
     clock: Arc<dyn Clock>,
+    time: StoreClock,
+    in_hand: Hands,
     observer: Option<Arc<dyn Observer>>,
     settings: EngineSettings,
     owner: String,
@@ -105,6 +111,13 @@ pub struct EngineBuilder {
     observer: Option<Arc<dyn Observer>>,
     settings: EngineSettings,
     flows: Vec<Flow>,
+}
+
+impl Shared {
+    /// The settle delay, and what the clocks of two processes may differ by.
+    fn settle_delay(&self) -> Duration {
+        self.settings.settle_delay() + self.time.margin()
+    }
 }
 
 /// How often a pull that waits for its turn asks.
@@ -166,6 +179,8 @@ impl EngineBuilder {
         Ok(Engine {
             halt: None,
             shared: Arc::new(Shared {
+                time: StoreClock::new(self.store.clone(), self.clock.clone(), self.settings.lease()),
+                in_hand: Hands::default(),
                 store: self.store,
                 queue: self.queue.unwrap_or_else(|| Arc::new(InProcessQueue::default())),
                 clock: self.clock,
@@ -196,6 +211,14 @@ impl Engine {
     /// The staging store, to list what is in it.
     pub fn store(&self) -> &Arc<dyn StagingStore> {
         &self.shared.store
+    }
+
+    /// The time, by the wall clock and by the store's clock.
+    ///
+    /// # Errors
+    /// Of the store: its clock is read there.
+    pub async fn now(&self) -> Result<Now> {
+        Ok(Now { wall: self.shared.clock.now(), store: self.shared.time.now().await? })
     }
 
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
@@ -308,10 +331,10 @@ impl Engine {
     /// # Errors
     /// Of the store.
     pub async fn resync(&self, key: &EntityKey) -> Result<bool> {
-        self.resync_at(key, self.shared.clock.now()).await
+        self.resync_at(key, self.now().await?).await
     }
 
-    pub(crate) async fn resync_at(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+    pub(crate) async fn resync_at(&self, key: &EntityKey, now: Now) -> Result<bool> {
         let due = self.shared.store.resync(key, now).await?;
         if due {
             self.dispatch(&key.flow(), vec![key.id.clone()], None).await;
@@ -325,7 +348,7 @@ impl Engine {
     /// Of the store.
     pub async fn resync_task(&self, id: &SyncTaskId) -> Result<u64> {
         // What became due is found by the workers' next sweep.
-        self.shared.store.resync_task(id, self.shared.clock.now()).await
+        self.shared.store.resync_task(id, self.now().await?).await
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 
 use super::{Done, EngineSettings};
 use crate::clock::later;
-use crate::model::TxStatus;
 use crate::store::{Claimed, Outcome};
 use crate::{Disposition, Error, Result};
 
@@ -15,7 +14,15 @@ use crate::{Disposition, Error, Result};
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// The outcome of one entity, by the disposition of its error.
-pub(super) fn outcome(settings: &EngineSettings, now: Timestamp, claimed: &Claimed, result: &Result<Done>) -> Outcome {
+///
+/// `now` is by the store's clock; `settle_delay` includes what two processes may differ by.
+pub(super) fn outcome(
+    settings: &EngineSettings,
+    now: Timestamp,
+    settle_delay: Duration,
+    claimed: &Claimed,
+    result: &Result<Done>,
+) -> Outcome {
     let error = match result {
         Ok(Done::Applied { target_id, note }) => {
             return Outcome::Success { target_id: target_id.clone(), note: note.clone() };
@@ -24,23 +31,25 @@ pub(super) fn outcome(settings: &EngineSettings, now: Timestamp, claimed: &Claim
             return Outcome::Cancelled { target_id: target_id.clone(), note: note.clone() };
         }
         Ok(Done::Ignored { note }) => return Outcome::Ignored { note: note.clone() },
+        Ok(Done::NotThereYet) => {
+            let note =
+                "is not there; looked up once more, since what was sent before may still be carried out".to_owned();
+            return Outcome::InDoubt { until: later(now, settle_delay), missed: true, note };
+        }
         Err(error) => error,
     };
     match error.disposition() {
         Disposition::Rejected => Outcome::Failed { note: error.note() },
         Disposition::Uncertain => {
-            Outcome::InDoubt { until: later(now, settings.settle_delay()), note: uncertain_note(error) }
+            Outcome::InDoubt { until: later(now, settle_delay), missed: false, note: uncertain_note(error) }
         }
         Disposition::Retryable { after } => retry(settings, now, claimed, error, after),
         // The flow stops; the entity waits as it did before.
-        Disposition::Permanent if in_doubt(claimed) => Outcome::InDoubt { until: now, note: error.note() },
+        Disposition::Permanent if claimed.in_doubt() => {
+            Outcome::InDoubt { until: now, missed: claimed.missed, note: error.note() }
+        }
         Disposition::Permanent => Outcome::Release,
     }
-}
-
-/// Whether an earlier write of this entity may have been carried out: until a look-up has said so, it stays in doubt.
-fn in_doubt(claimed: &Claimed) -> bool {
-    matches!(claimed.was, TxStatus::InDoubt | TxStatus::InProcess)
 }
 
 fn retry(
@@ -52,9 +61,9 @@ fn retry(
 ) -> Outcome {
     let asked = after.unwrap_or_default().min(LONGEST_WAIT);
     let at = later(now, asked.max(settings.backoff(claimed.attempts)));
-    if in_doubt(claimed) {
+    if claimed.in_doubt() {
         // Giving up would call it failed although it may be there: it is asked for until there is an answer.
-        return Outcome::InDoubt { until: at, note: uncertain_note(error) };
+        return Outcome::InDoubt { until: at, missed: claimed.missed, note: uncertain_note(error) };
     }
     if claimed.attempts >= settings.max_attempts {
         return Outcome::Failed { note: format!("gave up after {} attempts: {}", claimed.attempts, error.note()) };

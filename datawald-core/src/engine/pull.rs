@@ -1,13 +1,11 @@
 //! The pull: from the last cut, page by page, each staged durably before the next counts.
 
-use std::time::Duration;
-
-use jiff::Timestamp;
 use tracing::{Instrument, debug_span, info_span};
 
+use super::cut::{Horizon, Start};
 use super::meter::{self, Part};
 use super::{Cursor, Engine, FetchQuery, Source, SourcePage};
-use crate::clock::{earlier, later};
+use crate::clock::later;
 use crate::model::{Cut, FlowId, SyncStatus, SyncTaskId};
 use crate::queue::{Published, TaskMessage};
 use crate::store::{NewSyncTask, PullLease, StageBatch, Staging};
@@ -64,36 +62,34 @@ impl Engine {
             .source
             .clone()
             .ok_or_else(|| Error::config("pull", format!("the flow {flow} has no source in this process")))?;
-        let shared = &self.shared;
         let cx = self.cx(flow);
         cx.reached(Checkpoint::BeforePullLease);
-        let now = cx.now();
-        let until = later(now, shared.settings.pull_lease());
-        let Some(lease) = shared.store.acquire_pull(flow, &shared.owner, now, until).await? else { return Ok(None) };
+        let Some(lease) = self.acquire_pull(flow).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
         let span = info_span!("pull", %flow, sync_task = %id);
-        self.pull_leased(&cx, &*source, &lease, id, now).instrument(span).await.map(Some)
+        self.pull_leased(&cx, &*source, lease, id).instrument(span).await.map(Some)
+    }
+
+    pub(super) async fn acquire_pull(&self, flow: &FlowId) -> Result<Option<PullLease>> {
+        let shared = &self.shared;
+        let now = self.now().await?.store;
+        let until = later(now, shared.settings.pull_lease());
+        shared.store.acquire_pull(flow, &shared.owner, now, until).await
     }
 
     /// Pulls under a lease, into the sync task `id`, and gives the lease back.
-    async fn pull_leased(
-        &self,
-        cx: &Cx,
-        source: &dyn Source,
-        lease: &PullLease,
-        id: SyncTaskId,
-        now: Timestamp,
-    ) -> Result<Pulled> {
+    async fn pull_leased(&self, cx: &Cx, source: &dyn Source, mut lease: PullLease, id: SyncTaskId) -> Result<Pulled> {
         let shared = &self.shared;
         let flow = cx.flow();
         let cut_before = shared.store.cut(flow).await?;
-        let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now };
+        let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now: cx.now() };
         shared.store.create_sync_task(task).await?;
         cx.reached(Checkpoint::AfterSyncTask);
+        self.end_cut_off(flow, &id).await?;
 
         let mut pulled =
             Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, retried: 0, unchanged: 0, cut: cut_before };
-        let result = self.pull_pages(cx, source, lease, &mut pulled).await;
+        let result = self.pull_pages(cx, source, &mut lease, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
             let closing =
@@ -102,7 +98,7 @@ impl Engine {
                 tracing::warn!(%error, "could not note why a pull ended");
             }
         }
-        if let Err(error) = shared.store.release_pull(lease).await {
+        if let Err(error) = shared.store.release_pull(&lease).await {
             tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
         }
         if result.is_ok() {
@@ -112,25 +108,8 @@ impl Engine {
         result.map(|()| pulled)
     }
 
-    async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &PullLease, pulled: &mut Pulled) -> Result<()> {
-        let overlap = self.shared.settings.overlap();
-        let mut query = FetchQuery {
-            from: pulled.cut.map(|cut| earlier(cut.cut_dt, overlap)),
-            after: None,
-            page_size: self.shared.settings.page_size,
-        };
-        let started = cx.now();
-        let mut page = self.fetch(cx, source, &query).await?;
-        // A row that is read before its time plus the overlap may still be joined by one that commits late. So the cut
-        // never passes the moment when this pull began, by the source's own clock where it tells: the next pull then
-        // reads again what this one may have read too early, however long it takes.
-        let horizon = match page.source_now {
-            Some(source_now) => {
-                let took = Duration::try_from(cx.now().duration_since(started)).unwrap_or_default();
-                earlier(source_now, took + Duration::from_secs(1))
-            }
-            None => started,
-        };
+    async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &mut PullLease, pulled: &mut Pulled) -> Result<()> {
+        let Start { mut query, mut page, horizon } = self.start_pull(cx, source, lease, pulled).await?;
         loop {
             pulled.pages += 1;
             let next = page.next.take();
@@ -162,7 +141,7 @@ impl Engine {
         cx: &Cx,
         lease: &PullLease,
         page: SourcePage,
-        horizon: Timestamp,
+        horizon: Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
         self.stage(cx, lease, page, horizon, pulled).await?;
@@ -173,7 +152,7 @@ impl Engine {
     }
 
     /// Fetches a page; waits and tries again where the source asks for that.
-    async fn fetch(&self, cx: &Cx, source: &dyn Source, query: &FetchQuery) -> Result<SourcePage> {
+    pub(super) async fn fetch(&self, cx: &Cx, source: &dyn Source, query: &FetchQuery) -> Result<SourcePage> {
         let mut attempt = 0;
         loop {
             attempt += 1;
@@ -204,20 +183,17 @@ impl Engine {
         cx: &Cx,
         lease: &PullLease,
         page: SourcePage,
-        horizon: Timestamp,
+        horizon: Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
         let shared = &self.shared;
-        let cut = page.reached.map(|reached| match reached.cut_dt <= horizon {
-            true => reached,
-            false => Cut { cut_dt: horizon, offset: 0 },
-        });
+        let cut = page.reached.map(|reached| horizon.bound(reached));
         let staged: Vec<(String, bool)> =
             page.entities.iter().map(|entity| (entity.id.clone(), entity.intent.is_to_be_done())).collect();
-        let now = cx.now();
+        let now = self.now().await?;
         let batch = StageBatch {
             lease: lease.clone(),
-            lease_until: later(now, shared.settings.pull_lease()),
+            lease_until: later(now.store, shared.settings.pull_lease()),
             sync_task: pulled.sync_task.clone(),
             entities: page.entities,
             cut,

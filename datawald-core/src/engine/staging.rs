@@ -1,11 +1,9 @@
 //! Staging that others ask for: pages that are pulled on other machines, and what a source hands over by itself.
 
-use jiff::Timestamp;
-
 use super::Engine;
 use crate::model::FlowId;
 use crate::store::{Push, PushedSync, StageBatch, StageEntity, Staging};
-use crate::{Clock, Result};
+use crate::{Clock, Now, Result};
 
 impl Engine {
     /// Stages entities outside a pull and dispatches what is to be done; see
@@ -14,15 +12,10 @@ impl Engine {
     /// # Errors
     /// Of the store. A queue that is away only delays.
     pub async fn push(&self, flow: &FlowId, entities: Vec<Push>) -> Result<Vec<Option<Staging>>> {
-        self.push_at(flow, entities, self.shared.clock.now()).await
+        self.push_at(flow, entities, self.now().await?).await
     }
 
-    pub(crate) async fn push_at(
-        &self,
-        flow: &FlowId,
-        entities: Vec<Push>,
-        now: Timestamp,
-    ) -> Result<Vec<Option<Staging>>> {
+    pub(crate) async fn push_at(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
         let keys: Vec<_> = entities.iter().map(|push| to_be_done(&push.entity)).collect();
         let staged = self.shared.store.push(flow, entities, now).await?;
         let due = due(keys, staged.iter().copied());

@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use super::batch::Ended;
 use super::meter::{self, Part};
 use super::{Engine, Target};
-use crate::clock::later;
 use crate::model::{FlowId, SyncStatus, SyncTaskId};
 use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Error, Result};
@@ -39,7 +37,8 @@ pub(super) struct Crew {
     pub(super) applying: Semaphore,
     pub(super) stop: watch::Sender<bool>,
     pub(super) halted: watch::Sender<Option<Error>>,
-    next_sweep: Mutex<Timestamp>,
+    /// By the monotonic clock.
+    next_sweep: Mutex<Duration>,
 }
 
 impl Engine {
@@ -59,7 +58,7 @@ impl Engine {
             applying: Semaphore::new(self.shared.settings.concurrency),
             stop: watch::Sender::new(false),
             halted: watch::Sender::new(None),
-            next_sweep: Mutex::new(self.shared.clock.now()),
+            next_sweep: Mutex::new(self.shared.clock.monotonic()),
         });
         let mut tasks = JoinSet::new();
         for _ in 0..self.shared.settings.concurrency + LEASED_AHEAD {
@@ -177,9 +176,7 @@ impl Crew {
     /// How long to wait for a task before sweeping.
     fn idle(&self) -> Duration {
         let next = *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = next.duration_since(self.engine.shared.clock.now());
-        Duration::try_from(wait)
-            .unwrap_or_default()
+        next.saturating_sub(self.engine.shared.clock.monotonic())
             .clamp(Duration::from_millis(5), self.engine.shared.settings.sweep())
     }
 
@@ -188,15 +185,25 @@ impl Crew {
     /// take the rest: then each worker takes up a batch of it. Answers whether there was anything.
     async fn sweep(&self) -> Result<bool> {
         let shared = &self.engine.shared;
-        let now = shared.clock.now();
+        let now = shared.clock.monotonic();
         {
             let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
             if *next > now {
                 return Ok(false);
             }
-            *next = later(now, shared.settings.sweep());
+            *next = now + shared.settings.sweep();
         }
-        let mut due = shared.store.due(&self.flow, now, SWEEP_LIMIT).await?;
+        // While nothing is open, the store's clock is left alone too: an idle flow writes nothing.
+        let Some(first) = shared.store.next_due(&self.flow).await? else { return Ok(false) };
+        let store_now = self.engine.now().await?.store;
+        if first > store_now {
+            // Nothing is due now: wake when the first is, if that is before the next sweep.
+            let wait = Duration::try_from(first.duration_since(store_now)).unwrap_or_default();
+            let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
+            *next = (*next).min(now + wait);
+            return Ok(false);
+        }
+        let mut due = shared.store.due(&self.flow, store_now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
             let rest = due.split_off(due.len().min(shared.settings.batch));
             let run = self.run_of_due().await;
@@ -204,11 +211,6 @@ impl Crew {
                 *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
             return self.process(&due, run.as_ref()).await.map(|_| true);
-        }
-        // Nothing is due now: wake when the first is, if that is before the next sweep.
-        if let Some(at) = shared.store.next_due(&self.flow).await? {
-            let mut next = self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner);
-            *next = (*next).min(at.max(now));
         }
         Ok(false)
     }

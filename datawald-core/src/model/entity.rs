@@ -16,7 +16,7 @@ pub struct EntityKey {
     pub table: Table,
     /// The frontend's name.
     pub frontend: String,
-    /// The source key (an order's `fe_order_id`).
+    /// The source key: names one record of the source, whatever number it bears (Magento: an order's `entity_id`).
     pub id: String,
 }
 
@@ -157,12 +157,18 @@ impl Fingerprint {
 pub struct Entity {
     /// Its key.
     pub key: EntityKey,
+    /// What people call it (an order's number, `fe_order_id`).
+    pub name: String,
     /// Where it stands.
     pub status: TxStatus,
     /// Why, for people.
     pub note: String,
     /// The key on the other side (`bo_order_id`), once known.
     pub target_id: Option<String>,
+    /// Under what the other side was told of it, once it was; used for it ever after.
+    pub reference: Option<String>,
+    /// The version that the other side has or may have; `None` if it surely has none.
+    pub written: Option<u64>,
     /// What is to be done with it.
     pub intent: Intent,
     /// The source's own status.
@@ -180,10 +186,10 @@ pub struct Entity {
     pub raw: String,
     /// How often a worker has taken this version up.
     pub attempts: u32,
-    /// When it may be taken up; `None` for a final status.
+    /// When it may be taken up, by the store's clock ([`crate::Now`]); `None` for a final status.
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub due_at: Option<Timestamp>,
-    /// When its lease ends, while it is leased.
+    /// When its lease ends, by the store's clock, while it is leased.
     #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
     pub lease_until: Option<Timestamp>,
     /// When it was first staged.

@@ -14,8 +14,8 @@ pub use types::{
     Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
-use crate::Result;
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
+use crate::{Now, Result};
 
 #[cfg(feature = "mongodb")]
 mod mongodb;
@@ -54,7 +54,8 @@ pub(crate) fn check_record(name: &str, value: &str) -> Result<()> {
 /// process nor of the machine takes it back; if it fails, nothing of it has happened or all of it has (a lost
 /// connection), and calling it again with the same arguments is safe. An implementation whose database cannot promise as
 /// much for a page says in its docs what it promises instead. Times are given by the caller (`now`), never
-/// taken from a clock of the store's own; what is finer than a millisecond may be cut off.
+/// taken from a clock of the store's own: for what is due by the clock that all processes of the store share ([`Now`]), for
+/// what people read by the caller's wall clock. What is finer than a millisecond may be cut off.
 ///
 /// A note goes with the status that it explains: it is emptied when an entity is put back to N by staging or by doing
 /// it again, and stays through a claim.
@@ -62,7 +63,13 @@ pub(crate) fn check_record(name: &str, value: &str) -> Result<()> {
 /// Implementations are tested by [`crate::testing::staging_store_conformance`].
 #[async_trait]
 pub trait StagingStore: Send + Sync {
-    /// Takes the exclusive right to pull a flow, until `until`.
+    /// The time by the store's clock, from whoever keeps it elsewhere; `None` if the engine is to keep it in a record of this
+    /// store.
+    async fn time(&self) -> Result<Option<Timestamp>> {
+        Ok(None)
+    }
+
+    /// Takes the exclusive right to pull a flow, until `until`. Both times are by the store's clock.
     ///
     /// # Behavior
     /// `None` if another owner's lease lasts beyond `now`. The same owner gets a new token. A new token fences all
@@ -107,7 +114,7 @@ pub trait StagingStore: Send + Sync {
     /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut. Of a
     /// push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
     /// asks for: it is left alone.
-    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>>;
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>>;
 
     /// Records a sync task of entities that were pushed, its pull come to its end, and moves the cut on, as one step.
     ///
@@ -117,6 +124,9 @@ pub trait StagingStore: Send + Sync {
     /// not staged, the error is of kind `NotFound` and names it, and neither task nor cut are touched; if the task is another
     /// flow's, it is of kind `Invalid`. Recording again joins what has not joined, and changes nothing else.
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()>;
+
+    /// The key of the entity of a flow that has a name.
+    async fn named(&self, flow: &FlowId, name: &str) -> Result<Option<EntityKey>>;
 
     /// Reads one entity.
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>>;
@@ -154,7 +164,7 @@ pub trait StagingStore: Send + Sync {
     /// `Outcome` without a target id leaves the one that is there. `Release` gives the attempt back, and what was in
     /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. What would become N with an intent of
     /// `Ignore` or `Reject` becomes I or F instead, with the intent's reason as its note.
-    async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
+    async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 
     /// The cut of a flow.
     async fn cut(&self, flow: &FlowId) -> Result<Option<Cut>>;
@@ -199,12 +209,12 @@ pub trait StagingStore: Send + Sync {
     /// Has an entity done again: a final one with an intent of `Apply` or `Cancel` becomes N, due now, attempts 0, its
     /// target id kept; one that waits becomes due now, but one in doubt no sooner than it was. A leased one is left
     /// alone. `false` if nothing changed.
-    async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool>;
+    async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool>;
 
     /// Has the entities that failed in a sync task, and still stand at F, done again as [`StagingStore::resync`] does,
     /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
     /// Answers how many.
-    async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64>;
+    async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64>;
 
     /// Reads a record.
     async fn record(&self, name: &str) -> Result<Option<Record>>;

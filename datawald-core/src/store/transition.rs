@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Outcome, Settled};
-use crate::model::{Intent, TxStatus};
+use crate::model::{Intent, Table, TxStatus};
 
 /// Where an entity stands, and why, and when it may be taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +22,40 @@ pub(crate) fn open(intent: &Intent, note: String, at: Timestamp) -> Standing {
     }
 }
 
+/// What is to be done with an entity that is called as another one is: nothing, or the other side could not tell them apart.
+pub(crate) fn name_taken(intent: &Intent, table: Table, name: &str, holder: &str) -> Intent {
+    if !intent.is_to_be_done() {
+        return intent.clone();
+    }
+    let what = table.singular();
+    Intent::Reject(format!(
+        "is another {what} of the number {name}: the one with the id {holder} came first and has it; set a prefix for the          numbers of one of the two stores (Magento: `orders.number_prefix`), then pull again"
+    ))
+}
+
+/// What is to be done with an entity that is called otherwise than when it was taken up: nothing, since the other side may
+/// know it by the name it had.
+pub(crate) fn renamed(intent: &Intent, before: &str, now: &str) -> Intent {
+    if !intent.is_to_be_done() {
+        return intent.clone();
+    }
+    Intent::Reject(format!(
+        "has the number {now} now and had {before} when it was taken up, by which the other side may know it: give it that          number back, or enter what has changed by hand"
+    ))
+}
+
 /// A leased entity, as its settlement finds it.
 pub(crate) struct Held {
     pub(crate) note: String,
     pub(crate) target_id: Option<String>,
     pub(crate) intent: Intent,
     pub(crate) attempts: u32,
+    /// The version that the other side has or may have by now.
+    pub(crate) written: Option<u64>,
     /// Whether the claim found it in doubt, or in a lease that had run out.
     pub(crate) was_in_doubt: bool,
+    /// The version that was claimed.
+    pub(crate) claimed: u64,
     /// Whether newer content was staged since the claim.
     pub(crate) superseded: bool,
 }
@@ -39,13 +65,39 @@ pub(crate) struct After {
     pub(crate) standing: Standing,
     pub(crate) target_id: Option<String>,
     pub(crate) attempts: u32,
+    pub(crate) written: Option<u64>,
+    pub(crate) missed: bool,
     pub(crate) settled: Settled,
 }
 
-/// Carries out a settlement. The caller has checked that the token is the current one.
+/// Where a claim leaves an entity: what it was, and which version may be on the other side from now on.
+pub(crate) fn claim(status: TxStatus, written: Option<u64>, target_id: Option<&str>, rev: u64) -> (TxStatus, u64) {
+    // It came to an end, or was opened again, before it was known what became of a write.
+    let unresolved = status == TxStatus::New && written.is_some() && target_id.is_none();
+    (if unresolved { TxStatus::InDoubt } else { status }, written.unwrap_or(rev))
+}
+
+/// Carries out a settlement at `now` by the store's clock. The caller has checked that the token is the current one.
 pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
-    let Held { note: old_note, target_id: old_target, intent, mut attempts, was_in_doubt, superseded } = held;
+    let Held {
+        note: old_note,
+        target_id: old_target,
+        intent,
+        mut attempts,
+        written,
+        was_in_doubt,
+        claimed,
+        superseded,
+    } = held;
     let mut target_id = old_target;
+    let mut written = match &outcome {
+        Outcome::Success { .. } => Some(claimed),
+        // What became of an earlier write is not known by this.
+        _ if was_in_doubt || target_id.is_some() => written,
+        Outcome::InDoubt { .. } | Outcome::Cancelled { .. } => written,
+        Outcome::Ignored { .. } | Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Release => None,
+    };
+    let missed = matches!(outcome, Outcome::InDoubt { missed: true, .. });
     let end = |status: TxStatus, note: String| {
         if superseded { open(&intent, note, now) } else { Standing { status, note, due_at: None } }
     };
@@ -61,7 +113,7 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
         Outcome::Ignored { note } => end(TxStatus::Ignored, note),
         Outcome::Failed { note } => end(TxStatus::Failed, note),
         Outcome::Retry { at, note } => open(&intent, note, if superseded { now } else { at }),
-        Outcome::InDoubt { until, note } => Standing { status: TxStatus::InDoubt, note, due_at: Some(until) },
+        Outcome::InDoubt { until, note, .. } => Standing { status: TxStatus::InDoubt, note, due_at: Some(until) },
         Outcome::Release => {
             // Newer content has set it to 0, and it stays so.
             attempts = attempts.saturating_sub(1);
@@ -72,5 +124,10 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
             }
         }
     };
-    After { standing, target_id, attempts, settled: if superseded { Settled::Superseded } else { Settled::Done } }
+    if target_id.is_none() && matches!(standing.status, TxStatus::Ignored | TxStatus::Cancelled) {
+        // It was looked up, and is not there.
+        written = None;
+    }
+    let settled = if superseded { Settled::Superseded } else { Settled::Done };
+    After { standing, target_id, attempts, written, missed, settled }
 }

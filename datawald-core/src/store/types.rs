@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::Now;
 use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
 
 /// The exclusive right to pull one flow.
@@ -26,6 +27,8 @@ pub struct PullLease {
 pub struct StageEntity {
     /// The source key.
     pub id: String,
+    /// What people call it, and what the other side is to call it by; one entity of a flow has it. Empty if it has none.
+    pub name: String,
     /// What is to be done with it.
     pub intent: Intent,
     /// The source's own status.
@@ -53,7 +56,7 @@ impl fmt::Debug for StageEntity {
 pub struct StageBatch {
     /// The right to pull.
     pub lease: PullLease,
-    /// Until when the right is renewed.
+    /// Until when the right is renewed, by the store's clock.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
     /// The sync task that the entities join.
@@ -63,8 +66,7 @@ pub struct StageBatch {
     /// The cut that these entities complete, if any.
     pub cut: Option<Cut>,
     /// The time.
-    #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
-    pub now: Timestamp,
+    pub now: Now,
 }
 
 /// What staging an entity did.
@@ -98,7 +100,7 @@ pub struct Claim<'a> {
     /// How long after a lost lease the other side may still be carrying out a write.
     pub settle_delay: Duration,
     /// The time.
-    pub now: Timestamp,
+    pub now: Now,
 }
 
 /// A leased entity. `Debug` leaves the document out.
@@ -107,6 +109,8 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// Its key.
     pub key: EntityKey,
+    /// What people call it, as it was when it was first taken up.
+    pub name: String,
     /// Fences earlier holders.
     pub token: u64,
     /// The version that was claimed.
@@ -117,15 +121,36 @@ pub struct Claimed {
     pub doc: String,
     /// The key on the other side, if one is known.
     pub target_id: Option<String>,
+    /// Under what the other side was told of it, if it was.
+    pub reference: Option<String>,
+    /// The version that the other side has or may have; `None` if it surely has none.
+    pub written: Option<u64>,
+    /// Whether a look-up has found nothing since something may have been written last.
+    pub missed: bool,
     /// The number of this attempt, from 1.
     pub attempts: u32,
     /// How many leases of it ran out in a row before this one: whoever held it did not come back.
     pub lost_leases: u32,
-    /// Where it stood before: N, `?`, or P for a lease that ran out.
+    /// Where it stood before: N, `?`, or P for a lease that ran out. Also `?` if it came to an end, or was opened again,
+    /// before it was known what became of an earlier write.
     pub was: TxStatus,
-    /// When the lease ends.
+    /// When the lease ends, by the store's clock.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
+}
+
+impl Claimed {
+    /// Whether an earlier write of it may have been carried out.
+    pub fn in_doubt(&self) -> bool {
+        matches!(self.was, TxStatus::InDoubt | TxStatus::InProcess)
+    }
+
+    /// Whether "not there" may be believed. What was sent before may wait in front of a side that stalls, and be carried
+    /// out once that side goes on: so of an entity in doubt the first "not there" only shows that the other side answers
+    /// again. Nothing is written before a second one, a whole settle delay later.
+    pub fn may_be_missing(&self) -> bool {
+        self.missed || !self.in_doubt()
+    }
 }
 
 impl fmt::Debug for Claimed {
@@ -170,7 +195,7 @@ pub enum Outcome {
     },
     /// N: nothing happened on the other side; again at `at`.
     Retry {
-        /// When.
+        /// When, by the store's clock.
         #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
         at: Timestamp,
         /// Why.
@@ -178,9 +203,11 @@ pub enum Outcome {
     },
     /// `?`: a write was sent and its outcome is not known; to be looked up no sooner than `until`.
     InDoubt {
-        /// When.
+        /// When, by the store's clock.
         #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
         until: Timestamp,
+        /// Whether a look-up has found nothing since.
+        missed: bool,
         /// Why.
         note: String,
     },
@@ -198,6 +225,9 @@ pub struct Settlement {
     pub token: u64,
     /// The version that was claimed.
     pub rev: u64,
+    /// Under what the other side was told of it, if it may have been. The first that is stored stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// The outcome.
     pub outcome: Outcome,
 }

@@ -85,6 +85,7 @@ pub(crate) async fn put_cut(
     Body(cut): Body<CutView>,
 ) -> Result<Json<CutView>, Problem> {
     let flow = flow_of(&app, &task, of.table)?;
+    shared.not_ahead("cut_dt", cut.cut_dt)?;
     shared.engine.store().set_cut(&flow, cut.cut()).await?;
     Ok(Json(cut))
 }
@@ -113,7 +114,9 @@ pub(crate) async fn put_sync_control(
     let mut members = Vec::with_capacity(body.entities.len());
     for (at, entity) in body.entities.into_iter().enumerate() {
         check_name(&format!("entities[{at}].id"), &entity.id)?;
-        members.push(Member { id: entity.id, unchanged: entity.tx_status == Some(TxStatus::Ignored) });
+        let known = shared.engine.store().named(&flow, &entity.id).await?;
+        let id = known.map_or(entity.id, |key| key.id);
+        members.push(Member { id, unchanged: entity.tx_status == Some(TxStatus::Ignored) });
     }
     let id = match body.id {
         None => SyncTaskId::generate(),
@@ -197,8 +200,7 @@ pub(crate) async fn resync_entity(
     State(shared): State<Arc<Shared>>,
     Query(of): Query<OfEntity>,
 ) -> Result<Json<Again>, Problem> {
-    let key = of.key()?;
-    entity(&shared, &key).await?;
+    let key = entity(&shared, &of.key()?).await?.key;
     Ok(Json(Again { entities: u64::from(shared.engine.resync(&key).await?) }))
 }
 
@@ -245,7 +247,32 @@ fn no_sync_task() -> Problem {
     Problem::not_found("find sync task", "there is no such sync task; list them for those that are there")
 }
 
+/// An entity by its key, or by what people call it; its times by the wall clock.
 pub(super) async fn entity(shared: &Shared, key: &EntityKey) -> Result<Entity, Problem> {
-    let found = shared.engine.store().get(key).await?;
-    found.ok_or_else(|| Problem::not_found("find entity", format!("there is no {key}")))
+    let store = shared.engine.store();
+    let found = match store.get(key).await? {
+        Some(found) => Some(found),
+        None => match store.named(&key.flow(), &key.id).await? {
+            Some(key) => store.get(&key).await?,
+            None => None,
+        },
+    };
+    let mut found = found.ok_or_else(|| Problem::not_found("find entity", format!("there is no {key}")))?;
+    by_wall_clock(shared, std::slice::from_mut(&mut found)).await?;
+    Ok(found)
+}
+
+/// Turns what the store's clock tells of entities into times that people can read.
+pub(super) async fn by_wall_clock(shared: &Shared, entities: &mut [Entity]) -> Result<(), Problem> {
+    if entities.iter().all(|entity| entity.due_at.is_none() && entity.lease_until.is_none()) {
+        return Ok(());
+    }
+    let now = shared.engine.now().await?;
+    let ahead = now.wall.duration_since(now.store);
+    for entity in entities {
+        for time in [&mut entity.due_at, &mut entity.lease_until].into_iter().flatten() {
+            *time = time.checked_add(ahead).unwrap_or(*time);
+        }
+    }
+    Ok(())
 }

@@ -8,17 +8,18 @@ use axum::routing::post;
 use jiff::Timestamp;
 
 use super::Routes;
+use crate::Now;
 use crate::api::Shared;
 use crate::api::input::Body;
 use crate::api::problem::Problem;
 use crate::api::tokens::{PREFIX, Scope};
 use crate::clock::{later, millis_between};
-use crate::model::{Counts, Cut, Entity, SyncTask, Version};
+use crate::model::{Counts, Cut, Entity, EntityKey, SyncTask, Version};
 use crate::store::{Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
 use crate::wire::{
-    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, OfEntity,
-    OfFlow, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody, ResyncTaskBody, SetCut,
-    SettleBody, WriteRecord,
+    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, Nothing,
+    OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
+    ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -52,8 +53,8 @@ operations! {
     /// Takes the right to pull a flow.
     Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
         shared.check_frontend("flow.frontend", &body.flow.frontend)?;
-        shared.on_time(body.now)?;
-        shared.leased("until", body.until)?;
+        shared.on_store_time("now", body.now).await?;
+        shared.leased("until", body.until).await?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
     };
     /// Gives the right to pull back.
@@ -63,26 +64,34 @@ operations! {
     };
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
-        shared.on_time(body.now)?;
-        shared.leased("lease_until", body.lease_until)?;
+        shared.on_time(body.now).await?;
+        shared.leased("lease_until", body.lease_until).await?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.stage_page(body).await?
     };
     /// Stages entities outside a pull and dispatches their tasks.
     Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
         shared.check_frontend("flow.frontend", &body.flow.frontend)?;
-        shared.on_time(body.now)?;
+        shared.on_time(body.now).await?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.push_at(&body.flow, body.entities, body.now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
         shared.check_frontend("task.flow.frontend", &body.task.flow.frontend)?;
-        shared.on_time(body.task.now)?;
+        shared.on_wall_time(body.task.now)?;
         shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
         shared.engine.record_pushed(body).await?;
         true
+    };
+    /// The store's clock.
+    Read store_now "/engine/now" (Nothing) -> StoreTime = |shared, _body| {
+        StoreTime { now: shared.engine.now().await?.store }
+    };
+    /// The key of the entity that has a name.
+    Read named "/engine/named" (OfName) -> Option<EntityKey> = |shared, body| {
+        shared.engine.store().named(&body.flow, &body.name).await?
     };
     /// Reads an entity.
     Read get_entity "/engine/get" (OfEntity) -> Option<Entity> = |shared, body| {
@@ -90,12 +99,12 @@ operations! {
     };
     /// Leases due entities to a worker.
     Operate claim "/engine/claim" (ClaimBody) -> Vec<Claimed> = |shared, body| {
-        shared.on_time(body.now)?;
+        shared.on_time(body.now).await?;
         shared.bounded("limit", body.limit)?;
         shared.bounded("keys", body.keys.as_ref().map_or(0, Vec::len))?;
         let claim = body.claim();
-        shared.leased("lease_ms", later(claim.now, claim.lease))?;
-        shared.leased("settle_delay_ms", later(claim.now, claim.settle_delay))?;
+        shared.leased("lease_ms", later(claim.now.store, claim.lease)).await?;
+        shared.leased("settle_delay_ms", later(claim.now.store, claim.settle_delay)).await?;
         shared.engine.store().claim(claim).await?
     };
     /// Keys that are due.
@@ -108,15 +117,15 @@ operations! {
     };
     /// Prolongs leases.
     Operate renew "/engine/renew" (RenewBody) -> Vec<bool> = |shared, body| {
-        shared.leased("until", body.until)?;
-        shared.leased("due_at", body.due_at)?;
+        shared.leased("until", body.until).await?;
+        shared.leased("due_at", body.due_at).await?;
         shared.bounded("leases", body.leases.len())?;
         let leases: Vec<_> = body.leases.into_iter().map(|lease| (lease.key, lease.token)).collect();
         shared.engine.store().renew(&leases, body.until, body.due_at).await?
     };
     /// Writes outcomes.
     Operate settle "/engine/settle" (SettleBody) -> Vec<Settled> = |shared, body| {
-        shared.on_time(body.now)?;
+        shared.on_time(body.now).await?;
         shared.bounded("settlements", body.settlements.len())?;
         shared.engine.store().settle(body.now, body.settlements).await?
     };
@@ -126,13 +135,14 @@ operations! {
     };
     /// Sets the cut of a flow.
     Operate set_cut "/engine/set_cut" (SetCut) -> bool = |shared, body| {
+        shared.not_ahead("cut.cut_dt", body.cut.map(|cut| cut.cut_dt))?;
         shared.engine.store().set_cut(&body.flow, body.cut).await?;
         true
     };
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
         shared.check_frontend("flow.frontend", &body.flow.frontend)?;
-        shared.on_time(body.now)?;
+        shared.on_wall_time(body.now)?;
         shared.engine.store().create_sync_task(body).await?;
         true
     };
@@ -151,7 +161,7 @@ operations! {
     };
     /// Closes a sync task.
     Stage close_sync_task "/engine/close_sync_task" (CloseBody) -> bool = |shared, body| {
-        shared.on_time(body.now)?;
+        shared.on_wall_time(body.now)?;
         shared.engine.store().close_sync_task(&body.id, body.status, &body.note, body.now).await?
     };
     /// Removes a sync task.
@@ -172,12 +182,12 @@ operations! {
     };
     /// Has an entity done again.
     Operate resync "/engine/resync" (ResyncBody) -> bool = |shared, body| {
-        shared.on_time(body.now)?;
+        shared.on_time(body.now).await?;
         shared.engine.resync_at(&body.key, body.now).await?
     };
     /// Has the failed entities of a sync task done again.
     Operate resync_task "/engine/resync_task" (ResyncTaskBody) -> u64 = |shared, body| {
-        shared.on_time(body.now)?;
+        shared.on_time(body.now).await?;
         shared.engine.store().resync_task(&body.id, body.now).await?
     };
     /// Reads a record.
@@ -217,8 +227,25 @@ fn not_a_token(name: &str) -> Result<(), Problem> {
 }
 
 impl Shared {
-    /// Leases are given in the caller's time: a clock that is far off would hold entities for ever, or not at all.
-    fn on_time(&self, now: Timestamp) -> Result<(), Problem> {
+    /// What is due is told by the store's clock, which callers ask for: whoever is far off it has not asked for long.
+    async fn on_time(&self, now: Now) -> Result<(), Problem> {
+        self.on_wall_time(now.wall)?;
+        self.on_store_time("now.store", now.store).await
+    }
+
+    async fn on_store_time(&self, field: &str, now: Timestamp) -> Result<(), Problem> {
+        match millis_between(now, self.engine.now().await?.store) <= self.settings.max_clock_skew_ms {
+            true => Ok(()),
+            false => {
+                let message =
+                    "is not the time by the store's clock; ask for it with `/engine/now`, and again every second";
+                Err(Problem::field(OPERATION, field, message))
+            }
+        }
+    }
+
+    /// What people read is written down in the caller's time.
+    fn on_wall_time(&self, now: Timestamp) -> Result<(), Problem> {
         let off = millis_between(now, self.engine.clock().now());
         match off <= self.settings.max_clock_skew_ms {
             true => Ok(()),
@@ -233,17 +260,17 @@ impl Shared {
         }
     }
 
-    /// A lease ends by this time, told by the caller's clock: one that is far back would hand over what he still holds, and
+    /// A lease ends by this time of the store's clock: one that is far back would hand over what the caller still holds, and
     /// one that is far ahead would keep it from all others.
-    fn leased(&self, field: &str, until: Timestamp) -> Result<(), Problem> {
-        let (now, skew) = (self.engine.clock().now(), self.settings.max_clock_skew_ms);
+    async fn leased(&self, field: &str, until: Timestamp) -> Result<(), Problem> {
+        let (now, skew) = (self.engine.now().await?.store, self.settings.max_clock_skew_ms);
         let longest = if until < now { skew } else { LONGEST_LEASE_MS.saturating_add(skew) };
         match millis_between(until, now) <= longest {
             true => Ok(()),
             false => Err(Problem::field(
                 OPERATION,
                 field,
-                "is to be from now to a day ahead; if it was meant so, set the clocks of both hosts by a time server",
+                "is to be from now to a day ahead by the store's clock; ask for its time with `/engine/now`",
             )),
         }
     }

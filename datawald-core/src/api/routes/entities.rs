@@ -50,8 +50,9 @@ pub(crate) async fn put_entity(
     const OPERATION: &str = "stage";
     let if_rev = condition(&headers)?;
     let flow = FlowId::new(table, body.frontend.clone());
-    let entity = documents::entity(table, &id, body, "")?;
+    let mut entity = documents::entity(table, &id, body, "")?;
     shared.check_frontend("frontend", &flow.frontend)?;
+    as_known(&shared, &flow, &mut entity).await?;
     let intent = entity.intent.clone();
     let staged = shared.engine.push(&flow, vec![Push { entity, if_rev }]).await?;
     match staged.first() {
@@ -101,9 +102,12 @@ pub(crate) async fn put_entities(
             Err(problem) => results.push(Some(refused(one.id, &problem.into_error()))),
         }
     }
-    for (flow, entities) in flows {
+    for (flow, mut entities) in flows {
+        for (_, entity) in &mut entities {
+            as_known(&shared, &flow, entity).await?;
+        }
         let known: Vec<_> =
-            entities.iter().map(|(at, entity)| (*at, entity.id.clone(), entity.intent.clone())).collect();
+            entities.iter().map(|(at, entity)| (*at, entity.name.clone(), entity.intent.clone())).collect();
         let pushes = entities.into_iter().map(|(_, entity)| Push { entity, if_rev: None }).collect();
         // What was staged before this failed is there; sending all of it again is safe.
         let staged = shared.engine.push(&flow, pushes).await?;
@@ -141,6 +145,14 @@ pub(crate) async fn get_entity(
         response.headers_mut().insert(header::ETAG, tag);
     }
     Ok(response)
+}
+
+/// Whoever hands an entity over calls it by its name; if a pull has brought it before, it is the one that has this name.
+async fn as_known(shared: &Shared, flow: &FlowId, entity: &mut StageEntity) -> Result<(), Problem> {
+    if let Some(known) = shared.engine.store().named(flow, &entity.name).await? {
+        entity.id = known.id;
+    }
+    Ok(())
 }
 
 /// The version that the request asks for; 0 for none.

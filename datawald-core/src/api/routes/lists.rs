@@ -74,7 +74,8 @@ pub(crate) async fn entities(
         after: query.after,
         limit: limit(query.limit)?,
     };
-    let listing = shared.engine.store().list(&filter).await?;
+    let mut listing = shared.engine.store().list(&filter).await?;
+    control::by_wall_clock(&shared, &mut listing.items).await?;
     let items = listing.items.into_iter().map(|entity| EntityView::of(entity, query.documents)).collect();
     Ok(Json(Page { items, next: listing.next }))
 }

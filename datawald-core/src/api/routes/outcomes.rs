@@ -47,10 +47,13 @@ pub(crate) async fn put_outcome(
     let key = EntityKey { table, frontend: body.frontend.clone(), id };
     let outcome = outcome(table, &body, target)?;
     let found = control::entity(&shared, &key).await?;
+    let key = found.key.clone();
     match (body.token, body.rev) {
         // Sent again, since the answer was lost.
         (Some(_), Some(rev)) if rev == found.rev && is_what_stands(&found, &outcome) => {}
-        (Some(token), Some(rev)) => settle(&shared, Settlement { key: key.clone(), token, rev, outcome }).await?,
+        (Some(token), Some(rev)) => {
+            settle(&shared, Settlement { key: key.clone(), token, rev, reference: None, outcome }).await?
+        }
         (Some(_), None) => {
             return Err(Problem::field(OPERATION, "rev", "is missing: give the version that the lease was of"));
         }
@@ -122,14 +125,14 @@ async fn without_lease(
     if rev.is_some_and(|rev| rev != found.rev) {
         return Err(Problem::conflict(OPERATION, "newer content was staged since; read it and decide again"));
     }
-    let mut now = shared.engine.clock().now();
+    let mut now = shared.engine.now().await?;
     if found.status.is_final() {
         if is_what_stands(found, &outcome) {
             return Ok(());
         }
         // Somebody mends what came to its end otherwise. It is opened for later, and taken up as if it were later: no
         // worker is to find it meanwhile and carry it out once more.
-        now = later(now, MOMENT);
+        now.store = later(now.store, MOMENT);
         shared.engine.store().resync(&found.key, now).await?;
     }
     let keys = [found.key.id.clone()];
@@ -154,12 +157,13 @@ async fn without_lease(
         return Err(Problem::conflict(OPERATION, message));
     };
     // Of the version that was decided on: what was staged since is still to be done.
-    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: found.rev, outcome }).await
+    settle(shared, Settlement { key: claimed.key, token: claimed.token, rev: found.rev, reference: None, outcome })
+        .await
 }
 
 async fn settle(shared: &Shared, settlement: Settlement) -> Result<(), Problem> {
     let (flow, id) = (settlement.key.flow(), settlement.key.id.clone());
-    let settled = shared.engine.store().settle(shared.engine.clock().now(), vec![settlement]).await?;
+    let settled = shared.engine.store().settle(shared.engine.now().await?, vec![settlement]).await?;
     match settled.first() {
         Some(Settled::Done) => Ok(()),
         Some(Settled::Superseded) => {

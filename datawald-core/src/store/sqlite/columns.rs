@@ -12,7 +12,7 @@ use crate::model::{TxStatus, Version};
 /// The columns that [`entity`] reads, of `entities AS e JOIN documents AS d`.
 pub(super) const ENTITY: &str = "e.tbl, e.frontend, e.id, e.status, e.note, e.target_id, e.intent, e.reason, \
     e.source_status, e.source_updated_at, e.rev, e.fingerprint, e.attempts, e.due_at, e.lease_until, e.created_at, \
-    e.updated_at, d.doc, d.raw";
+    e.updated_at, d.doc, d.raw, e.name, e.reference, e.written";
 
 /// The columns that [`sync_task`] reads.
 pub(super) const SYNC_TASK: &str = "id, tbl, frontend, status, note, cut_before, cut_before_offset, cut_after, \
@@ -32,6 +32,14 @@ pub(super) fn int(number: u64) -> i64 {
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// A count, if one was stored.
+pub(super) fn opt_count(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    match row.get_ref(column)? {
+        rusqlite::types::ValueRef::Null => Ok(None),
+        _ => count(row, column).map(Some),
+    }
 }
 
 /// A small count as it was stored.
@@ -109,6 +117,9 @@ pub(super) fn cut_columns(cut: Option<Cut>) -> (Option<i64>, Option<i64>) {
 pub(super) fn entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
     Ok(Entity {
         key: EntityKey { table: table(row, 0)?, frontend: row.get(1)?, id: row.get(2)? },
+        name: row.get(19)?,
+        reference: row.get(20)?,
+        written: opt_count(row, 21)?,
         status: status(row, 3)?,
         note: row.get(4)?,
         target_id: row.get(5)?,

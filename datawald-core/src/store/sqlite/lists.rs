@@ -4,7 +4,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use super::columns::{ENTITY, entity, int, version};
-use crate::model::{Entity, EntityKey, TxStatus, Version};
+use crate::model::{Entity, EntityKey, FlowId, TxStatus, Version};
 use crate::store::{EntityFilter, HISTORY_LIMIT};
 
 pub(super) fn get(db: &Connection, key: &EntityKey) -> rusqlite::Result<Option<Entity>> {
@@ -14,6 +14,13 @@ pub(super) fn get(db: &Connection, key: &EntityKey) -> rusqlite::Result<Option<E
     ))?
     .query_row(params![key.table.name(), key.frontend, key.id], entity)
     .optional()
+}
+
+pub(super) fn named(db: &Connection, flow: &FlowId, name: &str) -> rusqlite::Result<Option<EntityKey>> {
+    db.prepare_cached("SELECT id FROM entities WHERE tbl = ?1 AND frontend = ?2 AND name = ?3 AND holds_name")?
+        .query_row(params![flow.table.name(), flow.frontend, name], |row| row.get::<_, String>(0))
+        .optional()
+        .map(|id| id.map(|id| EntityKey::new(flow, id)))
 }
 
 /// Up to `limit` entities by key, after the key `after`.

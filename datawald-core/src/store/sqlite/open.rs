@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use super::error::{at_open, not_a_store, read_only};
-use super::schema::{APPLICATION_ID, CREATE, FROM_1, FROM_2, VERSION};
+use super::schema::{APPLICATION_ID, CREATE, VERSION};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -31,8 +31,6 @@ enum Found {
     Empty,
     /// A store of this version.
     Store,
-    /// A store of the version before.
-    Older(i32),
 }
 
 /// Opens or creates the store at `path` for writing.
@@ -61,16 +59,8 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     if !matches!(found, Found::Store) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
-        let change = match inspect(&transaction, path)? {
-            Found::Empty => Some(&[CREATE][..]),
-            Found::Older(1) => Some(&[FROM_1, FROM_2][..]),
-            Found::Older(_) => Some(&[FROM_2][..]),
-            Found::Store => None,
-        };
-        if let Some(changes) = change {
-            for change in changes {
-                transaction.execute_batch(change).map_err(fail)?;
-            }
+        if let Found::Empty = inspect(&transaction, path)? {
+            transaction.execute_batch(CREATE).map_err(fail)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
             transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         }
@@ -125,7 +115,15 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
-        (APPLICATION_ID, older @ 1..VERSION, _) => Ok(Found::Older(older)),
+        (APPLICATION_ID, older @ 1..VERSION, _) => Err(Error::config(
+            OPERATION,
+            format!(
+                "`{}` was made by an older release (its format is {older}, this release knows {VERSION}), which told orders \
+                 apart by their numbers alone: it was left as it is; name another path, and every order is pulled again and \
+                 found on the other side by its number",
+                path.display()
+            ),
+        )),
         (APPLICATION_ID, newer, _) if newer > VERSION => Err(Error::config(
             OPERATION,
             format!(

@@ -4,34 +4,31 @@
 pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
 
 /// `PRAGMA user_version` of the schema below.
-pub(super) const VERSION: i32 = 3;
-
-/// From version 1: counts the leases that ran out.
-pub(super) const FROM_1: &str = "ALTER TABLE entities ADD COLUMN lost_leases INTEGER NOT NULL DEFAULT 0";
-
-/// From version 2: keeps records.
-pub(super) const FROM_2: &str = r"
-CREATE TABLE records (
-    name  TEXT    NOT NULL PRIMARY KEY,
-    rev   INTEGER NOT NULL,
-    value TEXT    NOT NULL
-) STRICT, WITHOUT ROWID;
-";
+///
+/// Up to version 3, entities were told apart by their numbers, which two stores of one shop may share. Such a file is
+/// refused: which record of the source an entity was cannot be told from it.
+pub(super) const VERSION: i32 = 4;
 
 /// Creates the schema in an empty file.
 ///
 /// Times are microseconds since 1970 (UTC); the views show them as text. The documents stand apart from the entities,
 /// so that leasing and settling, which rewrite an entity's row again and again, do not carry them along. `due_at` is
-/// null exactly for final statuses, so the partial index holds what is open and nothing else.
+/// null exactly for final statuses, so the partial index holds what is open and nothing else. `due_at`, and the ends of
+/// leases, are by the store's clock (the record `clock`), which no wall clock agrees with for long.
 pub(super) const CREATE: &str = r"
 CREATE TABLE entities (
     seq               INTEGER PRIMARY KEY,
     tbl               TEXT    NOT NULL,
     frontend          TEXT    NOT NULL,
     id                TEXT    NOT NULL,
+    name              TEXT    NOT NULL,
+    holds_name        INTEGER NOT NULL,
     status            TEXT    NOT NULL CHECK (status IN ('N', 'P', 'S', 'F', 'I', 'X', '?')),
     note              TEXT    NOT NULL,
     target_id         TEXT,
+    reference         TEXT,
+    written           INTEGER,
+    missed            INTEGER NOT NULL DEFAULT 0,
     intent            TEXT    NOT NULL CHECK (intent IN ('apply', 'cancel', 'ignore', 'reject')),
     reason            TEXT    NOT NULL,
     source_status     TEXT    NOT NULL,
@@ -39,7 +36,7 @@ CREATE TABLE entities (
     rev               INTEGER NOT NULL,
     fingerprint       TEXT    NOT NULL,
     attempts          INTEGER NOT NULL,
-    lost_leases       INTEGER NOT NULL DEFAULT 0,
+    lost_leases       INTEGER NOT NULL,
     token             INTEGER NOT NULL,
     in_doubt          INTEGER NOT NULL,
     lease_owner       TEXT,
@@ -50,6 +47,7 @@ CREATE TABLE entities (
     UNIQUE (tbl, frontend, id)
 ) STRICT;
 CREATE INDEX entities_due ON entities (tbl, frontend, due_at) WHERE due_at IS NOT NULL;
+CREATE UNIQUE INDEX entities_name ON entities (tbl, frontend, name) WHERE holds_name;
 
 CREATE TABLE documents (
     entity INTEGER PRIMARY KEY REFERENCES entities (seq),
@@ -123,11 +121,11 @@ CREATE TABLE pulls (
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW entities_v AS
-SELECT e.tbl AS 'table', e.frontend, e.id, e.status, e.note, e.target_id, e.intent, e.reason, e.source_status,
+SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.note, e.target_id, e.reference, e.intent, e.reason,
+       e.source_status,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.source_updated_at / 1000000, 'unixepoch') AS source_updated_at,
        e.rev, e.attempts, e.lease_owner,
-       strftime('%Y-%m-%dT%H:%M:%SZ', e.lease_until / 1000000, 'unixepoch') AS lease_until,
-       strftime('%Y-%m-%dT%H:%M:%SZ', e.due_at / 1000000, 'unixepoch') AS due_at,
+       (e.due_at - (SELECT CAST(value AS INTEGER) FROM records WHERE records.name = 'clock')) / 1000000 AS due_in_seconds,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.created_at / 1000000, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.updated_at / 1000000, 'unixepoch') AS updated_at,
        d.doc, d.raw

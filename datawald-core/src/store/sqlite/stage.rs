@@ -9,7 +9,7 @@ use super::writer::WorkError;
 use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
 use crate::store::transition::{self, Standing};
 use crate::store::{HISTORY_LIMIT, PullLease, Push, PushedSync, StageBatch, StageEntity, Staging};
-use crate::{Disposition, Error, ErrorKind};
+use crate::{Disposition, Error, ErrorKind, Now};
 
 type Work<T> = std::result::Result<T, WorkError>;
 
@@ -59,6 +59,12 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
         return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
     }
     let task = task_seq(db, flow, &sync_task)?;
+    // Whoever closed it took the pull for dead.
+    db.prepare_cached(
+        "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL
+         WHERE seq = ?1 AND status <> 'Processing'",
+    )?
+    .execute([task])?;
     let pass = Pass { db, flow, task: Some(task), now };
     let staged = entities.iter().map(|entity| pass.stage(entity)).collect::<Work<Vec<_>>>()?;
     if let Some(cut) = cut {
@@ -67,7 +73,7 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     Ok(staged)
 }
 
-pub(super) fn push(db: &Connection, flow: &FlowId, entities: &[Push], now: Timestamp) -> Work<Vec<Option<Staging>>> {
+pub(super) fn push(db: &Connection, flow: &FlowId, entities: &[Push], now: Now) -> Work<Vec<Option<Staging>>> {
     let pass = Pass { db, flow, task: None, now };
     entities
         .iter()
@@ -84,7 +90,7 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
     tasks::create(db, task)?;
     tasks::finish_pull(db, &task.id)?;
     let seq = task_seq(db, flow, &task.id)?;
-    let pass = Pass { db, flow, task: Some(seq), now: task.now };
+    let pass = Pass { db, flow, task: Some(seq), now: task.now.into() };
     // One that is named twice is unchanged only if it is said to be each time: the first to join stands.
     let (unchanged, changed): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.unchanged);
     for member in changed.into_iter().chain(unchanged) {
@@ -141,6 +147,10 @@ fn task_seq(db: &Connection, flow: &FlowId, id: &SyncTaskId) -> Work<i64> {
 /// An entity that is already there.
 struct Known {
     seq: i64,
+    /// What it is called, if nobody else of its flow is called so.
+    name: Option<String>,
+    /// Whether it was ever taken up.
+    taken_up: bool,
     status: TxStatus,
     intent: Intent,
     source_status: String,
@@ -153,26 +163,28 @@ struct Pass<'a> {
     flow: &'a FlowId,
     /// The sync task that the entities join; what is pushed joins none.
     task: Option<i64>,
-    now: Timestamp,
+    now: Now,
 }
 
 impl Pass<'_> {
     fn stage(&self, entity: &StageEntity) -> Work<Staging> {
-        let Some(known) = self.known(&entity.id)? else {
-            self.insert(entity)?;
+        let known = self.known(&entity.id)?;
+        let (intent, holds_name) = self.check_name(entity, known.as_ref())?;
+        let Some(known) = known else {
+            self.insert(entity, &intent, holds_name)?;
             return Ok(Staging::Inserted);
         };
         let same = known.fingerprint == entity.fingerprint
             && known.source_status == entity.source_status
-            && known.intent == entity.intent;
+            && known.intent == intent;
         if !same {
-            self.restage(&known, entity)?;
+            self.restage(&known, entity, &intent, holds_name)?;
             return Ok(Staging::Restaged);
         }
         self.refresh(&known, entity)?;
         if known.status == TxStatus::Failed && known.intent.is_to_be_done() {
-            self.keep_outcome(&known)?;
-            let standing = transition::open(&known.intent, String::new(), self.now);
+            keep_outcome(self.db, known.seq, known.status)?;
+            let standing = transition::open(&known.intent, String::new(), self.now.store);
             self.stand(known.seq, &standing)?;
             self.join(known.seq)?;
             return Ok(Staging::Retried);
@@ -195,7 +207,8 @@ impl Pass<'_> {
         let known = self
             .db
             .prepare_cached(
-                "SELECT seq, status, intent, reason, source_status, fingerprint FROM entities
+                "SELECT seq, status, intent, reason, source_status, fingerprint, iif(holds_name, name, NULL), token > 0
+                 FROM entities
                  WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
             )?
             .query_row(params![self.flow.table.name(), self.flow.frontend, id], |row| {
@@ -205,20 +218,49 @@ impl Pass<'_> {
                     intent: intent(row, 2)?,
                     source_status: row.get(4)?,
                     fingerprint: Fingerprint::from_stored(row.get(5)?),
+                    name: row.get(6)?,
+                    taken_up: row.get(7)?,
                 })
             })
             .optional()?;
         Ok(known)
     }
 
-    fn insert(&self, entity: &StageEntity) -> Work<()> {
-        let Standing { status, note, due_at } = transition::open(&entity.intent, String::new(), self.now);
-        let (word, reason) = intent_words(&entity.intent);
+    /// What is to be done with an entity, seen what it is called, and whether it is the one that is called so.
+    fn check_name(&self, entity: &StageEntity, known: Option<&Known>) -> Work<(Intent, bool)> {
+        if let Some(name) = known.and_then(|known| known.name.as_deref()) {
+            if name == entity.name {
+                return Ok((entity.intent.clone(), true));
+            }
+            if known.is_some_and(|known| known.taken_up) {
+                return Ok((transition::renamed(&entity.intent, name, &entity.name), true));
+            }
+        }
+        if entity.name.is_empty() {
+            return Ok((entity.intent.clone(), false));
+        }
+        let holder: Option<String> = self
+            .db
+            .prepare_cached(
+                "SELECT id FROM entities WHERE tbl = ?1 AND frontend = ?2 AND name = ?3 AND holds_name AND id <> ?4",
+            )?
+            .query_row(params![self.flow.table.name(), self.flow.frontend, entity.name, entity.id], |row| row.get(0))
+            .optional()?;
+        Ok(match holder {
+            None => (entity.intent.clone(), true),
+            Some(holder) => (transition::name_taken(&entity.intent, self.flow.table, &entity.name, &holder), false),
+        })
+    }
+
+    fn insert(&self, entity: &StageEntity, intent: &Intent, holds_name: bool) -> Work<()> {
+        let Standing { status, note, due_at } = transition::open(intent, String::new(), self.now.store);
+        let (word, reason) = intent_words(intent);
         self.db
             .prepare_cached(
                 "INSERT INTO entities (tbl, frontend, id, status, note, intent, reason, source_status,
-                     source_updated_at, rev, fingerprint, attempts, token, in_doubt, due_at, created_at, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, 0, 0, ?11, ?12, ?12)",
+                     source_updated_at, rev, fingerprint, attempts, lost_leases, token, in_doubt, due_at, created_at,
+                     updated_at, name, holds_name)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, 0, 0, 0, ?11, ?12, ?12, ?13, ?14)",
             )?
             .execute(params![
                 self.flow.table.name(),
@@ -232,7 +274,9 @@ impl Pass<'_> {
                 entity.source_updated_at.map(micros),
                 entity.fingerprint.as_str(),
                 due_at.map(micros),
-                micros(self.now),
+                micros(self.now.wall),
+                entity.name,
+                holds_name,
             ])?;
         let seq = self.db.last_insert_rowid();
         self.db
@@ -241,20 +285,21 @@ impl Pass<'_> {
         self.join(seq)
     }
 
-    fn restage(&self, known: &Known, entity: &StageEntity) -> Work<()> {
-        self.keep_outcome(known)?;
+    fn restage(&self, known: &Known, entity: &StageEntity, intent: &Intent, holds_name: bool) -> Work<()> {
+        keep_outcome(self.db, known.seq, known.status)?;
         self.db
             .prepare_cached(
                 "INSERT INTO history (entity, rev, status, note, target_id, source_status, replaced_at, doc, raw)
                  SELECT e.seq, e.rev, e.status, e.note, e.target_id, e.source_status, ?2, d.doc, d.raw
                  FROM entities AS e JOIN documents AS d ON d.entity = e.seq WHERE e.seq = ?1",
             )?
-            .execute(params![known.seq, micros(self.now)])?;
-        let (word, reason) = intent_words(&entity.intent);
+            .execute(params![known.seq, micros(self.now.wall)])?;
+        let (word, reason) = intent_words(intent);
         self.db
             .prepare_cached(
                 "UPDATE entities SET intent = ?2, reason = ?3, source_status = ?4, source_updated_at = ?5,
-                     rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7
+                     rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7,
+                     name = iif(holds_name AND token > 0, name, ?8), holds_name = ?9
                  WHERE seq = ?1",
             )?
             .execute(params![
@@ -264,7 +309,9 @@ impl Pass<'_> {
                 entity.source_status,
                 entity.source_updated_at.map(micros),
                 entity.fingerprint.as_str(),
-                micros(self.now),
+                micros(self.now.wall),
+                entity.name,
+                holds_name,
             ])?;
         self.db
             .prepare_cached("UPDATE documents SET doc = ?2, raw = ?3 WHERE entity = ?1")?
@@ -277,7 +324,7 @@ impl Pass<'_> {
             .execute(params![known.seq, HISTORY_LIMIT])?;
         // What is leased or in doubt stays so: a write of the old content may be on its way.
         if !matches!(known.status, TxStatus::InProcess | TxStatus::InDoubt) {
-            self.stand(known.seq, &transition::open(&entity.intent, String::new(), self.now))?;
+            self.stand(known.seq, &transition::open(intent, String::new(), self.now.store))?;
         }
         self.join(known.seq)
     }
@@ -307,20 +354,8 @@ impl Pass<'_> {
                 standing.status.letter(),
                 standing.note,
                 standing.due_at.map(micros),
-                micros(self.now)
+                micros(self.now.wall)
             ])?;
-        Ok(())
-    }
-
-    /// An entity that has come to its end and is taken up by this pass keeps, in the passes before, the outcome it had.
-    fn keep_outcome(&self, known: &Known) -> Work<()> {
-        if known.status.is_final() {
-            self.db
-                .prepare_cached(
-                    "UPDATE sync_task_entities SET pass_status = ?2 WHERE entity = ?1 AND pass_status IS NULL",
-                )?
-                .execute(params![known.seq, known.status.letter()])?;
-        }
         Ok(())
     }
 
@@ -358,6 +393,15 @@ impl Pass<'_> {
             .execute(params![task, known.seq, status.map(TxStatus::letter)])?;
         Ok(())
     }
+}
+
+/// An entity that has come to its end and is taken up again keeps, in the passes before, the outcome it had.
+pub(super) fn keep_outcome(db: &Connection, seq: i64, status: TxStatus) -> Work<()> {
+    if status.is_final() {
+        db.prepare_cached("UPDATE sync_task_entities SET pass_status = ?2 WHERE entity = ?1 AND pass_status IS NULL")?
+            .execute(params![seq, status.letter()])?;
+    }
+    Ok(())
 }
 
 pub(super) fn cut(db: &Connection, flow: &FlowId) -> rusqlite::Result<Option<Cut>> {

@@ -19,7 +19,7 @@ use crate::store::{
     Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
     StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
-use crate::{Error, Result};
+use crate::{Error, Now, Result};
 
 /// Settings of a [`SqliteStore`]. The defaults fit one service on one machine.
 #[derive(Debug, Clone)]
@@ -133,13 +133,18 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("stage", move |db| stage::stage(db, batch)).await
     }
 
-    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
         let flow = flow.clone();
         self.0.writer.write("push", move |db| stage::push(db, &flow, &entities, now)).await
     }
 
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
         self.0.writer.write("record sync task", move |db| stage::record_pushed(db, &pushed)).await
+    }
+
+    async fn named(&self, flow: &FlowId, name: &str) -> Result<Option<EntityKey>> {
+        let (flow, name) = (flow.clone(), name.to_owned());
+        self.0.readers.read("read entity", move |db| lists::named(db, &flow, &name)).await
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
@@ -167,7 +172,7 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("renew leases", move |db| work::renew(db, &leases, until, due_at)).await
     }
 
-    async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
         self.0.writer.write("settle", move |db| work::settle(db, now, settlements)).await
     }
 
@@ -236,12 +241,12 @@ impl StagingStore for SqliteStore {
         self.0.readers.read("read history", move |db| lists::history(db, &key)).await
     }
 
-    async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+    async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool> {
         let key = key.clone();
         self.0.writer.write("do entity again", move |db| work::resync(db, &key, now)).await
     }
 
-    async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
+    async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         let id = id.clone();
         self.0.writer.write("do sync task again", move |db| work::resync_task(db, &id, now)).await
     }

@@ -58,7 +58,9 @@ pub(super) fn counts(db: &Connection, id: &SyncTaskId) -> rusqlite::Result<Count
 
 pub(super) fn close(db: &Connection, id: &SyncTaskId, status: SyncStatus, note: &str, now: Timestamp) -> Work<bool> {
     let closed = db
-        .prepare_cached("UPDATE sync_tasks SET status = ?2, note = ?3, ended_at = ?4 WHERE id = ?1")?
+        .prepare_cached(
+            "UPDATE sync_tasks SET status = ?2, note = ?3, ended_at = iif(?2 = 'Processing', NULL, ?4) WHERE id = ?1",
+        )?
         .execute(params![id.as_str(), status.as_str(), note, micros(now)])?;
     Ok(closed > 0)
 }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use super::columns::{count, int, intent, micros, opt_time, small, status, time};
+use super::columns::{count, int, intent, micros, opt_count, opt_time, small, status, time};
 use super::writer::WorkError;
+use crate::Now;
 use crate::clock::later;
 use crate::model::{EntityKey, FlowId, SyncTaskId, TxStatus};
 use crate::store::transition::{self, After, Held};
@@ -20,13 +21,13 @@ pub(super) struct OwnedClaim {
     owner: String,
     lease_until: Timestamp,
     due_at: Timestamp,
-    now: Timestamp,
+    now: Now,
 }
 
 impl From<Claim<'_>> for OwnedClaim {
     fn from(claim: Claim<'_>) -> Self {
         // To the microsecond, so that what is answered is what is stored.
-        let lease_until = later(claim.now, claim.lease);
+        let lease_until = later(claim.now.store, claim.lease);
         let lease_until = Timestamp::from_microsecond(micros(lease_until)).unwrap_or(lease_until);
         Self {
             flow: claim.flow.clone(),
@@ -42,46 +43,63 @@ impl From<Claim<'_>> for OwnedClaim {
 
 /// The columns that a claim reads.
 const DUE: &str =
-    "SELECT e.seq, e.id, e.token, e.rev, e.intent, e.reason, e.target_id, e.attempts, e.status, d.doc, e.lost_leases
+    "SELECT e.seq, e.id, e.token, e.rev, e.intent, e.reason, e.target_id, e.attempts, e.status, d.doc, e.lost_leases,
+         e.name, e.reference, e.written, e.missed
      FROM entities AS e JOIN documents AS d ON d.entity = e.seq
      WHERE e.tbl = ?1 AND e.frontend = ?2 AND e.due_at <= ?3";
 
-fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<(i64, Claimed)> {
-    let was = status(row, 8)?;
-    let lost = u32::from(was == TxStatus::InProcess);
+/// An entity that is to be leased.
+struct Due {
+    seq: i64,
+    claimed: Claimed,
+    /// The version that the other side may have from now on.
+    written: u64,
+}
+
+fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<Due> {
+    let status = status(row, 8)?;
+    let lost = u32::from(status == TxStatus::InProcess);
+    let (rev, target_id, before) = (count(row, 3)?, row.get::<_, Option<String>>(6)?, opt_count(row, 13)?);
+    let (was, written) = transition::claim(status, before, target_id.as_deref(), rev);
     let claimed = Claimed {
         key: EntityKey::new(&claim.flow, row.get::<_, String>(1)?),
+        name: row.get(11)?,
         token: count(row, 2)?.saturating_add(1),
-        rev: count(row, 3)?,
+        rev,
         intent: intent(row, 4)?,
         doc: row.get(9)?,
-        target_id: row.get(6)?,
+        target_id,
+        reference: row.get(12)?,
+        written: before,
+        missed: row.get(14)?,
         attempts: small(row, 7)?.saturating_add(1),
         lost_leases: small(row, 10)?.saturating_add(lost),
         was,
         lease_until: claim.lease_until,
     };
-    Ok((row.get(0)?, claimed))
+    Ok(Due { seq: row.get(0)?, claimed, written })
 }
 
 pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
-    let (table, frontend, now) = (claim.flow.table.name(), &claim.flow.frontend, micros(claim.now));
+    let (table, frontend, now) = (claim.flow.table.name(), &claim.flow.frontend, micros(claim.now.store));
     let mut lease = db.prepare_cached(
         "UPDATE entities SET status = 'P', token = ?2, attempts = ?3, in_doubt = ?4, lease_owner = ?5,
-             lease_until = ?6, due_at = ?7, updated_at = ?8, lost_leases = ?9
+             lease_until = ?6, due_at = ?7, updated_at = ?8, lost_leases = ?9, written = ?10, missed = 0
          WHERE seq = ?1",
     )?;
-    let mut take = |seq: i64, claimed: &Claimed| {
+    let mut take = |due: &Due| {
+        let claimed = &due.claimed;
         lease.execute(params![
-            seq,
+            due.seq,
             int(claimed.token),
             claimed.attempts,
             claimed.was != TxStatus::New,
             claim.owner,
             micros(claim.lease_until),
             micros(claim.due_at),
-            now,
+            micros(claim.now.wall),
             claimed.lost_leases,
+            int(due.written),
         ])
     };
     let mut answer = Vec::new();
@@ -92,9 +110,9 @@ pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
                 break;
             }
             let row = by_key.query_row(params![table, frontend, now, id], |row| due_row(row, claim)).optional()?;
-            if let Some((seq, claimed)) = row {
-                take(seq, &claimed)?;
-                answer.push(claimed);
+            if let Some(due) = row {
+                take(&due)?;
+                answer.push(due.claimed);
             }
         }
     } else {
@@ -103,9 +121,9 @@ pub(super) fn claim(db: &Connection, claim: &OwnedClaim) -> Work<Vec<Claimed>> {
             .prepare_cached(&format!("{DUE} ORDER BY e.due_at, e.seq LIMIT ?4"))?
             .query_map(params![table, frontend, now, limit], |row| due_row(row, claim))?
             .collect::<rusqlite::Result<Vec<_>>>()?;
-        for (seq, claimed) in found {
-            take(seq, &claimed)?;
-            answer.push(claimed);
+        for due in found {
+            take(&due)?;
+            answer.push(due.claimed);
         }
     }
     Ok(answer)
@@ -145,15 +163,15 @@ pub(super) fn renew(
     Ok(held)
 }
 
-pub(super) fn settle(db: &Connection, now: Timestamp, settlements: Vec<Settlement>) -> Work<Vec<Settled>> {
+pub(super) fn settle(db: &Connection, now: Now, settlements: Vec<Settlement>) -> Work<Vec<Settled>> {
     let mut find = db.prepare_cached(
-        "SELECT seq, note, target_id, intent, reason, attempts, in_doubt, rev FROM entities
+        "SELECT seq, note, target_id, intent, reason, attempts, in_doubt, rev, written FROM entities
          WHERE tbl = ?1 AND frontend = ?2 AND id = ?3 AND status = 'P' AND token = ?4",
     )?;
     let mut write = db.prepare_cached(
         "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, target_id = ?5, attempts = ?6, in_doubt = 0,
              lease_owner = NULL, lease_until = NULL, updated_at = ?7,
-             lost_leases = iif(?8, lost_leases, 0)
+             lost_leases = iif(?8, lost_leases, 0), written = ?9, missed = ?10, reference = coalesce(reference, ?11)
          WHERE seq = ?1",
     )?;
     settlements.into_iter().map(|settlement| settle_one(&mut find, &mut write, now, settlement)).collect()
@@ -162,10 +180,10 @@ pub(super) fn settle(db: &Connection, now: Timestamp, settlements: Vec<Settlemen
 fn settle_one(
     find: &mut CachedStatement<'_>,
     write: &mut CachedStatement<'_>,
-    now: Timestamp,
+    now: Now,
     settlement: Settlement,
 ) -> Work<Settled> {
-    let Settlement { key, token, rev, outcome } = settlement;
+    let Settlement { key, token, rev, reference, outcome } = settlement;
     let found = find
         .query_row(params![key.table.name(), key.frontend, key.id, int(token)], |row| {
             let held = Held {
@@ -173,6 +191,8 @@ fn settle_one(
                 target_id: row.get(2)?,
                 intent: intent(row, 3)?,
                 attempts: small(row, 5)?,
+                written: opt_count(row, 8)?,
+                claimed: rev,
                 was_in_doubt: row.get(6)?,
                 superseded: count(row, 7)? != rev,
             };
@@ -181,7 +201,8 @@ fn settle_one(
         .optional()?;
     let Some((seq, held)) = found else { return Ok(Settled::Fenced) };
     let released = matches!(outcome, Outcome::Release);
-    let After { standing, target_id, attempts, settled } = transition::settle(held, outcome, now);
+    let After { standing, target_id, attempts, written, missed, settled } =
+        transition::settle(held, outcome, now.store);
     write.execute(params![
         seq,
         standing.status.letter(),
@@ -189,13 +210,16 @@ fn settle_one(
         standing.due_at.map(micros),
         target_id,
         attempts,
-        micros(now),
+        micros(now.wall),
         released,
+        written.map(int),
+        missed,
+        reference,
     ])?;
     Ok(settled)
 }
 
-pub(super) fn resync(db: &Connection, key: &EntityKey, now: Timestamp) -> Work<bool> {
+pub(super) fn resync(db: &Connection, key: &EntityKey, now: Now) -> Work<bool> {
     let found = db
         .prepare_cached(
             "SELECT seq, status, intent, reason, due_at FROM entities WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
@@ -206,19 +230,24 @@ pub(super) fn resync(db: &Connection, key: &EntityKey, now: Timestamp) -> Work<b
         .optional()?;
     match found {
         Some((seq, status, intent, _)) if status.is_final() && intent.is_to_be_done() => {
+            // The runs that it was part of ended with what it was then.
+            super::stage::keep_outcome(db, seq, status)?;
             again(db, seq, now)?;
             Ok(true)
         }
-        Some((seq, TxStatus::New, _, due_at)) if due_at.is_none_or(|due_at| due_at > now) => {
-            db.prepare_cached("UPDATE entities SET due_at = ?2, updated_at = ?2 WHERE seq = ?1")?
-                .execute(params![seq, micros(now)])?;
+        Some((seq, TxStatus::New, _, due_at)) if due_at.is_none_or(|due_at| due_at > now.store) => {
+            db.prepare_cached("UPDATE entities SET due_at = ?2, updated_at = ?3 WHERE seq = ?1")?.execute(params![
+                seq,
+                micros(now.store),
+                micros(now.wall)
+            ])?;
             Ok(true)
         }
         _ => Ok(false),
     }
 }
 
-pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Timestamp) -> Work<u64> {
+pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u64> {
     let failed = db
         .prepare_cached(
             "SELECT m.sync_task, e.seq FROM sync_tasks AS t
@@ -242,11 +271,11 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Timestamp) -> W
 }
 
 /// Puts an entity that came to its end back to work.
-fn again(db: &Connection, seq: i64, now: Timestamp) -> Work<()> {
+fn again(db: &Connection, seq: i64, now: Now) -> Work<()> {
     db.prepare_cached(
         "UPDATE entities SET status = 'N', note = '', due_at = ?2, attempts = 0, lost_leases = 0,
-             updated_at = ?2 WHERE seq = ?1",
+             updated_at = ?3 WHERE seq = ?1",
     )?
-    .execute(params![seq, micros(now)])?;
+    .execute(params![seq, micros(now.store), micros(now.wall)])?;
     Ok(())
 }

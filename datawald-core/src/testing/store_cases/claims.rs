@@ -165,7 +165,7 @@ pub async fn new_beginnings_forget_lost_leases(store: Store) {
     let claimed = world.claim_one("1").await;
     assert_eq!(claimed.lost_leases, 1);
     world.settle(&claimed, failed("no")).await;
-    assert!(store.resync(&world.key("1"), world.now).await.unwrap());
+    assert!(store.resync(&world.key("1"), world.now.into()).await.unwrap());
     assert_eq!(world.claim_one("1").await.lost_leases, 0);
 }
 
@@ -274,7 +274,7 @@ pub async fn concurrent_claims_share_nothing(store: Store) {
                         owner: "worker",
                         lease: LEASE,
                         settle_delay: SETTLE_DELAY,
-                        now: sec(0),
+                        now: sec(0).into(),
                     };
                     let claimed = store.claim(claim).await.unwrap();
                     if claimed.is_empty() {

@@ -133,7 +133,7 @@ pub async fn what_is_not_there_has_nothing(store: Store) {
     let key = EntityKey::new(&flow(), "nobody");
     assert!(store.get(&key).await.unwrap().is_none());
     assert!(store.history(&key).await.unwrap().is_empty());
-    assert!(!store.resync(&key, sec(0)).await.unwrap());
+    assert!(!store.resync(&key, sec(0).into()).await.unwrap());
     assert!(store.list(&EntityFilter::default()).await.unwrap().items.is_empty());
 }
 
@@ -144,11 +144,11 @@ pub async fn what_is_final_is_done_again(store: Store) {
         world.bring_to(id, status).await;
         let before = world.get(id).await;
         world.wait(1);
-        assert!(store.resync(&before.key, world.now).await.unwrap());
+        assert!(store.resync(&before.key, world.now.into()).await.unwrap());
         let found = world.get(id).await;
         assert_eq!((found.status, found.due_at, found.note.as_str()), (TxStatus::New, Some(world.now), ""));
         assert_eq!((found.attempts, found.rev, found.target_id), (0, 1, before.target_id));
-        assert!(!store.resync(&before.key, world.now).await.unwrap(), "it is due already");
+        assert!(!store.resync(&before.key, world.now.into()).await.unwrap(), "it is due already");
         assert_eq!(world.claim_one(id).await.attempts, 1);
     }
 }
@@ -159,7 +159,7 @@ pub async fn what_waits_is_done_now(store: Store) {
     let claimed = world.claim_one("1").await;
     world.settle(&claimed, retry(sec(9_999))).await;
     world.wait(1);
-    assert!(store.resync(&claimed.key, world.now).await.unwrap());
+    assert!(store.resync(&claimed.key, world.now.into()).await.unwrap());
     let found = world.get("1").await;
     assert_eq!((found.status, found.due_at, found.attempts), (TxStatus::New, Some(world.now), 1));
     assert_eq!(world.claim_one("1").await.attempts, 2);
@@ -173,7 +173,7 @@ pub async fn what_is_leased_or_in_doubt_is_left_alone(store: Store) {
         world.wait(seconds);
         for id in ["p", "?"] {
             let before = world.get(id).await;
-            assert!(!store.resync(&before.key, world.now).await.unwrap());
+            assert!(!store.resync(&before.key, world.now.into()).await.unwrap());
             assert!(world.get(id).await == before);
         }
     }
@@ -184,7 +184,7 @@ pub async fn what_has_nothing_to_do_is_not_done_again(store: Store) {
     for (id, intent) in [("i", Intent::Ignore("x".into())), ("r", Intent::Reject("y".into()))] {
         world.stage_one(with_intent(id, "v1", intent)).await;
         let before = world.get(id).await;
-        assert!(!store.resync(&before.key, world.after(1)).await.unwrap());
+        assert!(!store.resync(&before.key, world.after(1).into()).await.unwrap());
         assert!(world.get(id).await == before);
     }
 }
@@ -201,7 +201,7 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     let task = SyncTaskId::from_stored("first-pass");
     store.close_sync_task(&task, SyncStatus::Fail, "3 failed", sec(5)).await.unwrap();
     world.wait(10);
-    assert_eq!(store.resync_task(&task, world.now).await.unwrap(), 2);
+    assert_eq!(store.resync_task(&task, world.now.into()).await.unwrap(), 2);
     for id in ["f", "3"] {
         let found = world.get(id).await;
         assert_eq!((found.status, found.due_at, found.attempts), (TxStatus::New, Some(world.now), 0));
@@ -214,7 +214,7 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     assert_eq!(world.counts("first-pass").await, counts(&expected));
     // Nothing is left to be done again: the task stays as it is.
     store.close_sync_task(&task, SyncStatus::Fail, "1 failed", sec(20)).await.unwrap();
-    assert_eq!(store.resync_task(&task, world.now).await.unwrap(), 0);
+    assert_eq!(store.resync_task(&task, world.now.into()).await.unwrap(), 0);
     assert_eq!(store.sync_task(&task).await.unwrap().unwrap().status, SyncStatus::Fail);
 }
 
@@ -236,7 +236,7 @@ pub async fn failures_that_were_mended_since_are_not_done_again(store: Store) {
     assert_eq!(world.counts("first-pass").await, counts(&[(TxStatus::Failed, 2), (TxStatus::Success, 1)]));
     // Of the first pass's two failures one is mended; what succeeded then is no failure of that pass.
     let task = SyncTaskId::from_stored("first-pass");
-    assert_eq!(store.resync_task(&task, world.now).await.unwrap(), 1);
+    assert_eq!(store.resync_task(&task, world.now.into()).await.unwrap(), 1);
     assert_eq!(world.status("still").await, TxStatus::New);
     assert_eq!(world.status("mended").await, TxStatus::Success);
     assert_eq!(world.status("later").await, TxStatus::Failed);
@@ -281,19 +281,20 @@ async fn work(flow: FlowId, expected: usize, store: Store) {
             owner: "worker",
             lease: LEASE,
             settle_delay: SETTLE_DELAY,
-            now: sec(0),
+            now: sec(0).into(),
         };
         let claimed = store.claim(claim).await.unwrap();
         let settlements: Vec<_> = claimed
             .iter()
             .map(|claimed| Settlement {
+                reference: None,
                 key: claimed.key.clone(),
                 token: claimed.token,
                 rev: claimed.rev,
                 outcome: success(&claimed.key.id),
             })
             .collect();
-        let settled = store.settle(sec(0), settlements).await.unwrap();
+        let settled = store.settle(sec(0).into(), settlements).await.unwrap();
         assert!(settled.iter().all(|settled| *settled == Settled::Done));
         for claimed in claimed {
             assert!(done.insert(claimed.key.id), "an entity was given out twice");

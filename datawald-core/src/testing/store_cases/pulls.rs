@@ -56,7 +56,7 @@ pub async fn staging_renews_the_lease(store: Store) {
         sync_task: id.clone(),
         entities: Vec::new(),
         cut: None,
-        now: sec(50),
+        now: sec(50).into(),
     };
     store.stage(batch(sec(110))).await.unwrap();
     assert_eq!(store.acquire_pull(&flow(), "b", sec(109), sec(200)).await.unwrap(), None);

@@ -11,7 +11,7 @@ fn whatever(entities: Vec<StageEntity>) -> Vec<Push> {
 }
 
 async fn push(store: &Store, entities: Vec<StageEntity>) -> Vec<Staging> {
-    let staged = store.push(&flow(), whatever(entities), sec(0)).await.unwrap();
+    let staged = store.push(&flow(), whatever(entities), sec(0).into()).await.unwrap();
     staged.into_iter().map(Option::unwrap).collect()
 }
 
@@ -57,7 +57,7 @@ pub async fn a_push_treats_an_entity_as_a_pull_does(store: Store) {
     let leased = world.claim_one("3").await;
     world.wait(5);
     let again = whatever(vec![entity("1", "v1"), entity("2", "v1"), entity("3", "v2")]);
-    let again = store.push(&flow(), again, world.now).await.unwrap();
+    let again = store.push(&flow(), again, world.now.into()).await.unwrap();
     assert_eq!(again, [Some(Staging::Unchanged), Some(Staging::Retried), Some(Staging::Restaged)]);
     assert_eq!(world.status("1").await, TxStatus::Success);
     assert_eq!(world.status("2").await, TxStatus::New);
@@ -88,16 +88,16 @@ pub async fn a_push_may_ask_for_a_version(store: Store) {
         (give("1", "v3", 1), None),
     ];
     for (n, (give, expected)) in steps.into_iter().enumerate() {
-        assert_eq!(store.push(&flow(), vec![give], sec(0)).await.unwrap(), [expected], "{n}");
+        assert_eq!(store.push(&flow(), vec![give], sec(0).into()).await.unwrap(), [expected], "{n}");
     }
     // One that asks for another version hinders no other of its batch.
     let batch = vec![give("2", "v1", 0), give("1", "v3", 1), give("1", "v3", 2)];
     let expected = [Some(Staging::Inserted), None, Some(Staging::Restaged)];
-    assert_eq!(store.push(&flow(), batch, sec(0)).await.unwrap(), expected);
+    assert_eq!(store.push(&flow(), batch, sec(0).into()).await.unwrap(), expected);
     // Of many that ask for the same version, one is taken.
     let racing = (0..8).map(|n| {
         let (store, push) = (store.clone(), give("1", &format!("racing {n}"), 3));
-        tokio::spawn(async move { store.push(&flow(), vec![push], sec(0)).await.unwrap() })
+        tokio::spawn(async move { store.push(&flow(), vec![push], sec(0).into()).await.unwrap() })
     });
     let mut taken = 0;
     for racing in racing.collect::<Vec<_>>() {
@@ -132,7 +132,7 @@ pub async fn what_was_pushed_is_recorded(store: Store) {
     assert_eq!(world.settle(&claimed, success("B1-3")).await, Settled::Done);
     let ended = counts(&[(TxStatus::Failed, 1), (TxStatus::Success, 2), (TxStatus::Ignored, 1)]);
     assert_eq!(world.counts("push-1").await, ended);
-    assert_eq!(store.resync_task(&id, world.now).await.unwrap(), 1);
+    assert_eq!(store.resync_task(&id, world.now.into()).await.unwrap(), 1);
 }
 
 pub async fn one_that_is_named_twice_counts_once_and_as_changed(store: Store) {

@@ -6,7 +6,7 @@ use crate::model::{Intent, TxStatus};
 use crate::store::{Claimed, Outcome, Settled, Settlement};
 
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
-    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+    Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, reference: None, outcome }
 }
 
 pub async fn every_outcome_has_its_status(store: Store) {
@@ -144,7 +144,7 @@ pub async fn settling_twice_is_fenced(store: Store) {
     world.stage_one(entity("1", "v1")).await;
     let claimed = world.claim_one("1").await;
     let twice = vec![settlement(&claimed, success("B1-1")), settlement(&claimed, failed("x"))];
-    let settled = world.store.settle(world.now, twice).await.unwrap();
+    let settled = world.store.settle(world.now.into(), twice).await.unwrap();
     assert_eq!(settled, [Settled::Done, Settled::Fenced]);
     assert_eq!(world.settle(&claimed, success("B1-2")).await, Settled::Fenced);
     let found = world.get("1").await;
@@ -159,9 +159,9 @@ pub async fn answers_come_in_order(store: Store) {
     world.stage_one(entity("2", "v2")).await;
     claimed[1].token += 1;
     let settlements = claimed.iter().rev().map(|claimed| settlement(claimed, success("B1"))).collect();
-    let settled = store.settle(world.now, settlements).await.unwrap();
+    let settled = store.settle(world.now.into(), settlements).await.unwrap();
     assert_eq!(settled, [Settled::Done, Settled::Superseded, Settled::Fenced, Settled::Done]);
-    assert_eq!(store.settle(world.now, Vec::new()).await.unwrap(), []);
+    assert_eq!(store.settle(world.now.into(), Vec::new()).await.unwrap(), []);
 }
 
 pub async fn newer_content_opens_what_is_settled(store: Store) {
@@ -272,13 +272,19 @@ pub async fn many_outcomes_are_kept_exactly(store: Store) {
         .map(|(n, text)| {
             let claimed = by_id(&format!("${n}"));
             let outcome = Outcome::Success { target_id: format!("${text}"), note: (*text).to_owned() };
-            Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome }
+            Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, reference: None, outcome }
         })
         .collect();
-    settlements.push(Settlement { key: lost.key.clone(), token: lost.token, rev: lost.rev, outcome: success("late") });
+    settlements.push(Settlement {
+        key: lost.key.clone(),
+        token: lost.token,
+        rev: lost.rev,
+        reference: None,
+        outcome: success("late"),
+    });
     let mut expected = vec![Settled::Done; texts.len()];
     expected.push(Settled::Fenced);
-    assert_eq!(store.settle(world.now, settlements.clone()).await.unwrap(), expected);
+    assert_eq!(store.settle(world.now.into(), settlements.clone()).await.unwrap(), expected);
     for (n, text) in texts.iter().enumerate() {
         let found = world.get(&format!("${n}")).await;
         assert_eq!((found.status, found.note.as_str()), (TxStatus::Success, *text));
@@ -287,5 +293,5 @@ pub async fn many_outcomes_are_kept_exactly(store: Store) {
         assert_eq!(found.updated_at, world.now);
     }
     // Again: nobody holds them any more.
-    assert_eq!(store.settle(world.now, settlements).await.unwrap(), vec![Settled::Fenced; texts.len() + 1]);
+    assert_eq!(store.settle(world.now.into(), settlements).await.unwrap(), vec![Settled::Fenced; texts.len() + 1]);
 }

@@ -93,7 +93,7 @@ pub async fn what_is_not_there_is_told(store: Store) {
     assert_eq!(store.sync_task_counts(&id("x")).await.unwrap(), counts(&[]));
     assert!(!store.close_sync_task(&id("x"), SyncStatus::Fail, "", sec(0)).await.unwrap());
     assert!(!store.delete_sync_task(&id("x")).await.unwrap());
-    assert_eq!(store.resync_task(&id("x"), sec(0)).await.unwrap(), 0);
+    assert_eq!(store.resync_task(&id("x"), sec(0).into()).await.unwrap(), 0);
     assert!(store.list_sync_tasks(&SyncTaskFilter::default()).await.unwrap().items.is_empty());
 }
 

@@ -34,6 +34,7 @@ pub(super) fn flow() -> FlowId {
 pub(super) fn entity(id: &str, content: &str) -> StageEntity {
     StageEntity {
         id: id.to_owned(),
+        name: format!("number {id}"),
         intent: Intent::Apply,
         source_status: "processing".to_owned(),
         source_updated_at: Some(sec(-3_600)),
@@ -64,7 +65,7 @@ pub(super) fn cancelled(target_id: Option<&str>) -> Outcome {
 }
 
 pub(super) fn in_doubt(until: Timestamp) -> Outcome {
-    Outcome::InDoubt { until, note: "no answer".to_owned() }
+    Outcome::InDoubt { until, missed: false, note: "no answer".to_owned() }
 }
 
 pub(super) fn retry(at: Timestamp) -> Outcome {
@@ -114,7 +115,7 @@ impl World {
             sync_task: self.task.clone(),
             entities,
             cut: None,
-            now: self.now,
+            now: self.now.into(),
         }
     }
 
@@ -148,7 +149,7 @@ impl World {
             owner: "worker",
             lease: LEASE,
             settle_delay: SETTLE_DELAY,
-            now: self.now,
+            now: self.now.into(),
         };
         self.store.claim(claim).await.unwrap()
     }
@@ -165,8 +166,9 @@ impl World {
     }
 
     pub(super) async fn settle(&self, claimed: &Claimed, outcome: Outcome) -> Settled {
-        let settlement = Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, outcome };
-        let settled = self.store.settle(self.now, vec![settlement]).await.unwrap();
+        let settlement =
+            Settlement { key: claimed.key.clone(), token: claimed.token, rev: claimed.rev, reference: None, outcome };
+        let settled = self.store.settle(self.now.into(), vec![settlement]).await.unwrap();
         assert_eq!(settled.len(), 1);
         settled[0]
     }

@@ -1,0 +1,70 @@
+//! What this process works on.
+//!
+//! A lease keeps other processes away. Within one process something must, too, when a lease is lost: the store may have been
+//! out of reach for longer than it lasts, while the work goes on.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::{EntityKey, FlowId};
+use crate::store::Claimed;
+
+/// The entities that this process works on.
+#[derive(Default)]
+pub(super) struct Hands(Mutex<HashSet<EntityKey>>);
+
+/// Entities that are in hand until this is dropped.
+pub(super) struct InHand<'a> {
+    hands: &'a Hands,
+    keys: Vec<EntityKey>,
+}
+
+impl Hands {
+    /// Takes those of `ids` that are not in hand yet.
+    pub(super) fn take(&self, flow: &FlowId, ids: &[String]) -> InHand<'_> {
+        let mut held = self.held();
+        let keys =
+            ids.iter().map(|id| EntityKey::new(flow, id.clone())).filter(|key| held.insert(key.clone())).collect();
+        InHand { hands: self, keys }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashSet<EntityKey>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl InHand<'_> {
+    /// The keys without their flow.
+    pub(super) fn ids(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// Puts down all but what was leased.
+    pub(super) fn keep(&mut self, claimed: &[Claimed]) {
+        let leased: HashSet<&EntityKey> = claimed.iter().map(|claimed| &claimed.key).collect();
+        self.put_down_where(|key| !leased.contains(key));
+    }
+
+    /// Puts down what was handed back.
+    pub(super) fn put_down(&mut self, claimed: &[Claimed]) {
+        let back: HashSet<&EntityKey> = claimed.iter().map(|claimed| &claimed.key).collect();
+        self.put_down_where(|key| back.contains(key));
+    }
+
+    fn put_down_where(&mut self, wanted: impl Fn(&EntityKey) -> bool) {
+        let mut held = self.hands.held();
+        self.keys.retain(|key| {
+            let down = wanted(key);
+            if down {
+                held.remove(key);
+            }
+            !down
+        });
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.put_down_where(|_| true);
+    }
+}

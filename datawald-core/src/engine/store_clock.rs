@@ -1,0 +1,218 @@
+//! The clock that all processes of a store share. Leases, waits and "due" go by it.
+//!
+//! It stands in a record of the store, and processes push it on by the time that has passed for them, as their monotonic
+//! clocks tell. No wall clock has a say: one that jumps, or two that differ, change nothing. Three rules keep it right:
+//!
+//! - A process that finds the record as it last wrote or read it adds the time that has passed for it since. Whoever does so
+//!   first is the one that all others follow, until it stops.
+//! - A process that finds the record changed takes over what stands there, and adds nothing: that time is counted already.
+//! - A process that was out of touch, or has just begun, writes the record before it relies on it. So nobody else can add
+//!   a time that began before: a lease that is given now would lose it.
+//!
+//! So the clock never runs faster than time, and two processes differ by no more than [`StoreClock::margin`]. It stands still
+//! while no process works on the store; that only delays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+
+use crate::clock::later;
+use crate::store::StagingStore;
+use crate::{Clock, Error, Result};
+
+/// The record that the clock stands in, as microseconds since 1970.
+const RECORD: &str = "clock";
+
+/// How long a process relies on what it read at most.
+const LONGEST_FRESH: Duration = Duration::from_millis(500);
+
+/// How often the record is tried for while other processes change it.
+const TRIES: usize = 20;
+
+/// One process' view of the clock.
+pub(super) struct StoreClock {
+    store: Arc<dyn StagingStore>,
+    clock: Arc<dyn Clock>,
+    fresh: Duration,
+    anchor: Mutex<Option<Anchor>>,
+}
+
+/// What the record held when this process was last in touch with it.
+#[derive(Debug, Clone, Copy)]
+struct Anchor {
+    rev: u64,
+    time: Timestamp,
+    /// By the monotonic clock.
+    at: Duration,
+    /// When this process was last in touch, by the monotonic clock.
+    touched: Duration,
+}
+
+impl Anchor {
+    fn time_at(&self, at: Duration) -> Timestamp {
+        later(self.time, at.saturating_sub(self.at))
+    }
+}
+
+impl StoreClock {
+    /// The clock of `store`, for leases of the length `lease`.
+    pub(super) fn new(store: Arc<dyn StagingStore>, clock: Arc<dyn Clock>, lease: Duration) -> Self {
+        Self { store, clock, fresh: LONGEST_FRESH.min(lease / 16), anchor: Mutex::new(None) }
+    }
+
+    /// By how much two processes may differ: what is waited for lasts so much longer.
+    pub(super) fn margin(&self) -> Duration {
+        self.fresh * 3
+    }
+
+    /// The time by the store's clock.
+    pub(super) async fn now(&self) -> Result<Timestamp> {
+        let mut anchor = self.anchor.lock().await;
+        let at = self.clock.monotonic();
+        if let Some(known) = &*anchor
+            && at.saturating_sub(known.touched) < self.fresh
+        {
+            return Ok(known.time_at(at));
+        }
+        // A core on another machine keeps the clock itself.
+        let synced = match self.store.time().await? {
+            Some(time) => {
+                let at = self.clock.monotonic();
+                Anchor { rev: 0, time, at, touched: at }
+            }
+            None => self.sync(*anchor).await?,
+        };
+        *anchor = Some(synced);
+        Ok(synced.time_at(self.clock.monotonic()))
+    }
+
+    async fn sync(&self, known: Option<Anchor>) -> Result<Anchor> {
+        for _ in 0..TRIES {
+            let before = self.clock.monotonic();
+            let Some(record) = self.store.record(RECORD).await? else {
+                let begin = self.clock.now().as_microsecond().to_string();
+                self.store.write_record(RECORD, 0, &begin).await?;
+                continue;
+            };
+            let stands = read(&record.value)?;
+            let read_at = self.clock.monotonic();
+            let time = match known {
+                Some(known) if known.rev == record.rev => known.time_at(before).max(stands),
+                Some(known) if before.saturating_sub(known.touched) <= self.fresh * 2 => {
+                    return Ok(Anchor { rev: record.rev, time: stands, at: read_at, touched: before });
+                }
+                _ => stands,
+            };
+            if self.store.write_record(RECORD, record.rev, &time.as_microsecond().to_string()).await? {
+                return Ok(Anchor { rev: record.rev + 1, time, at: before, touched: before });
+            }
+        }
+        Err(Error::store("read the store's clock", "other processes change it all the time; try again"))
+    }
+}
+
+fn read(text: &str) -> Result<Timestamp> {
+    let micros = text.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    micros.ok_or_else(|| {
+        let message = format!(
+            "the record `{RECORD}` holds no time: has somebody changed it? remove it, with every process \
+                               stopped, and a new one is made"
+        );
+        Error::config("read the store's clock", message)
+    })
+}
+
+#[cfg(all(test, feature = "sqlite", feature = "testing"))]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::ManualClock;
+    use crate::store::SqliteStore;
+
+    const LEASE: Duration = Duration::from_secs(120);
+
+    struct Process {
+        own: Arc<ManualClock>,
+        clock: StoreClock,
+    }
+
+    fn process(store: &SqliteStore, wall: &str) -> Process {
+        let own = Arc::new(ManualClock::at(wall.parse().unwrap()));
+        Process { clock: StoreClock::new(Arc::new(store.clone()), own.clone(), LEASE), own }
+    }
+
+    fn store() -> SqliteStore {
+        SqliteStore::in_memory().unwrap()
+    }
+
+    fn pass(processes: &[&Process], millis: i64) {
+        processes.iter().for_each(|process| process.own.advance(SignedDuration::from_millis(millis)));
+    }
+
+    const NOON: &str = "2026-01-31T12:00:00Z";
+
+    #[tokio::test]
+    async fn a_wall_clock_that_jumps_changes_nothing() {
+        let one = process(&store(), NOON);
+        let begin = one.clock.now().await.unwrap();
+        one.own.set("2031-01-31T12:00:00Z".parse().unwrap());
+        assert_eq!(one.clock.now().await.unwrap(), begin);
+        pass(&[&one], 10_000);
+        one.own.set("2019-01-31T12:00:00Z".parse().unwrap());
+        assert_eq!(one.clock.now().await.unwrap(), later(begin, Duration::from_secs(10)));
+    }
+
+    #[tokio::test]
+    async fn processes_whose_wall_clocks_differ_agree() {
+        let store = store();
+        let (one, two) = (process(&store, NOON), process(&store, "2026-01-31T12:03:20Z"));
+        let begin = one.clock.now().await.unwrap();
+        for step in 0..200 {
+            pass(&[&one, &two], 137);
+            let (ours, theirs) = (one.clock.now().await.unwrap(), two.clock.now().await.unwrap());
+            let apart = Duration::try_from(ours.duration_since(theirs).abs()).unwrap();
+            assert!(apart <= one.clock.margin(), "step {step}: {apart:?} apart");
+        }
+        let ran = one.clock.now().await.unwrap().duration_since(begin);
+        let passed = SignedDuration::from_millis(200 * 137);
+        assert!(ran <= passed && ran * 10 >= passed * 9, "{ran} of {passed}");
+    }
+
+    /// Whoever was away does not bring the time of his absence along: a lease that was given meanwhile would lose it.
+    #[tokio::test]
+    async fn who_was_away_does_not_push_the_clock_on() {
+        let store = store();
+        let (one, two) = (process(&store, NOON), process(&store, NOON));
+        one.clock.now().await.unwrap();
+        pass(&[&one, &two], 500_000);
+        let given = two.clock.now().await.unwrap();
+        assert_eq!(one.clock.now().await.unwrap(), given);
+        // And alone again, it counts the time that has passed for it.
+        pass(&[&one, &two], 100_000);
+        assert!(one.clock.now().await.unwrap() <= later(given, Duration::from_secs(100)));
+        pass(&[&one, &two], 400);
+        two.clock.now().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn it_goes_on_where_it_stood_when_everybody_stopped() {
+        let store = store();
+        let one = process(&store, NOON);
+        one.clock.now().await.unwrap();
+        pass(&[&one], 7_000);
+        let last = one.clock.now().await.unwrap();
+        let later_start = process(&store, "2026-02-03T12:00:00Z");
+        assert_eq!(later_start.clock.now().await.unwrap(), last);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_no_time_is_told() {
+        let store = store();
+        store.write_record(RECORD, 0, "noon").await.unwrap();
+        let error = process(&store, NOON).clock.now().await.unwrap_err();
+        assert!(error.to_string().contains("holds no time"), "{error}");
+    }
+}
