@@ -14,6 +14,11 @@ mod servers;
 staging_store_conformance!(memory, || async { (MemoryStore::new(), ()) });
 
 #[cfg(feature = "sqlite")]
+staging_store_conformance!(sqlite_in_memory, || async {
+    (datawald_core::store::SqliteStore::in_memory().unwrap(), ())
+});
+
+#[cfg(feature = "sqlite")]
 staging_store_conformance!(sqlite, || async {
     let folder = tempfile::tempdir().unwrap();
     (datawald_core::store::SqliteStore::open(folder.path().join("store.db")).unwrap(), folder)

@@ -179,6 +179,7 @@ impl Crew {
         let mut renewals = 0;
         let results = loop {
             tokio::select! {
+                biased;
                 results = &mut applying => break results?,
                 () = tokio::time::sleep(settings.lease() / 3), if renewals < MAX_RENEWALS => {
                     renewals += 1;

@@ -66,6 +66,7 @@ impl Engine {
     /// As [`Engine::close_all`], but gives up when something stops the flow.
     pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<(SyncTask, Counts)> {
         tokio::select! {
+            biased;
             closed = self.close_all(id) => closed,
             error = workers.halted() => {
                 let counts = self.shared.store.sync_task_counts(id).await?;

@@ -319,6 +319,7 @@ impl Engine {
         };
         // Whichever it was. The sender of `stopping` lives as long as this.
         tokio::select! {
+            biased;
             _ = stopping.wait_for(|stopping| *stopping) => {}
             () = halted => {}
             () = tokio::time::sleep(wait) => {}

@@ -152,6 +152,7 @@ impl Crew {
                     tracing::warn!(%error, flow = %self.flow, "a worker's store or queue failed; going on");
                     let wait = self.engine.shared.settings.backoff(failures).min(LONGEST_PAUSE);
                     tokio::select! {
+                        biased;
                         _ = stop.changed() => return,
                         () = tokio::time::sleep(wait) => {}
                     }

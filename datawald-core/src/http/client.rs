@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use url::Url;
 
 use super::certificate;
-use crate::{Disposition, Effect, Error, ErrorKind, Result, tls};
+use super::transport::{Answered, Broken, Carried, Network, Transport};
+use crate::{Disposition, Effect, Error, ErrorKind, Result};
 
 /// How to reach a server and how much to bear from it.
 #[derive(Debug, Clone)]
@@ -28,6 +29,9 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_ca_pem: Option<String>,
+    /// What carries the requests, if not the HTTP client of this crate; times to connect and certificates are its own
+    /// affair then.
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 impl HttpSettings {
@@ -59,6 +63,7 @@ impl HttpSettings {
             timeout: Duration::from_secs(60),
             max_body: 32 << 20,
             extra_ca_pem: None,
+            transport: None,
         })
     }
 }
@@ -212,7 +217,7 @@ impl std::fmt::Debug for HttpResponse {
 /// An HTTP client with limits.
 #[derive(Debug, Clone)]
 pub struct Http {
-    client: reqwest::Client,
+    transport: Arc<dyn Transport>,
     settings: HttpSettings,
     sent: Arc<AtomicU64>,
 }
@@ -223,18 +228,11 @@ impl Http {
     /// # Errors
     /// Of kind `Config` if TLS cannot be set up.
     pub fn new(settings: HttpSettings) -> Result<Self> {
-        let tls = match settings.base_url.scheme() {
-            "https" => tls::tls_config(settings.extra_ca_pem.as_deref())?,
-            _ => tls::trust_nobody()?,
+        let transport = match &settings.transport {
+            Some(transport) => transport.clone(),
+            None => Arc::new(Network::new(&settings)?),
         };
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(settings.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("datawald/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::config("set up HTTP client", "cannot be built").caused_by(error))?;
-        Ok(Self { client, settings, sent: Arc::default() })
+        Ok(Self { transport, settings, sent: Arc::default() })
     }
 
     /// The settings.
@@ -265,66 +263,45 @@ impl Http {
     /// over the limit: as the effect says, of kind `TooLarge`. Redirects are not followed: permanent.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
         let HttpRequest { operation, effect, method, url, headers, body, timeout } = request;
-        let mut builder =
-            self.client.request(method, url).headers(headers).timeout(timeout.unwrap_or(self.settings.timeout));
-        if let Some(body) = body {
-            builder = builder.body(body);
-        }
+        let timeout = timeout.unwrap_or(self.settings.timeout);
+        let carried = Carried { method, url, headers, body, timeout, max_body: self.settings.max_body };
         self.sent.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
-        let response = builder.send().await.map_err(|error| self.transport_error(operation, effect, error))?;
-        let status = response.status();
-        let headers = response.headers().clone();
+        let exchanged = self.transport.exchange(carried).await;
+        let Answered { status, headers, body } = exchanged.map_err(|broken| self.failed(operation, effect, broken))?;
         if status.is_redirection() {
             return Err(Error::config(
                 operation,
                 format!("the server redirects (HTTP {}): configure the address that it redirects to", status.as_u16()),
             ));
         }
-        let too_large = || {
-            Error::unknown_outcome(
-                ErrorKind::TooLarge,
-                effect,
-                operation,
-                format!(
-                    "the answer is larger than the limit of {} bytes: ask for smaller pages or raise `max_body`",
-                    self.settings.max_body
-                ),
-            )
-        };
-        let limit = self.settings.max_body;
-        if response.content_length().is_some_and(|length| length > limit as u64) {
-            return Err(too_large());
-        }
-        let mut body = BytesMut::new();
-        let mut chunks = response.bytes_stream();
-        while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| self.transport_error(operation, effect, error))?;
-            if body.len() + chunk.len() > limit {
-                return Err(too_large());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(HttpResponse { operation, effect, status, headers, body: body.freeze(), took: began.elapsed() })
+        Ok(HttpResponse { operation, effect, status, headers, body, took: began.elapsed() })
     }
 
-    fn transport_error(&self, operation: &'static str, effect: Effect, error: reqwest::Error) -> Error {
-        let host = self.settings.base_url.host_str().unwrap_or_default().to_owned();
-        // The address may carry identifiers in its query.
-        let error = error.without_url();
-        if let Some(refused) = certificate::refused(operation, &host, &error) {
-            return refused.caused_by(error);
-        }
-        if error.is_connect() {
-            let message = format!("cannot connect to {host}: is the URL right and the server up?");
-            return Error::new(ErrorKind::Unreachable, Disposition::Retryable { after: None }, operation, message)
-                .caused_by(error);
-        }
-        let (kind, message) = if error.is_timeout() {
-            (ErrorKind::Timeout, format!("no answer from {host} in time"))
-        } else {
-            (ErrorKind::Protocol, format!("the connection to {host} broke before the whole answer was there"))
+    /// Sorts a failure by what it means for the caller.
+    fn failed(&self, operation: &'static str, effect: Effect, broken: Broken) -> Error {
+        let host = self.settings.base_url.host_str().unwrap_or_default();
+        let unknown = |kind, message| Error::unknown_outcome(kind, effect, operation, message);
+        let (error, cause) = match broken {
+            Broken::Connect(cause) => {
+                let message = format!("cannot connect to {host}: is the URL right and the server up?");
+                let retry = Disposition::Retryable { after: None };
+                (Error::new(ErrorKind::Unreachable, retry, operation, message), cause)
+            }
+            Broken::Timeout(cause) => (unknown(ErrorKind::Timeout, format!("no answer from {host} in time")), cause),
+            Broken::Cut(cause) => {
+                let message = format!("the connection to {host} broke before the whole answer was there");
+                (unknown(ErrorKind::Protocol, message), cause)
+            }
+            Broken::TooLarge => {
+                let message = format!(
+                    "the answer is larger than the limit of {} bytes: ask for smaller pages or raise `max_body`",
+                    self.settings.max_body
+                );
+                (unknown(ErrorKind::TooLarge, message), None)
+            }
         };
-        Error::unknown_outcome(kind, effect, operation, message).caused_by(error)
+        let Some(cause) = cause else { return error };
+        certificate::refused(operation, host, &*cause).unwrap_or(error).caused_by(cause)
     }
 }

@@ -2,6 +2,8 @@
 
 mod certificate;
 mod client;
+mod transport;
 
 pub use crate::tls::tls_config;
 pub use client::{Http, HttpRequest, HttpResponse, HttpSettings};
+pub use transport::{Answered, Broken, Carried, Cause, Transport};

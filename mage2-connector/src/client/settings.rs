@@ -1,9 +1,10 @@
 //! What is configured about a Magento 2.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use datawald_core::http::HttpSettings;
+use datawald_core::http::{HttpSettings, Transport};
 use datawald_core::{Error, Result};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -56,6 +57,8 @@ pub struct Mage2Settings {
     pub ca_file: Option<PathBuf>,
     /// How long an admin token lives (Magento's default: 4 hours).
     pub admin_token_lifetime: Duration,
+    /// What carries the requests, if not an HTTP client; not part of a file.
+    pub transport: Option<Arc<dyn Transport>>,
     /// What is done with orders.
     pub orders: OrderSettings,
 }
@@ -107,6 +110,7 @@ impl Mage2Settings {
             max_body: table.max_body,
             ca_file: None,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
+            transport: None,
             orders: table.orders,
         }
     }
@@ -150,6 +154,7 @@ impl Mage2Settings {
             max_body: table.max_body,
             ca_file: table.ca_file,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
+            transport: None,
             orders: table.orders,
         };
         settings.check()?;
@@ -198,6 +203,7 @@ impl Mage2Settings {
         http.connect_timeout = self.connect_timeout;
         http.timeout = self.timeout;
         http.max_body = self.max_body;
+        http.transport = self.transport.clone();
         if let Some(path) = &self.ca_file {
             let pem = std::fs::read_to_string(path).map_err(|error| {
                 Error::config(OPERATION, format!("cannot be read ({})", error.kind())).field("ca_file")

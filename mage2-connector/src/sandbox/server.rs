@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,9 +32,15 @@ use crate::client::format_time;
 /// A running sandbox. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Sandbox {
-    address: SocketAddr,
+    url: String,
     shared: Arc<Shared>,
-    stop: Option<oneshot::Sender<()>>,
+    served: Option<Served>,
+}
+
+/// The server, if it listens.
+#[derive(Debug)]
+struct Served {
+    stop: oneshot::Sender<()>,
     task: JoinHandle<io::Result<()>>,
 }
 
@@ -45,9 +51,30 @@ impl Sandbox {
     /// If the port is not to be had, or an order of [`OrderSet::Files`] is no JSON object with an `entity_id` (of kind
     /// `InvalidData`, naming it).
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
-        let book = book(&options.orders)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await?;
-        let address = listener.local_addr()?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let (mut sandbox, router) = Self::made(options, url)?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
+            // An error is a sender that was dropped, with the sandbox.
+            let _ = stopped.await;
+        });
+        sandbox.served = Some(Served { stop, task: tokio::spawn(serve.into_future()) });
+        Ok(sandbox)
+    }
+
+    /// A sandbox that listens nowhere, and what answers in its place: for a test without sockets, whose transport
+    /// ([`datawald_core::http::Transport`]) calls the router. Its times are those of Tokio's clock, which a test may pause.
+    /// An answer that is cut short is one whose body fails.
+    ///
+    /// # Errors
+    /// As [`Sandbox::start`], but for the port.
+    pub fn in_process(options: SandboxOptions) -> io::Result<(Self, Router)> {
+        Self::made(options, "http://magento.sandbox".to_owned())
+    }
+
+    fn made(options: SandboxOptions, url: String) -> io::Result<(Self, Router)> {
+        let book = book(&options.orders)?;
         let shared = Arc::new(Shared::new(State {
             now: options.now,
             // The orders are in the book now.
@@ -59,18 +86,12 @@ impl Sandbox {
             nonces: HashSet::new(),
         }));
         let router = Router::new().fallback(handle).layer(DefaultBodyLimit::max(256 << 20)).with_state(shared.clone());
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-            // An error is a sender that was dropped, with the sandbox.
-            let _ = stopped.await;
-        });
-        let task = tokio::spawn(serve.into_future());
-        Ok(Self { address, shared, stop: Some(stop), task })
+        Ok((Self { url, shared, served: None }, router))
     }
 
     /// The shop's address, as `http://127.0.0.1:40123`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// The integration's token.
@@ -127,11 +148,10 @@ impl Sandbox {
 
     /// Stops it, and waits until it has.
     pub async fn stop(mut self) {
-        if let Some(stop) = self.stop.take() {
-            // An error is a server that has ended already.
-            let _ = stop.send(());
-        }
-        if let Err(error) = (&mut self.task).await {
+        let Some(Served { stop, task }) = self.served.take() else { return };
+        // An error is a server that has ended already.
+        let _ = stop.send(());
+        if let Err(error) = task.await {
             tracing::warn!(%error, "the sandbox did not end well");
         }
     }

@@ -3,7 +3,9 @@
 use std::io;
 use std::sync::Arc;
 
+use axum::Router;
 use datawald_core::Result;
+use datawald_core::http::HttpSettings;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
@@ -73,6 +75,21 @@ impl B1Sandbox {
         }
     }
 
+    /// A sandbox that listens nowhere, and what answers in its place; see [`restful::Sandbox::in_process`]. For a client of it,
+    /// give `http.transport` of the settings what calls the router.
+    pub fn in_process(way: Way, company: Company) -> (Self, Router) {
+        match way {
+            Way::Restful => {
+                let (sandbox, router) = restful::Sandbox::in_process(company.over_restful(0));
+                (Self::Restful(sandbox), router)
+            }
+            Way::ServiceLayer => {
+                let (sandbox, router) = service_layer::Sandbox::in_process(company.over_service_layer(0));
+                (Self::ServiceLayer(sandbox), router)
+            }
+        }
+    }
+
     /// Which way in it is.
     pub fn way(&self) -> Way {
         match self {
@@ -102,11 +119,33 @@ impl B1Sandbox {
     /// # Errors
     /// Of kind `Config` if `rules` do not hold.
     pub fn api_with_password(&self, rules: &B1Settings, password: &str) -> Result<Arc<dyn B1Api>> {
+        self.client(rules, password, |_| {})
+    }
+
+    /// As [`B1Sandbox::api`], but with HTTP settings changed: another transport, other limits.
+    ///
+    /// # Errors
+    /// As [`B1Sandbox::api`].
+    pub fn api_with_http(&self, rules: &B1Settings, change: impl FnOnce(&mut HttpSettings)) -> Result<Arc<dyn B1Api>> {
+        self.client(rules, LOGIN.1, change)
+    }
+
+    fn client(
+        &self,
+        rules: &B1Settings,
+        password: &str,
+        change: impl FnOnce(&mut HttpSettings),
+    ) -> Result<Arc<dyn B1Api>> {
         let (url, password) = (self.url(), password.into());
         Ok(match self {
-            Self::Restful(_) => Arc::new(RestfulClient::new(RestfulSettings::new(&url, LOGIN.0, password, rules)?)?),
+            Self::Restful(_) => {
+                let mut settings = RestfulSettings::new(&url, LOGIN.0, password, rules)?;
+                change(&mut settings.http);
+                Arc::new(RestfulClient::new(settings)?)
+            }
             Self::ServiceLayer(_) => {
-                let settings = ServiceLayerSettings::new(&url, COMPANY_DB, LOGIN.0, password, rules)?;
+                let mut settings = ServiceLayerSettings::new(&url, COMPANY_DB, LOGIN.0, password, rules)?;
+                change(&mut settings.http);
                 Arc::new(ServiceLayerClient::new(settings)?)
             }
         })

@@ -8,8 +8,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, Request};
+use axum::middleware::Next;
+use axum::response::Response;
 use axum::serve::{IncomingStream, Listener};
+use futures::stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +41,18 @@ impl Connected<IncomingStream<'_, CuttableListener>> for Cutter {
     fn connect_info(stream: IncomingStream<'_, CuttableListener>) -> Self {
         stream.io().cutter.clone()
     }
+}
+
+/// Stands for a connection where there is none: an answer whose connection was cut off becomes one whose body fails.
+pub(in crate::sandbox) async fn without_connection(mut request: Request, next: Next) -> Response {
+    let cutter = Cutter::default();
+    request.extensions_mut().insert(ConnectInfo(cutter.clone()));
+    let response = next.run(request).await;
+    if !cutter.0.load(Ordering::SeqCst) {
+        return response;
+    }
+    let broken = io::Error::from(io::ErrorKind::ConnectionAborted);
+    Response::new(Body::from_stream(stream::iter([Err::<Bytes, _>(broken)])))
 }
 
 pub(in crate::sandbox) struct CuttableListener {

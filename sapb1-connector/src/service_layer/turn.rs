@@ -1,9 +1,8 @@
 //! A call's turn: a session that nobody else uses meanwhile.
 
-use std::time::Instant;
-
 use datawald_core::Cx;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::pace::Kind;
 use super::pool::Pool;

@@ -71,6 +71,16 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     Ok(connection)
 }
 
+/// A new store in memory, for one connection.
+#[cfg(feature = "testing")]
+pub(super) fn in_memory() -> rusqlite::Result<Connection> {
+    let connection = Connection::open_in_memory()?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.execute_batch(CREATE)?;
+    Ok(connection)
+}
+
 /// Refuses what is no file, and files that do not begin as SQLite's do: SQLite takes a file of a few bytes for an empty
 /// database and would write over it.
 fn check_file(path: &Path) -> Result<()> {

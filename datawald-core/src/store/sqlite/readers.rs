@@ -17,12 +17,30 @@ pub(super) struct Readers {
     busy_timeout: Duration,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    /// The one connection of a store that works in line, which writes too.
+    #[cfg(feature = "testing")]
+    in_line: Option<Arc<Mutex<Connection>>>,
 }
 
 impl Readers {
     pub(super) fn new(path: &Path, busy_timeout: Duration, most: usize) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
-        Arc::new(Self { path: path.to_owned(), busy_timeout, idle: Mutex::default(), permits })
+        Arc::new(Self {
+            path: path.to_owned(),
+            busy_timeout,
+            idle: Mutex::default(),
+            permits,
+            #[cfg(feature = "testing")]
+            in_line: None,
+        })
+    }
+
+    /// Readers that read on the thread of whoever calls, from a connection that is written to as well.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_line(connection: Arc<Mutex<Connection>>, path: &Path) -> Arc<Self> {
+        let (idle, permits) = (Mutex::default(), Arc::new(Semaphore::new(1)));
+        let (path, busy_timeout) = (path.to_owned(), Duration::ZERO);
+        Arc::new(Self { path, busy_timeout, idle, permits, in_line: Some(connection) })
     }
 
     /// Runs `query` on a thread that may block, in one snapshot of the file.
@@ -31,6 +49,11 @@ impl Readers {
         operation: &'static str,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T> {
+        #[cfg(feature = "testing")]
+        if let Some(connection) = &self.in_line {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            return in_snapshot(&mut connection, query).map_err(|error| at_work(operation, &self.path, error));
+        }
         let permit = Arc::clone(&self.permits)
             .acquire_owned()
             .await
@@ -50,9 +73,7 @@ impl Readers {
             Some(connection) => connection,
             None => open::reader(&self.path, self.busy_timeout)?,
         };
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
-        let answer = query(&transaction)?;
-        transaction.commit()?;
+        let answer = in_snapshot(&mut connection, query)?;
         // After an error the connection is not kept.
         self.idle().push(connection);
         Ok(answer)
@@ -67,4 +88,14 @@ impl Readers {
     fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn in_snapshot<T>(
+    connection: &mut Connection,
+    query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    let answer = query(&transaction)?;
+    transaction.commit()?;
+    Ok(answer)
 }

@@ -105,7 +105,23 @@ impl SqliteStore {
         Ok(Self(Arc::new(Inner { path, readers, writer })))
     }
 
-    /// The file.
+    /// A new store in memory, for tests: the same code as for a file, done on the thread of whoever calls, so that it goes
+    /// with a paused clock and comes out alike each time. Clones are handles of the same store.
+    ///
+    /// # Errors
+    /// Of kind `Store` if there is no memory for it.
+    #[cfg(feature = "testing")]
+    pub fn in_memory() -> Result<Self> {
+        let path = PathBuf::from(":memory:");
+        let connection = open::in_memory()
+            .map_err(|error| Error::store("open store", "cannot be made in memory").caused_by(error))?;
+        let connection = Arc::new(std::sync::Mutex::new(connection));
+        let writer = Writer::in_line(connection.clone(), &path);
+        let readers = Readers::in_line(connection, &path);
+        Ok(Self(Arc::new(Inner { path, readers, writer })))
+    }
+
+    /// The file; `:memory:` of a store in memory.
     pub fn path(&self) -> &Path {
         &self.0.path
     }

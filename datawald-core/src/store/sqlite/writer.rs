@@ -4,6 +4,8 @@
 //! piece of work in a savepoint of its own: one that fails is undone alone. Answers are given after the commit.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "testing")]
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -50,8 +52,15 @@ impl Fault {
 /// The writer's end that callers hold.
 pub(super) struct Writer {
     path: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    mode: Mode,
+}
+
+enum Mode {
+    /// A thread of its own.
+    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Mutex<Option<JoinHandle<()>>> },
+    /// The caller's thread, each piece of work in a transaction of its own.
+    #[cfg(feature = "testing")]
+    InLine(Arc<Mutex<Connection>>),
 }
 
 impl Writer {
@@ -63,7 +72,14 @@ impl Writer {
             .name("datawald-store".into())
             .spawn(move || run(&connection, inbox, &mut log))
             .map_err(|error| Error::store("open store", "no thread could be started").caused_by(error))?;
-        Ok(Self { path: path.to_owned(), jobs: Some(jobs), thread: Mutex::new(Some(thread)) })
+        let mode = Mode::Thread { jobs: Some(jobs), thread: Mutex::new(Some(thread)) };
+        Ok(Self { path: path.to_owned(), mode })
+    }
+
+    /// A writer that has the work done on the thread of whoever calls, on a connection that others read from.
+    #[cfg(feature = "testing")]
+    pub(super) fn in_line(connection: Arc<Mutex<Connection>>, path: &Path) -> Self {
+        Self { path: path.to_owned(), mode: Mode::InLine(connection) }
     }
 
     /// Has `work` done in a transaction and answers once it is on the disk.
@@ -89,7 +105,16 @@ impl Writer {
                 let _ = reply.send(result);
             })
         });
-        self.jobs.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())?;
+        match &self.mode {
+            Mode::Thread { jobs, .. } => {
+                jobs.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())?;
+            }
+            #[cfg(feature = "testing")]
+            Mode::InLine(connection) => {
+                let connection = connection.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                transact(&connection, &mut vec![job].drain(..));
+            }
+        }
         answer.await.unwrap_or_else(|_| Err(stopped()))
     }
 }
@@ -97,9 +122,15 @@ impl Writer {
 impl Drop for Writer {
     /// Waits until all that was handed over is on the disk and the log is back in the file.
     fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.get_mut().ok().and_then(Option::take) {
-            let _ = thread.join();
+        match &mut self.mode {
+            Mode::Thread { jobs, thread } => {
+                *jobs = None;
+                if let Some(thread) = thread.get_mut().ok().and_then(Option::take) {
+                    let _ = thread.join();
+                }
+            }
+            #[cfg(feature = "testing")]
+            Mode::InLine(_) => {}
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The server: who is let in, what is called, and what goes wrong on the way.
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::json;
@@ -23,7 +23,7 @@ use super::python::PyError;
 use super::state::{Counters, State};
 use super::{fetch, orders};
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
-use crate::sandbox::listener::{CuttableListener, Cutter};
+use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
 
 /// The largest request that is read.
 const MOST_BYTES: usize = 64 << 20;
@@ -31,8 +31,8 @@ const MOST_BYTES: usize = 64 << 20;
 /// A running sandbox. It stops when it is dropped.
 pub struct Sandbox {
     state: Arc<State>,
-    address: SocketAddr,
-    _stop: oneshot::Sender<()>,
+    url: String,
+    _stop: Option<oneshot::Sender<()>>,
 }
 
 impl Sandbox {
@@ -42,9 +42,8 @@ impl Sandbox {
     /// If the port cannot be had.
     pub async fn start(options: SandboxOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
-        let address = listener.local_addr()?;
-        let state = Arc::new(State::new(options));
-        let app = Router::new().fallback(handle).with_state(state.clone());
+        let url = format!("http://{}", listener.local_addr()?);
+        let (mut sandbox, app) = Self::made(options, url);
         let service = app.into_make_service_with_connect_info::<Cutter>();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(CuttableListener::plain(listener), service).with_graceful_shutdown(async {
@@ -56,12 +55,27 @@ impl Sandbox {
                 tracing::warn!(%error, "the sandbox of SAP B1 RESTful stopped");
             }
         });
-        Ok(Self { state, address, _stop: stop })
+        sandbox._stop = Some(stop);
+        Ok(sandbox)
+    }
+
+    /// A sandbox that listens nowhere, and what answers in its place: for a test without sockets, whose transport
+    /// ([`datawald_core::http::Transport`]) calls the router. Its times are those of Tokio's clock, which a test may pause.
+    /// An answer that is cut short is one whose body fails.
+    pub fn in_process(options: SandboxOptions) -> (Self, Router) {
+        let (sandbox, router) = Self::made(options, "http://b1.sandbox".to_owned());
+        (sandbox, router.layer(from_fn(without_connection)))
+    }
+
+    fn made(options: SandboxOptions, url: String) -> (Self, Router) {
+        let state = Arc::new(State::new(options));
+        let router = Router::new().fallback(handle).with_state(state.clone());
+        (Self { state, url, _stop: None }, router)
     }
 
     /// Its address, as `http://127.0.0.1:41234`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        self.url.clone()
     }
 
     /// What was asked of it, and what came of it.
@@ -101,7 +115,7 @@ impl Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("url", &self.url).finish_non_exhaustive()
     }
 }
 

@@ -10,6 +10,7 @@ use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
+use axum::middleware::from_fn;
 use axum::response::Response;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -31,12 +32,12 @@ use super::sessions::{Cookies, Entry};
 use super::state::{State, Work};
 use super::tables::Part;
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
-use crate::sandbox::listener::{CuttableListener, Cutter};
+use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
 
 /// A running sandbox. It stops when it is dropped.
 pub struct Sandbox {
     state: Arc<State>,
-    _stop: oneshot::Sender<()>,
+    _stop: Option<oneshot::Sender<()>>,
 }
 
 impl Sandbox {
@@ -51,8 +52,7 @@ impl Sandbox {
             Some(Tls { certificate, key }) => (CuttableListener::tls(listener, certificate, key)?, "https"),
             None => (CuttableListener::plain(listener), "http"),
         };
-        let state = Arc::new(State::new(options, format!("{scheme}://{address}")));
-        let app = Router::new().fallback(handle).with_state(state.clone());
+        let (mut sandbox, app) = Self::made(options, format!("{scheme}://{address}"));
         let service = app.into_make_service_with_connect_info::<Cutter>();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = axum::serve(listener, service).with_graceful_shutdown(async {
@@ -64,7 +64,22 @@ impl Sandbox {
                 tracing::warn!(%error, "the sandbox ended");
             }
         });
-        Ok(Self { state, _stop: stop })
+        sandbox._stop = Some(stop);
+        Ok(sandbox)
+    }
+
+    /// A sandbox that listens nowhere, and what answers in its place: for a test without sockets, whose transport
+    /// ([`datawald_core::http::Transport`]) calls the router. Its times are those of Tokio's clock, which a test may pause.
+    /// An answer that is cut short is one whose body fails. Port and certificate mean nothing to it.
+    pub fn in_process(options: SandboxOptions) -> (Self, Router) {
+        let (sandbox, router) = Self::made(options, "http://b1.sandbox".to_owned());
+        (sandbox, router.layer(from_fn(without_connection)))
+    }
+
+    fn made(options: SandboxOptions, url: String) -> (Self, Router) {
+        let state = Arc::new(State::new(options, url));
+        let router = Router::new().fallback(handle).with_state(state.clone());
+        (Self { state, _stop: None }, router)
     }
 
     /// Its address, as `http://127.0.0.1:41234` (`https` with TLS); the roots are `/b1s/v1` and `/b1s/v2` below it.
