@@ -6,12 +6,10 @@
 mod broker;
 
 use datawald_core::queue::InProcessQueue;
-use datawald_core::testing::{MemoryStore, staging_store_conformance, task_queue_conformance};
+use datawald_core::testing::{staging_store_conformance, task_queue_conformance};
 
 #[cfg(feature = "mongodb")]
 mod servers;
-
-staging_store_conformance!(memory, || async { (MemoryStore::new(), ()) });
 
 #[cfg(feature = "sqlite")]
 staging_store_conformance!(sqlite_in_memory, || async {

@@ -96,6 +96,9 @@ pub trait StagingStore: Send + Sync {
     /// Without a `cut` neither changes.
     ///
     /// Per entity, by its key:
+    /// - called as another of its flow that came first ([`StageEntity::name`]), with an intent of `Apply` or `Cancel`: taken as
+    ///   if its intent were `Reject`, with a reason that names both; likewise one that is called otherwise than when it
+    ///   was first claimed. An empty name is none. Before the first claim, a name may change;
     /// - unknown: `Inserted`; status N and due now for `Apply` and `Cancel`, I for `Ignore`, F for `Reject`;
     /// - another fingerprint, source status or intent: `Restaged`; `rev` + 1, the old version goes into the history,
     ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease
@@ -105,7 +108,8 @@ pub trait StagingStore: Send + Sync {
     /// - the same otherwise: `Unchanged`; nothing changes but `raw` and the source's time, and in this pass it counts
     ///   as I (unless it is still open, or this pass has brought it before: then it counts as what it is).
     ///
-    /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came.
+    /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came. A sync task that was closed
+    /// is open again: whoever closed it took the pull for dead.
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
 
     /// Stages entities outside a pull: what a source hands over by itself.
@@ -139,7 +143,9 @@ pub trait StagingStore: Send + Sync {
     /// a token greater than every earlier one of that entity, `lease_until = now + lease`,
     /// `due_at = lease_until + settle_delay`, `attempts` + 1. `lost_leases` counts one more if it was P, and stays
     /// otherwise; settling (but by `Release`), new content and doing it again set it to 0. With `keys`, only those are looked at, else the longest
-    /// due first (of those due at the same time, the one first staged). At most `limit`; the answer may be shorter or
+    /// due first (of those due at the same time, the one first staged). `written` and `missed` tell what was known before; from
+    /// the claim on, the claimed version may be on the other side unless an earlier one may be, and `missed` is forgotten. One
+    /// that came to its end while it was in doubt is in doubt again (`was`). At most `limit`; the answer may be shorter or
     /// empty. One that was `?` or P may have an intent of `Ignore` or `Reject` by now: all there is left to do is to find
     /// out what became of the write.
     async fn claim(&self, claim: Claim<'_>) -> Result<Vec<Claimed>>;
@@ -161,7 +167,9 @@ pub trait StagingStore: Send + Sync {
     /// settle it (also after the lease ran out, as long as nobody else has claimed it); else `Fenced`, and nothing
     /// changes. If newer content was staged since the claim (`rev` differs), the outcome's target id and note are kept,
     /// but the status becomes N, due now (for an [`Outcome::InDoubt`]: `?`, due at its time); `Superseded`. An
-    /// `Outcome` without a target id leaves the one that is there. `Release` gives the attempt back, and what was in
+    /// `Outcome` without a target id leaves the one that is there, and the first reference stays. After a success, `written` is the
+    /// claimed version; after `Ignored`, and `Cancelled` without a target id, none if no target id is known; after `Failed`,
+    /// `Retry` and `Release` likewise, unless it was in doubt; otherwise it stays. `Release` gives the attempt back, and what was in
     /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. What would become N with an intent of
     /// `Ignore` or `Reject` becomes I or F instead, with the intent's reason as its note.
     async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
@@ -190,7 +198,7 @@ pub trait StagingStore: Send + Sync {
     /// end, it keeps, in the passes before, the status that it had then.
     async fn sync_task_counts(&self, id: &SyncTaskId) -> Result<Counts>;
 
-    /// Closes a sync task. Closing again replaces status, note and time. `false` if there is none.
+    /// Closes a sync task. Closing again replaces status, note and time; `Processing` opens it. `false` if there is none.
     async fn close_sync_task(&self, id: &SyncTaskId, status: SyncStatus, note: &str, now: Timestamp) -> Result<bool>;
 
     /// Removes a sync task, not its entities. `false` if there is none.
@@ -207,7 +215,7 @@ pub trait StagingStore: Send + Sync {
     async fn history(&self, key: &EntityKey) -> Result<Vec<Version>>;
 
     /// Has an entity done again: a final one with an intent of `Apply` or `Cancel` becomes N, due now, attempts 0, its
-    /// target id kept; one that waits becomes due now, but one in doubt no sooner than it was. A leased one is left
+    /// target id kept, and in the sync tasks that it is part of it counts as what it was; one that waits becomes due now, but one in doubt no sooner than it was. A leased one is left
     /// alone. `false` if nothing changed.
     async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool>;
 

@@ -90,12 +90,14 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
         superseded,
     } = held;
     let mut target_id = old_target;
-    let mut written = match &outcome {
+    let written = match &outcome {
         Outcome::Success { .. } => Some(claimed),
+        // It was looked up, and is not there.
+        Outcome::Ignored { .. } | Outcome::Cancelled { target_id: None, .. } if target_id.is_none() => None,
         // What became of an earlier write is not known by this.
         _ if was_in_doubt || target_id.is_some() => written,
-        Outcome::InDoubt { .. } | Outcome::Cancelled { .. } => written,
-        Outcome::Ignored { .. } | Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Release => None,
+        Outcome::InDoubt { .. } | Outcome::Cancelled { .. } | Outcome::Ignored { .. } => written,
+        Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Release => None,
     };
     let missed = matches!(outcome, Outcome::InDoubt { missed: true, .. });
     let end = |status: TxStatus, note: String| {
@@ -124,10 +126,6 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
             }
         }
     };
-    if target_id.is_none() && matches!(standing.status, TxStatus::Ignored | TxStatus::Cancelled) {
-        // It was looked up, and is not there.
-        written = None;
-    }
     let settled = if superseded { Settled::Superseded } else { Settled::Done };
     After { standing, target_id, attempts, written, missed, settled }
 }

@@ -53,6 +53,9 @@ macro_rules! staging_store_conformance {
                     long_texts_are_kept_exactly
                     keys_are_text_and_nothing_else
                     flows_do_not_mix
+                    one_entity_of_a_flow_has_a_name
+                    of_many_that_want_one_name_one_has_it
+                    a_name_stays_once_it_was_taken_up
                 }
                 pushes {
                     a_push_needs_no_right_to_pull
@@ -105,6 +108,11 @@ macro_rules! staging_store_conformance {
                     a_retry_with_nothing_left_to_do_ends_it
                     a_released_attempt_of_old_content_is_not_counted_twice
                     many_outcomes_are_kept_exactly
+                    what_may_be_written_is_told_by_version
+                    a_lost_lease_leaves_what_may_be_written
+                    not_there_once_is_remembered_until_the_next_claim
+                    a_doubt_outlives_an_end
+                    the_first_reference_stays
                 }
                 tasks {
                     a_sync_task_is_recorded

@@ -81,7 +81,8 @@ pub async fn a_release_leaves_a_doubt_in_doubt(store: Store) {
     assert_eq!(world.status("1").await, TxStatus::InDoubt);
     // Once it is resolved, a release is a plain one again.
     let claimed = world.claim_one("1").await;
-    world.settle(&claimed, retry(world.now)).await;
+    world.settle(&claimed, ignored("is not there")).await;
+    world.stage_one(entity("1", "v2")).await;
     let claimed = world.claim_one("1").await;
     world.settle(&claimed, Outcome::Release).await;
     assert_eq!(world.status("1").await, TxStatus::New);
@@ -294,4 +295,98 @@ pub async fn many_outcomes_are_kept_exactly(store: Store) {
     }
     // Again: nobody holds them any more.
     assert_eq!(store.settle(world.now.into(), settlements).await.unwrap(), vec![Settled::Fenced; texts.len() + 1]);
+}
+
+pub async fn what_may_be_written_is_told_by_version(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    let first = world.claim_one("1").await;
+    assert_eq!((first.written, first.missed), (None, false));
+    assert_eq!(world.get("1").await.written, Some(1), "from here on it may be");
+    // Surely nothing was written: as if it had not been taken up.
+    world.settle(&first, retry(world.now)).await;
+    let second = world.claim_one("1").await;
+    assert_eq!((second.written, second.was), (None, TxStatus::New));
+    world.settle(&second, in_doubt(world.after(30))).await;
+    world.stage_one(entity("1", "v2")).await;
+    world.wait(30);
+    let third = world.claim_one("1").await;
+    assert_eq!((third.rev, third.written, third.was), (2, Some(1), TxStatus::InDoubt));
+    world.settle(&third, success("B1-1")).await;
+    assert_eq!(world.get("1").await.written, Some(2));
+    world.stage_one(entity("1", "v3")).await;
+    let fourth = world.claim_one("1").await;
+    assert_eq!((fourth.rev, fourth.written, fourth.was), (3, Some(2), TxStatus::New));
+    // The document stands as it was.
+    world.settle(&fourth, failed("cannot follow")).await;
+    assert_eq!(world.get("1").await.written, Some(2));
+}
+
+pub async fn a_lost_lease_leaves_what_may_be_written(store: Store) {
+    let mut world = World::new(store).await;
+    world.stage_one(entity("1", "v1")).await;
+    world.claim_one("1").await;
+    world.stage_one(entity("1", "v2")).await;
+    world.wait(80);
+    let claimed = world.claim_one("1").await;
+    assert_eq!((claimed.rev, claimed.written, claimed.was), (2, Some(1), TxStatus::InProcess));
+    // Handed back, nothing more is known.
+    world.settle(&claimed, Outcome::Release).await;
+    assert_eq!(world.claim_one("1").await.written, Some(1));
+}
+
+pub async fn not_there_once_is_remembered_until_the_next_claim(store: Store) {
+    let mut world = World::new(store).await;
+    world.bring_to("1", TxStatus::InDoubt).await;
+    world.wait(30);
+    let claimed = world.claim_one("1").await;
+    assert!(!claimed.missed && !claimed.may_be_missing());
+    let missed = |until| Outcome::InDoubt { until, missed: true, note: "is not there".into() };
+    assert_eq!(world.settle(&claimed, missed(world.after(20))).await, Settled::Done);
+    assert_eq!(world.get("1").await.due_at, Some(world.after(20)));
+    world.wait(20);
+    let claimed = world.claim_one("1").await;
+    assert!(claimed.missed && claimed.may_be_missing());
+    // Whoever held it may have written something since.
+    world.wait(80);
+    assert!(!world.claim_one("1").await.missed);
+}
+
+/// It came to an end before it was known what became of a write: whoever opens it again has to look twice, too.
+pub async fn a_doubt_outlives_an_end(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    world.bring_to("1", TxStatus::InDoubt).await;
+    world.wait(30);
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, failed("its reference cannot be made")).await;
+    assert!(store.resync(&world.key("1"), world.now.into()).await.unwrap());
+    let claimed = world.claim_one("1").await;
+    assert_eq!((claimed.was, claimed.written), (TxStatus::InDoubt, Some(1)));
+    assert!(!claimed.may_be_missing());
+    // Looked up and not there: nothing is left of it.
+    world.settle(&claimed, ignored("is not there")).await;
+    world.stage_one(entity("1", "v2")).await;
+    let claimed = world.claim_one("1").await;
+    assert_eq!((claimed.was, claimed.written), (TxStatus::New, None));
+}
+
+pub async fn the_first_reference_stays(store: Store) {
+    let world = World::new(store.clone()).await;
+    world.stage_one(entity("1", "v1")).await;
+    for (content, reference, stands) in
+        [("v2", Some("A-1"), Some("A-1")), ("v3", None, Some("A-1")), ("v4", Some("B-1"), Some("A-1"))]
+    {
+        let claimed = world.claim_one("1").await;
+        let settlement = Settlement {
+            key: claimed.key.clone(),
+            token: claimed.token,
+            rev: claimed.rev,
+            reference: reference.map(str::to_owned),
+            outcome: success("B1-1"),
+        };
+        assert_eq!(store.settle(world.now.into(), vec![settlement]).await.unwrap(), [Settled::Done]);
+        assert_eq!(world.get("1").await.reference.as_deref(), stands);
+        world.stage_one(entity("1", content)).await;
+    }
+    assert_eq!(world.claim_one("1").await.reference.as_deref(), Some("A-1"));
 }

@@ -4,7 +4,7 @@ use super::Store;
 use super::world::{LEASE, SETTLE_DELAY, World, entity, flow, retry, sec, success, with_intent};
 use crate::clock::later;
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, Table, TxStatus};
-use crate::store::{EntityFilter, Settled, StageEntity, Staging};
+use crate::store::{EntityFilter, Push, Settled, StageEntity, Staging};
 
 const FINAL: [TxStatus; 4] = [TxStatus::Success, TxStatus::Failed, TxStatus::Ignored, TxStatus::Cancelled];
 
@@ -294,4 +294,76 @@ pub async fn flows_do_not_mix(store: Store) {
     assert_eq!(world.claim(100).await.len(), 1);
     let filter = EntityFilter { flow: Some(flow()), ..EntityFilter::default() };
     assert_eq!(store.list(&filter).await.unwrap().items.len(), 1);
+}
+
+pub async fn one_entity_of_a_flow_has_a_name(store: Store) {
+    let world = World::new(store.clone()).await;
+    let named = |id: &str, content: &str, name: &str| StageEntity { name: name.into(), ..entity(id, content) };
+    let staged = world.stage(vec![named("1", "v1", "000000001"), named("2", "v1", "000000001")]).await;
+    assert_eq!(staged, [Staging::Inserted; 2]);
+    let (first, second) = (world.get("1").await, world.get("2").await);
+    assert_eq!((first.status, first.name.as_str()), (TxStatus::New, "000000001"));
+    assert_eq!(second.status, TxStatus::Failed);
+    assert!(second.note.contains("000000001") && second.note.contains("the id 1"), "{}", second.note);
+    assert!(!second.intent.is_to_be_done());
+    // It is so each time, and no news.
+    assert_eq!(world.stage_one(named("2", "v1", "000000001")).await, Staging::Unchanged);
+    assert_eq!(world.stage_one(named("1", "v1", "000000001")).await, Staging::Unchanged);
+    // What has nothing to be done is no trouble.
+    let ignored = StageEntity { intent: Intent::Ignore("is held".into()), ..named("3", "v1", "000000001") };
+    world.stage_one(ignored).await;
+    assert_eq!(world.status("3").await, TxStatus::Ignored);
+    // Called otherwise, it is one of its own; so is one of another flow.
+    assert_eq!(world.stage_one(named("2", "v1", "EU-000000001")).await, Staging::Restaged);
+    assert_eq!(world.status("2").await, TxStatus::New);
+    let other = FlowId::new(Table::Orders, "mage3");
+    World::of(store.clone(), other.clone(), "theirs").await.stage_one(named("1", "v1", "000000001")).await;
+    assert_eq!(store.get(&EntityKey::new(&other, "1")).await.unwrap().unwrap().status, TxStatus::New);
+    // Without a name, nothing is the same.
+    world.stage(vec![named("4", "v1", ""), named("5", "v1", "")]).await;
+    assert_eq!((world.status("4").await, world.status("5").await), (TxStatus::New, TxStatus::New));
+    // By its name, it is found.
+    let found = |name: &'static str| store.named(&world.flow, name);
+    assert_eq!(found("000000001").await.unwrap(), Some(world.key("1")));
+    assert_eq!(found("EU-000000001").await.unwrap(), Some(world.key("2")));
+    assert_eq!(found("nobody").await.unwrap(), None);
+    assert_eq!(found("").await.unwrap(), None);
+}
+
+pub async fn of_many_that_want_one_name_one_has_it(store: Store) {
+    let world = World::new(store.clone()).await;
+    let pushes = (0..8).map(|n| {
+        let (store, flow) = (store.clone(), world.flow.clone());
+        let entity = StageEntity { name: "000000001".into(), ..entity(&n.to_string(), "v1") };
+        tokio::spawn(
+            async move { store.push(&flow, vec![Push { entity, if_rev: None }], sec(0).into()).await.unwrap() },
+        )
+    });
+    for push in pushes.collect::<Vec<_>>() {
+        assert_eq!(push.await.unwrap(), [Some(Staging::Inserted)]);
+    }
+    let mut open = 0;
+    for n in 0..8 {
+        open += u32::from(world.status(&n.to_string()).await == TxStatus::New);
+    }
+    assert_eq!(open, 1);
+}
+
+pub async fn a_name_stays_once_it_was_taken_up(store: Store) {
+    let world = World::new(store.clone()).await;
+    let named = |content: &str, name: &str| StageEntity { name: name.into(), ..entity("1", content) };
+    world.stage_one(named("v1", "000000001")).await;
+    // Nobody has seen it yet.
+    assert_eq!(world.stage_one(named("v2", "ACME-1")).await, Staging::Restaged);
+    assert_eq!(world.get("1").await.name, "ACME-1");
+    let claimed = world.claim_one("1").await;
+    assert_eq!(claimed.name, "ACME-1");
+    world.settle(&claimed, success("B1-1")).await;
+    world.stage_one(named("v3", "ACME-2")).await;
+    let found = world.get("1").await;
+    assert_eq!((found.status, found.name.as_str()), (TxStatus::Failed, "ACME-1"));
+    assert!(found.note.contains("ACME-1") && found.note.contains("ACME-2"), "{}", found.note);
+    // With its old number it is what it was.
+    world.stage_one(named("v4", "ACME-1")).await;
+    assert_eq!(world.status("1").await, TxStatus::New);
 }
