@@ -244,12 +244,7 @@ impl Crew {
         // The task of newer content came while its entity was held, and found nothing to take up.
         self.engine.dispatch(cx.flow(), newer, None).await;
         if let Some(error) = permanent {
-            tracing::error!(%error, flow = %self.flow, "the flow stops");
-            self.halted.send_if_modified(|halted| {
-                let first = halted.is_none();
-                halted.get_or_insert(error);
-                first
-            });
+            self.halt(error);
         }
         Ok(())
     }

@@ -41,6 +41,13 @@ pub struct EngineSettings {
     pub close_wait_ms: u64,
 }
 
+/// A shorter lease runs out while its holder only waits for a processor.
+const SHORTEST_LEASE_MS: u64 = 1_000;
+
+/// A request that was sent may be in front of the other side for as long as that at least, on any network. What is right for
+/// an ERP is much longer.
+const SHORTEST_SETTLE_DELAY_MS: u64 = 500;
+
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
@@ -65,21 +72,24 @@ impl EngineSettings {
     /// Checks what would make the engine stand still.
     ///
     /// # Errors
-    /// Of kind `Config`, naming the first setting that is zero.
+    /// Of kind `Config`, naming the first setting that is too small.
     pub fn check(&self) -> Result<()> {
         let numbers = [
-            ("page_size", self.page_size as u64),
-            ("batch", self.batch as u64),
-            ("concurrency", self.concurrency as u64),
-            ("lease_ms", self.lease_ms),
-            ("pull_lease_ms", self.pull_lease_ms),
-            ("max_lost_leases", u64::from(self.max_lost_leases)),
-            ("max_attempts", u64::from(self.max_attempts)),
-            ("sweep_ms", self.sweep_ms),
+            ("page_size", self.page_size as u64, 1),
+            ("batch", self.batch as u64, 1),
+            ("concurrency", self.concurrency as u64, 1),
+            ("lease_ms", self.lease_ms, SHORTEST_LEASE_MS),
+            ("pull_lease_ms", self.pull_lease_ms, SHORTEST_LEASE_MS),
+            ("settle_delay_ms", self.settle_delay_ms, SHORTEST_SETTLE_DELAY_MS),
+            ("max_lost_leases", u64::from(self.max_lost_leases), 1),
+            ("max_attempts", u64::from(self.max_attempts), 1),
+            ("sweep_ms", self.sweep_ms, 1),
         ];
-        match numbers.iter().find(|(_, number)| *number == 0) {
+        match numbers.iter().find(|(_, number, least)| number < least) {
             None => Ok(()),
-            Some((name, _)) => Err(Error::config("read engine settings", "must be at least 1").field(*name)),
+            Some((name, _, least)) => {
+                Err(Error::config("read engine settings", format!("must be at least {least}")).field(*name))
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use super::meter::{self, Part};
 use super::{Engine, Target};
 use crate::model::{FlowId, SyncStatus, SyncTaskId};
 use crate::store::SyncTaskFilter;
-use crate::{Checkpoint, Error, Result};
+use crate::{Checkpoint, Disposition, Error, Result};
 
 /// Batches leased ahead of those being applied, so that the other side never waits for the store.
 const LEASED_AHEAD: usize = 2;
@@ -147,6 +147,11 @@ impl Crew {
             };
             match done {
                 Ok(()) => failures = 0,
+                // A damaged store, or one that was taken away, does not come right by itself.
+                Err(error) if error.disposition() == Disposition::Permanent => {
+                    self.halt(error);
+                    return;
+                }
                 Err(error) => {
                     failures += 1;
                     tracing::warn!(%error, flow = %self.flow, "a worker's store or queue failed; going on");
@@ -159,6 +164,16 @@ impl Crew {
                 }
             }
         }
+    }
+
+    /// Stops the flow, for the first reason that there is.
+    pub(super) fn halt(&self, error: Error) {
+        tracing::error!(%error, flow = %self.flow, "the flow stops");
+        self.halted.send_if_modified(|halted| {
+            let first = halted.is_none();
+            halted.get_or_insert(error);
+            first
+        });
     }
 
     fn failed(&self, part: Part) {

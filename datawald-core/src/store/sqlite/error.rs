@@ -15,10 +15,14 @@ pub(super) fn at_work(operation: &'static str, path: &Path, error: rusqlite::Err
             format!("another process has held `{path}` for too long: nothing was written; look for it with `fuser`")
         }
         Some(ErrorCode::ReadOnly) => format!("`{path}` has become read-only: nothing was written; make it writable"),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => format!(
-            "`{path}` is damaged: stop the service, keep a copy, check it with `PRAGMA integrity_check`, and restore a \
-             backup or save what is readable with sqlite3's `.recover`"
-        ),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            // It does not mend itself: to try again would only hide it.
+            let message = format!(
+                "`{path}` is damaged: stop the service, keep a copy, check it with `PRAGMA integrity_check`, and restore a \
+                 backup or save what is readable with sqlite3's `.recover`"
+            );
+            return Error::new(ErrorKind::Store, Disposition::Permanent, operation, message).caused_by(error);
+        }
         Some(ErrorCode::SystemIoFailure) => format!("the disk of `{path}` fails to read or write; check the disk"),
         Some(ErrorCode::TooBig) => {
             return Error::new(

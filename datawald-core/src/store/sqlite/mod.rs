@@ -2,6 +2,7 @@
 
 mod columns;
 mod error;
+mod guard;
 mod lists;
 mod open;
 mod readers;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::columns::micros;
+use super::guard::Guard;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
@@ -85,7 +86,8 @@ impl SqliteStore {
     ///
     /// # Errors
     /// Of kind `Config` if the path cannot be written, or holds something else: another application's database, a
-    /// newer release's store, a file that is no database. Such a file is left as it is.
+    /// newer or an older release's store, a file that is no database. Such a file is left as it is. Also if nothing is there
+    /// while another process still works on the store that was.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, SqliteSettings::default())
     }
@@ -99,8 +101,9 @@ impl SqliteStore {
         let path = std::path::absolute(path.as_ref()).map_err(|error| {
             Error::config("open store", "the path of the store is empty or not a path; name a file").caused_by(error)
         })?;
-        let connection = open::writer(&path, settings.busy_timeout)?;
-        let writer = Writer::start(connection, &path, settings.waiting_writes, settings.busy_timeout)?;
+        let (connection, guard) =
+            Guard::over(&path, settings.busy_timeout, || open::writer(&path, settings.busy_timeout))?;
+        let writer = Writer::start(connection, guard, &path, settings.waiting_writes, settings.busy_timeout)?;
         let readers = Readers::new(&path, settings.busy_timeout, settings.readers);
         Ok(Self(Arc::new(Inner { path, readers, writer })))
     }

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::at_work;
+use super::guard::Guard;
 use crate::{Error, Result};
 
 /// Pieces of work in one transaction at most.
@@ -57,7 +58,7 @@ pub(super) struct Writer {
 
 enum Mode {
     /// A thread of its own.
-    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Mutex<Option<JoinHandle<()>>> },
+    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Mutex<Option<JoinHandle<()>>>, guard: Guard },
     /// The caller's thread, each piece of work in a transaction of its own.
     #[cfg(feature = "testing")]
     InLine(Arc<Mutex<Connection>>),
@@ -65,14 +66,20 @@ enum Mode {
 
 impl Writer {
     /// Starts the thread. `waiting` bounds the work that waits for it.
-    pub(super) fn start(connection: Connection, path: &Path, waiting: usize, busy: Duration) -> Result<Self> {
+    pub(super) fn start(
+        connection: Connection,
+        guard: Guard,
+        path: &Path,
+        waiting: usize,
+        busy: Duration,
+    ) -> Result<Self> {
         let (jobs, inbox) = mpsc::channel(waiting.clamp(1, 1 << 16));
         let mut log = Log { file: log_file(path), insist_at: LOG_LIMIT, busy };
         let thread = std::thread::Builder::new()
             .name("datawald-store".into())
             .spawn(move || run(&connection, inbox, &mut log))
             .map_err(|error| Error::store("open store", "no thread could be started").caused_by(error))?;
-        let mode = Mode::Thread { jobs: Some(jobs), thread: Mutex::new(Some(thread)) };
+        let mode = Mode::Thread { jobs: Some(jobs), thread: Mutex::new(Some(thread)), guard };
         Ok(Self { path: path.to_owned(), mode })
     }
 
@@ -106,7 +113,8 @@ impl Writer {
             })
         });
         match &self.mode {
-            Mode::Thread { jobs, .. } => {
+            Mode::Thread { jobs, guard, .. } => {
+                guard.check(operation)?;
                 jobs.as_ref().ok_or_else(stopped)?.send(job).await.map_err(|_| stopped())?;
             }
             #[cfg(feature = "testing")]
@@ -123,7 +131,7 @@ impl Drop for Writer {
     /// Waits until all that was handed over is on the disk and the log is back in the file.
     fn drop(&mut self) {
         match &mut self.mode {
-            Mode::Thread { jobs, thread } => {
+            Mode::Thread { jobs, thread, .. } => {
                 *jobs = None;
                 if let Some(thread) = thread.get_mut().ok().and_then(Option::take) {
                     let _ = thread.join();
