@@ -3,7 +3,7 @@
 //! [`Backoffice`] is what the seed called an abstract class: a flat list of steps. A connector's agency (`B1Agency`) implements
 //! all of them; a project's agent overrides the ones that are different in this project and inherits the rest through
 //! [`Backoffice::base`]. [`OrdersTarget`] is the flow: *look up → rules → map the header → extend it → per line: tax, map,
-//! extend → reconcile → insert, update or cancel a batch*; it always calls the outermost agent.
+//! extend → reconcile → recognize what was found → insert, update or cancel a batch*; it always calls the outermost agent.
 //!
 //! # Example
 //!
@@ -56,5 +56,5 @@ mod unsupported;
 pub use flow::OrdersTarget;
 pub use native::{Mapped, NativeLine, NativeOrder, Totals};
 pub use step::Backoffice;
-pub use terms::{AddressRole, Found, Freight, LineTax, NativeAddress, OrderTerms, Reference};
+pub use terms::{AddressRole, Found, FoundDocument, Freight, LineTax, NativeAddress, OrderTerms, Reference};
 pub use unsupported::Unsupported;

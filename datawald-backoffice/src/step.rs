@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::{
-    AddressRole, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms, Reference,
+    AddressRole, Found, FoundDocument, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
+    Reference,
 };
 
 /// The steps of the ERP side, each one thing. Every step forwards to [`Backoffice::base`] unless it is overridden.
@@ -94,6 +95,13 @@ pub trait Backoffice: Send + Sync {
     /// that is not what the customer was charged.
     async fn reconcile_order(&self, cx: &Cx, order: &Order, doc: &mut NativeOrder) -> Result<()> {
         self.base().reconcile_order(cx, order, doc).await
+    }
+
+    /// Whether a document that was found under an order's reference is this order's, though it bears no mark: it agrees in
+    /// what matters with the document that would be made of the order now. What the ERP does not tell of it agrees with
+    /// nothing.
+    async fn recognize_order(&self, cx: &Cx, order: &Order, made: &NativeOrder, found: &FoundDocument) -> Result<bool> {
+        self.base().recognize_order(cx, order, made, found).await
     }
 
     /// Inserts documents; answers the key or the failure of each, in order. An error of the whole concerns each.

@@ -4,9 +4,10 @@ use std::fmt;
 
 use datawald_core::model::Money;
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 /// Where the frontend's order number goes, and what is looked up.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Reference {
     /// The user-defined field that it goes into; `None` for the ERP's own field (SAP B1: `NumAtCard`).
     pub field: Option<String>,
@@ -103,6 +104,9 @@ pub struct OrderTerms {
     pub due_date: Date,
     /// Where the frontend's number goes.
     pub reference: Reference,
+    /// What tells its document from all others: the frontend's name and the id of the source record, as `mage2/7`. Written into
+    /// a field of our own, where the ERP has one, it shows whose a document is that is found later.
+    pub mark: String,
     /// Freight.
     pub freight: Freight,
     /// The document discount in percent of the lines.
@@ -117,21 +121,30 @@ pub struct OrderTerms {
     pub shipto: NativeAddress,
 }
 
+/// A document that a look-up found, as far as the ERP tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FoundDocument {
+    /// Its key.
+    pub target_id: String,
+    /// What it comes to, in its own currency.
+    pub total: Option<Money>,
+    /// Its currency, as ISO 4217 has it.
+    pub currency: Option<String>,
+    /// The customer's code.
+    pub customer: Option<String>,
+    /// What stands in the field for [`OrderTerms::mark`]; `None` if nothing does, or there is no such field.
+    pub mark: Option<String>,
+}
+
 /// What a look-up found for one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// Nothing.
     Missing,
     /// One document that stands.
-    Open {
-        /// Its key.
-        target_id: String,
-    },
+    Open(FoundDocument),
     /// One document, and it is cancelled.
-    Cancelled {
-        /// Its key.
-        target_id: String,
-    },
+    Cancelled(FoundDocument),
     /// Several documents that stand: somebody must decide which one is right.
     Several {
         /// Their keys.

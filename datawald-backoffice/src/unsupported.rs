@@ -7,8 +7,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::{
-    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
-    Reference,
+    AddressRole, Backoffice, Found, FoundDocument, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder,
+    OrderTerms, Reference,
 };
 
 /// The end of every chain: answers each step with an error that says that nobody implements it.
@@ -80,6 +80,10 @@ impl Backoffice for Unsupported {
 
     async fn reconcile_order(&self, _: &Cx, _: &Order, _: &mut NativeOrder) -> Result<()> {
         Err(Error::unsupported("reconcile_order"))
+    }
+
+    async fn recognize_order(&self, _: &Cx, _: &Order, _: &NativeOrder, _: &FoundDocument) -> Result<bool> {
+        Err(Error::unsupported("recognize_order"))
     }
 
     async fn insert_orders(&self, _: &Cx, _: &[NativeOrder]) -> Result<Vec<Result<String>>> {

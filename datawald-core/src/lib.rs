@@ -122,6 +122,10 @@ pub mod decisions {
     pub mod adr_0008_the_core_as_a_service {}
     #[doc = include_str!("docs/adr/0009-scheduler.md")]
     pub mod adr_0009_scheduler {}
+    #[doc = include_str!("docs/adr/0010-the-stores-clock.md")]
+    pub mod adr_0010_the_stores_clock {}
+    #[doc = include_str!("docs/adr/0011-identity.md")]
+    pub mod adr_0011_identity {}
 }
 
 pub use clock::{Clock, ManualClock, Now, SystemClock};

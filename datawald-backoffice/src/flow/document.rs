@@ -19,6 +19,7 @@ pub(super) async fn document(
     cx: &Cx,
     order: &Order,
     reference: Reference,
+    mark: String,
     customer_code: String,
 ) -> Result<Document> {
     let terms = OrderTerms {
@@ -31,6 +32,7 @@ pub(super) async fn document(
         billto: backoffice.address(cx, order, AddressRole::BillTo).await?,
         shipto: backoffice.address(cx, order, AddressRole::ShipTo).await?,
         reference,
+        mark,
     };
     let mut doc = match backoffice.map_order(cx, order, &terms).await? {
         Mapped::Ready(doc) => doc,

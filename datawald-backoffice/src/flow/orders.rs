@@ -1,17 +1,21 @@
-//! Applying orders: look up → map → extend → reconcile → insert, update or cancel, batch by batch.
+//! Applying orders: look up → map → extend → reconcile → recognize → insert, update or cancel, batch by batch.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Done, Target};
-use datawald_core::model::{Intent, Order};
+use datawald_core::engine::{Applied, Done, Target};
+use datawald_core::model::Intent;
 use datawald_core::store::Claimed;
-use datawald_core::{Checkpoint, Cx, Error, Result};
-use tracing::{Instrument, Span, debug_span};
+use datawald_core::{Checkpoint, Cx, Error};
+use tracing::{Instrument, debug_span};
 
-use super::document::{Document, document};
-use crate::{Backoffice, Found, NativeOrder, Reference};
+use super::document::Document;
+use super::job::{FoundJob, Job};
+use super::recognize::{Known, not_ours, recognize};
+use super::refusals::{another_number, cancelled_there, gone, several};
+use super::results::Results;
+use super::write;
+use crate::{Backoffice, Found};
 
 /// Applies orders to a [`Backoffice`].
 ///
@@ -24,6 +28,11 @@ use crate::{Backoffice, Found, NativeOrder, Reference};
 ///
 /// Not there, but recorded under a key: F. Somebody has changed the document's reference or taken it away; to insert another
 /// could double the order, and to call it cancelled could have it shipped.
+///
+/// Not there, and an earlier write may still be carried out ([`Claimed::may_be_missing`]): looked up once more.
+///
+/// What stands is the order's if it is recorded, bears its mark, or agrees with what would be made of the order
+/// ([`Backoffice::recognize_order`]); else F, and nothing is done to it. If its total is not the order's any more: F.
 pub struct OrdersTarget {
     backoffice: Arc<dyn Backoffice>,
 }
@@ -35,88 +44,38 @@ impl OrdersTarget {
     }
 }
 
-/// An order of the batch on its way through the steps.
-struct Job<'a> {
-    /// Its place in the batch.
-    at: usize,
-    claimed: &'a Claimed,
-    order: Order,
-    reference: Reference,
-}
-
 #[async_trait]
 impl Target for OrdersTarget {
-    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
-        let mut results = Results(batch.iter().map(|_| None).collect());
-        let jobs = self.prepare(cx, batch, &mut results).await;
-        let jobs = self.look_up(cx, jobs, &mut results).await;
-        let (mut inserts, mut updates, mut cancels) = (Vec::new(), Vec::new(), Vec::new());
-        for (job, found) in jobs {
-            match (&job.claimed.intent, found) {
-                (_, Found::Missing) if job.claimed.target_id.is_some() => results.set(job.at, Err(gone(&job))),
-                // Newer content is not to be written: all that is left is to find out what became of an earlier write.
-                (Intent::Ignore(reason), Found::Missing) => {
-                    results.set(job.at, Ok(Done::Ignored { note: reason.clone() }));
-                }
-                (Intent::Reject(reason), Found::Missing) => {
-                    results.set(job.at, Err(Error::invalid("apply order", reason.clone())));
-                }
-                (Intent::Ignore(reason) | Intent::Reject(reason), Found::Open { target_id }) => {
-                    let note = format!("is in the backoffice; what changed since is not written: {reason}");
-                    results.set(job.at, Ok(Done::Applied { target_id, note }));
-                }
-                (_, Found::Several { target_ids }) => results.set(job.at, Err(several(&target_ids))),
-                (Intent::Apply, Found::Missing) => inserts.push(job),
-                (Intent::Apply, Found::Open { target_id }) => updates.push((job, target_id)),
-                (Intent::Apply, Found::Cancelled { target_id }) => {
-                    results.set(job.at, Err(cancelled_there(&target_id)))
-                }
-                (Intent::Cancel, Found::Missing) => {
-                    let note = "cancelled in the frontend before it reached the backoffice: nothing to do".to_owned();
-                    results.set(job.at, Ok(Done::Ignored { note }));
-                }
-                (Intent::Cancel, Found::Open { target_id }) => cancels.push((job, target_id)),
-                (Intent::Cancel, Found::Cancelled { target_id }) => {
-                    let note = "was cancelled in the backoffice already".to_owned();
-                    results.set(job.at, Ok(Done::Cancelled { target_id: Some(target_id), note }));
-                }
-                (_, Found::Cancelled { target_id }) => results.set(job.at, Err(cancelled_there(&target_id))),
+    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied> {
+        let backoffice = &*self.backoffice;
+        let mut results = Results::of(batch);
+        let mut jobs = Vec::with_capacity(batch.len());
+        for (at, claimed) in batch.iter().enumerate() {
+            match Job::new(backoffice, cx, at, claimed).await {
+                Ok(job) => jobs.push(job),
+                Err(error) => results.refuse(at, error),
             }
         }
-        self.update(cx, updates, &mut results).await;
-        self.cancel(cx, cancels, &mut results).await;
-        self.insert(cx, inserts, &mut results).await;
+        let (mut missing, mut found) = (Vec::new(), Vec::new());
+        for (job, looked_up) in self.look_up(cx, jobs, &mut results).await {
+            match looked_up {
+                Found::Missing => missing.push(job),
+                Found::Open(document) => found.push(FoundJob { job, document, cancelled: false }),
+                Found::Cancelled(document) => found.push(FoundJob { job, document, cancelled: true }),
+                Found::Several { target_ids } => results.set(&job, Err(several(&target_ids))),
+            }
+        }
+        let inserts = decide_missing(missing, &mut results);
+        let found = self.recognize_all(cx, found, &mut results).await;
+        let (updates, cancels) = decide_found(found, &mut results);
+        write::update(backoffice, cx, updates, &mut results).await;
+        write::cancel(backoffice, cx, cancels, &mut results).await;
+        write::insert(backoffice, cx, inserts, &mut results).await;
         results.named(batch)
     }
 }
 
 impl OrdersTarget {
-    /// Reads the orders and their references.
-    async fn prepare<'a>(&self, cx: &Cx, batch: &'a [Claimed], results: &mut Results) -> Vec<Job<'a>> {
-        let mut jobs = Vec::with_capacity(batch.len());
-        for (at, claimed) in batch.iter().enumerate() {
-            let order: Order = match serde_json::from_str(&claimed.doc) {
-                Ok(order) => order,
-                // What could not be mapped has its key, which is enough to look it up by.
-                Err(_) if claimed.doc.is_empty() => Order {
-                    frontend: claimed.key.frontend.clone(),
-                    fe_order_id: claimed.key.id.clone(),
-                    ..Order::default()
-                },
-                Err(error) => {
-                    let message = format!("the staged document is not a canonical order (line {})", error.line());
-                    results.set(at, Err(Error::mapping("read staged order", message)));
-                    continue;
-                }
-            };
-            match self.backoffice.order_reference(cx, &order).await {
-                Ok(reference) => jobs.push(Job { at, claimed, order, reference }),
-                Err(error) => results.set(at, Err(error)),
-            }
-        }
-        jobs
-    }
-
     async fn look_up<'a>(&self, cx: &Cx, jobs: Vec<Job<'a>>, results: &mut Results) -> Vec<(Job<'a>, Found)> {
         if jobs.is_empty() {
             return Vec::new();
@@ -129,218 +88,114 @@ impl OrdersTarget {
         match found {
             Ok(found) if found.len() == jobs.len() => jobs.into_iter().zip(found).collect(),
             Ok(_) => {
-                let error = Error::config(
-                    "look_up_orders",
-                    "the step answered for another number of orders than it was asked for",
-                );
-                jobs.iter().for_each(|job| results.set(job.at, Err(error.clone())));
+                results.fail(&jobs, &another_number("look_up_orders"));
                 Vec::new()
             }
             Err(error) => {
-                jobs.iter().for_each(|job| results.set(job.at, Err(error.clone())));
+                results.fail(&jobs, &error);
                 Vec::new()
             }
         }
     }
 
-    /// Maps and inserts what is not there.
-    async fn insert(&self, cx: &Cx, jobs: Vec<Job<'_>>, results: &mut Results) {
-        let Some(codes) = self.customer_codes(cx, &jobs, results).await else { return };
-        let mut docs: Vec<NativeOrder> = Vec::with_capacity(jobs.len());
-        let mut at: Vec<usize> = Vec::with_capacity(jobs.len());
-        let mut taken: HashMap<Reference, &str> = HashMap::with_capacity(jobs.len());
-        for (job, code) in jobs.iter().zip(codes) {
-            if let Some(other) = taken.get(&job.reference) {
-                results.set(job.at, Err(same_reference(other)));
-                continue;
+    /// Lets those through whose document is their own and comes to what the order does. What that takes is made in one go.
+    async fn recognize_all<'a>(&self, cx: &Cx, found: Vec<FoundJob<'a>>, results: &mut Results) -> Vec<FoundJob<'a>> {
+        let mut settled = Vec::new();
+        let mut open = Vec::new();
+        for found in found {
+            if found.known() == Known::Theirs {
+                results.set(&found.job, Err(not_ours(&found, None)));
+            } else if found.is_settled() || !needs_document(&found) {
+                settled.push(found);
+            } else {
+                open.push(found);
             }
-            let made = match code {
-                Ok(code) => document(&*self.backoffice, cx, &job.order, job.reference.clone(), code).await,
+        }
+        let jobs: Vec<&Job<'_>> = open.iter().map(|found| &found.job).collect();
+        let made = write::make_of(&*self.backoffice, cx, &jobs).await;
+        for (found, made) in open.into_iter().zip(made) {
+            let result = match made {
+                Ok(Document::Ready(made)) => match recognize(&*self.backoffice, cx, &found, &made).await {
+                    Ok(()) => {
+                        settled.push(found);
+                        continue;
+                    }
+                    Err(error) => Err(error),
+                },
+                Ok(Document::Ignore(note)) if found.known() == Known::Ours => {
+                    let target_id = found.document.target_id.clone();
+                    Ok(Done::Applied { target_id, note })
+                }
+                Ok(Document::Ignore(_)) => Err(not_ours(&found, None)),
+                // Of what cannot be mapped, nothing can be made to compare.
+                Err(_) if found.job.claimed.doc.is_empty() => Err(not_ours(&found, None)),
                 Err(error) => Err(error),
             };
-            match made {
-                Ok(Document::Ready(doc)) => {
-                    taken.insert(job.reference.clone(), &job.claimed.key.id);
-                    docs.push(doc);
-                    at.push(job.at);
-                }
-                Ok(Document::Ignore(note)) => results.set(job.at, Ok(Done::Ignored { note })),
-                Err(error) => results.set(job.at, Err(error)),
-            }
+            results.set(&found.job, result);
         }
-        if docs.is_empty() {
-            return;
-        }
-        let span = debug_span!("insert", orders = docs.len());
-        written(&span, taken.values().copied());
-        cx.reached(Checkpoint::BeforeWrite);
-        let inserted = self.backoffice.insert_orders(cx, &docs).instrument(span).await;
-        cx.reached(Checkpoint::AfterWrite);
-        let done = |place: usize, target_id: String| Done::Applied { target_id, note: note(&docs[place]) };
-        results.spread(&at, inserted, "insert_orders", done);
+        settled
     }
+}
 
-    async fn customer_codes(&self, cx: &Cx, jobs: &[Job<'_>], results: &mut Results) -> Option<Vec<Result<String>>> {
-        if jobs.is_empty() {
-            return None;
-        }
-        let orders: Vec<_> = jobs.iter().map(|job| &job.order).collect();
-        match self.backoffice.customer_codes(cx, &orders).await {
-            Ok(codes) if codes.len() == jobs.len() => Some(codes),
-            Ok(_) => {
-                let error = Error::config(
-                    "customer_codes",
-                    "the step answered for another number of orders than it was asked for",
-                );
-                jobs.iter().for_each(|job| results.set(job.at, Err(error.clone())));
-                None
-            }
-            Err(error) => {
-                jobs.iter().for_each(|job| results.set(job.at, Err(error.clone())));
-                None
-            }
-        }
+/// Whether what would be made of the order has to be known: to tell whose the document is, or whether it can stay as it is.
+fn needs_document(found: &FoundJob<'_>) -> bool {
+    match (&found.job.claimed.intent, found.known()) {
+        (_, Known::Unmarked) => true,
+        // A document that is cancelled, or is to be, need not come to anything.
+        (Intent::Apply, _) => !found.cancelled,
+        (Intent::Cancel | Intent::Ignore(_) | Intent::Reject(_), _) => false,
     }
+}
 
-    /// Brings up to date what is there and has changed since; the rest is done as it is.
-    async fn update(&self, cx: &Cx, jobs: Vec<(Job<'_>, String)>, results: &mut Results) {
-        let (changed, same): (Vec<_>, Vec<_>) =
-            jobs.into_iter().partition(|(job, _)| job.claimed.rev > 1 && job.claimed.target_id.is_some());
-        for (job, target_id) in same {
-            results.set(job.at, Ok(Done::Applied { target_id, note: "is in the backoffice already".to_owned() }));
-        }
-        if changed.is_empty() {
-            return;
-        }
-        let orders: Vec<_> = changed.iter().map(|(job, target_id)| (&job.order, target_id.as_str())).collect();
-        let span = debug_span!("update", orders = orders.len());
-        written(&span, changed.iter().map(|(job, _)| job.claimed.key.id.as_str()));
-        let updated = self.backoffice.update_orders(cx, &orders).instrument(span).await;
-        let at: Vec<_> = changed.iter().map(|(job, _)| job.at).collect();
-        let done = |place: usize, note: String| {
-            let target_id = changed.get(place).map(|(_, target_id)| target_id.clone()).unwrap_or_default();
-            Done::Applied { target_id, note }
+/// What is not there: answers what is to be inserted.
+fn decide_missing<'a>(jobs: Vec<Job<'a>>, results: &mut Results) -> Vec<Job<'a>> {
+    let mut inserts = Vec::new();
+    for job in jobs {
+        let result = match &job.claimed.intent {
+            _ if job.claimed.target_id.is_some() => Err(gone(&job)),
+            _ if !job.claimed.may_be_missing() => Ok(Done::NotThereYet),
+            Intent::Apply => {
+                inserts.push(job);
+                continue;
+            }
+            Intent::Cancel => {
+                let note = "cancelled in the frontend before it reached the backoffice: nothing to do".to_owned();
+                Ok(Done::Ignored { note })
+            }
+            Intent::Ignore(reason) => Ok(Done::Ignored { note: reason.clone() }),
+            Intent::Reject(reason) => Err(Error::invalid("apply order", reason.clone())),
         };
-        results.spread(&at, updated, "update_orders", done);
+        results.set(&job, result);
     }
-
-    async fn cancel(&self, cx: &Cx, jobs: Vec<(Job<'_>, String)>, results: &mut Results) {
-        if jobs.is_empty() {
-            return;
-        }
-        let orders: Vec<_> = jobs.iter().map(|(job, target_id)| (&job.reference, target_id.as_str())).collect();
-        let span = debug_span!("cancel", orders = orders.len());
-        written(&span, jobs.iter().map(|(job, _)| job.claimed.key.id.as_str()));
-        cx.reached(Checkpoint::BeforeWrite);
-        let cancelled = self.backoffice.cancel_orders(cx, &orders).instrument(span).await;
-        cx.reached(Checkpoint::AfterWrite);
-        let at: Vec<_> = jobs.iter().map(|(job, _)| job.at).collect();
-        let done = |place: usize, note: String| {
-            let target_id = jobs.get(place).map(|(_, target_id)| target_id.clone());
-            Done::Cancelled { target_id, note }
-        };
-        results.spread(&at, cancelled, "cancel_orders", done);
-    }
+    inserts
 }
 
-/// Tells of each order that it is in a write, to whoever follows one.
-fn written<'a>(span: &Span, orders: impl Iterator<Item = &'a str>) {
-    span.in_scope(|| {
-        for entity in orders {
-            tracing::debug!(entity, "is sent to the backoffice");
-        }
-    });
-}
-
-/// The results of a batch, by place.
-struct Results(Vec<Option<Result<Done>>>);
-
-impl Results {
-    fn set(&mut self, at: usize, result: Result<Done>) {
-        if let Some(place) = self.0.get_mut(at) {
-            *place = Some(result);
-        }
-    }
-
-    /// Spreads the answer of a batch step over the places that it was asked for.
-    fn spread(
-        &mut self,
-        at: &[usize],
-        answer: Result<Vec<Result<String>>>,
-        step: &'static str,
-        done: impl Fn(usize, String) -> Done,
-    ) {
-        match answer {
-            Err(error) => at.iter().for_each(|at| self.set(*at, Err(error.clone()))),
-            Ok(answers) => {
-                let missing = at.len().saturating_sub(answers.len());
-                let answers = answers.into_iter().chain((0..missing).map(|_| Err(unanswered(step))));
-                for (place, (at, answer)) in at.iter().zip(answers).enumerate() {
-                    self.set(*at, answer.map(|text| done(place, text)));
-                }
+/// What is there and the order's own: answers what is to be brought up to date, and what is to be cancelled.
+fn decide_found<'a>(found: Vec<FoundJob<'a>>, results: &mut Results) -> (Vec<FoundJob<'a>>, Vec<FoundJob<'a>>) {
+    let (mut updates, mut cancels) = (Vec::new(), Vec::new());
+    for found in found {
+        let target_id = found.document.target_id.clone();
+        let result = match (&found.job.claimed.intent, found.cancelled) {
+            (Intent::Apply, false) => {
+                updates.push(found);
+                continue;
             }
-        }
-    }
-
-    /// The results, with the entity named in every error.
-    fn named(self, batch: &[Claimed]) -> Vec<Result<Done>> {
-        let name = |(claimed, result): (&Claimed, Option<Result<Done>>)| {
-            let result = result.unwrap_or_else(|| Err(unanswered("apply")));
-            result.map_err(|error| error.or_entity(|| claimed.key.to_string()))
+            (Intent::Cancel, false) => {
+                cancels.push(found);
+                continue;
+            }
+            (Intent::Cancel, true) => {
+                let note = "was cancelled in the backoffice already".to_owned();
+                Ok(Done::Cancelled { target_id: Some(target_id), note })
+            }
+            // Newer content is not to be written: all that is left is to find out what became of an earlier write.
+            (Intent::Ignore(reason) | Intent::Reject(reason), false) => {
+                let note = format!("is in the backoffice; what changed since is not written: {reason}");
+                Ok(Done::Applied { target_id, note })
+            }
+            (_, true) => Err(cancelled_there(&target_id)),
         };
-        batch.iter().zip(self.0).map(name).collect()
+        results.set(&found.job, result);
     }
-}
-
-fn unanswered(step: &'static str) -> Error {
-    let disposition = datawald_core::Disposition::Uncertain;
-    Error::new(datawald_core::ErrorKind::Protocol, disposition, step, "the step did not answer for this order")
-}
-
-/// The remark of an order that was inserted: what its totals came to, and what the mapping had to say.
-fn note(doc: &NativeOrder) -> String {
-    let mut note = String::from("inserted");
-    if let Some(totals) = &doc.totals {
-        note.push_str(&format!(", document total {}", totals.document));
-    }
-    if !doc.note.is_empty() {
-        note.push_str("; ");
-        note.push_str(&doc.note);
-    }
-    note
-}
-
-fn gone(job: &Job<'_>) -> Error {
-    let message = format!(
-        "its document {} is not found under its reference {} any more, so it is neither changed nor made a second time: give \
-         the document its reference back or, if it is gone, enter the order by hand under that reference; then re-sync it",
-        job.claimed.target_id.as_deref().unwrap_or_default(),
-        job.reference.value,
-    );
-    Error::invalid("look up order", message)
-}
-
-fn several(target_ids: &[String]) -> Error {
-    let message = format!(
-        "{} documents stand for this order ({}): cancel those that are too many in the backoffice, then re-sync it",
-        target_ids.len(),
-        target_ids.join(", ")
-    );
-    Error::invalid("look up order", message)
-}
-
-fn cancelled_there(target_id: &str) -> Error {
-    let message = format!(
-        "its document {target_id} is cancelled in the backoffice, though the order stands in the frontend: cancel the order \
-         there, or enter it by hand; a second document is not made"
-    );
-    Error::invalid("look up order", message)
-}
-
-fn same_reference(other: &str) -> Error {
-    let message = format!(
-        "has the same reference as order {other}, so that one could not be told from the other: have `order_reference` make \
-         them different"
-    );
-    Error::invalid("order_reference", message)
+    (updates, cancels)
 }
