@@ -62,8 +62,11 @@ pub struct RawPage {
 /// Which entity a source document is, as far as that can be told before it is mapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceRef {
-    /// The source key.
+    /// The source key: the record's own id, which no other record has, whatever number it bears (Magento: `entity_id`).
     pub id: String,
+    /// What people call it (an order's number); empty if that cannot be told. An order that can be mapped is called as its
+    /// canonical form is (`fe_order_id`).
+    pub name: String,
     /// The source's own status.
     pub status: String,
     /// When it last changed.

@@ -78,6 +78,8 @@ pub struct Capabilities {
     pub updates: bool,
     /// Whether customers can be looked up and made.
     pub partners: bool,
+    /// Whether documents can bear a mark in a user-defined field, beside their reference.
+    pub marks: bool,
     /// The texts that it cuts.
     pub text_limits: Option<TextLimits>,
 }
@@ -94,7 +96,7 @@ pub struct TextLimits {
 }
 
 /// A document that a look-up found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct B1Document {
     /// `DocEntry`.
     pub doc_entry: String,
@@ -104,6 +106,14 @@ pub struct B1Document {
     pub closed: bool,
     /// Whether it is no document yet but a draft that waits for approval.
     pub draft: bool,
+    /// What it comes to, in its own currency.
+    pub total: Option<Decimal>,
+    /// Its currency, as ISO 4217 has it where that is known.
+    pub currency: Option<String>,
+    /// The customer's code.
+    pub customer: Option<String>,
+    /// What stands in the field for our mark (`reference.mark`).
+    pub mark: Option<String>,
 }
 
 impl B1Document {

@@ -62,7 +62,7 @@ async fn identify(frontend: &dyn Frontend, cx: &Cx, raw: &RawDoc) -> Result<Sour
         Ok(source) => Ok(source),
         Err(_) => {
             let id = format!("unidentified-{}", Fingerprint::of(raw.text().as_bytes()).as_str());
-            Ok(SourceRef { id, status: String::new(), updated_at: None })
+            Ok(SourceRef { id, name: String::new(), status: String::new(), updated_at: None })
         }
     }
 }
@@ -89,6 +89,7 @@ fn refusal<T>(result: Result<T>) -> Result<std::result::Result<T, Error>> {
 fn rejected(source: SourceRef, raw: RawDoc, reason: Error) -> StageEntity {
     StageEntity {
         id: source.id,
+        name: source.name,
         intent: Intent::Reject(reason.note()),
         source_status: source.status,
         source_updated_at: source.updated_at,
@@ -102,6 +103,7 @@ fn entity(source: SourceRef, raw: RawDoc, mut order: Order, intent: Intent) -> R
     let (doc, fingerprint) = order.to_document()?;
     Ok(StageEntity {
         id: source.id,
+        name: order.fe_order_id,
         intent,
         source_status: source.status,
         source_updated_at: source.updated_at,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::doc::Object;
 use super::leaf::{self, Leaf};
+use super::settings::OrderSettings;
 use crate::client::parse_time;
 
 #[derive(Default, Deserialize)]
@@ -16,13 +17,16 @@ struct Head<'a> {
     #[serde(borrow)]
     entity_id: Leaf<'a>,
     #[serde(borrow)]
+    store_id: Leaf<'a>,
+    #[serde(borrow)]
     status: Leaf<'a>,
     #[serde(borrow)]
     updated_at: Leaf<'a>,
 }
 
-/// The order's `increment_id`, or `entity_id:<n>` where it has none.
-pub(super) fn identify(text: &str) -> Result<SourceRef> {
+/// The order's `entity_id`, and its number: `increment_id` is unique per store only
+/// (`Magento_Sales`, `sales_order`: the key `SALES_ORDER_INCREMENT_ID_STORE_ID`).
+pub(super) fn identify(text: &str, settings: &OrderSettings) -> Result<SourceRef> {
     let operation = "identify order";
     let head = serde_json::from_str::<Object<Head<'_>>>(text)
         .map_err(|error| {
@@ -31,16 +35,14 @@ pub(super) fn identify(text: &str) -> Result<SourceRef> {
         })?
         .0;
     let plain = |leaf| leaf::text(leaf, "").ok().flatten();
-    let id = match plain(head.increment_id).filter(|id| !id.trim().is_empty()) {
-        Some(id) => id.into_owned(),
-        None => {
-            let id = leaf::unsigned(head.entity_id)
-                .ok_or_else(|| Error::mapping(operation, "has neither increment_id nor entity_id"))?;
-            format!("entity_id:{id}")
-        }
-    };
+    let id = leaf::unsigned(head.entity_id).ok_or_else(|| {
+        Error::mapping(operation, "is missing, so that the order cannot be told from others").field("entity_id")
+    })?;
+    let store = plain(head.store_id).unwrap_or_default();
+    let number = plain(head.increment_id).filter(|number| !number.trim().is_empty());
     Ok(SourceRef {
-        id,
+        id: id.to_string(),
+        name: number.map(|number| settings.number(&store, &number)).unwrap_or_default(),
         status: plain(head.status).unwrap_or_default().into_owned(),
         updated_at: plain(head.updated_at).and_then(|time| parse_time(&time)),
     })
@@ -48,9 +50,10 @@ pub(super) fn identify(text: &str) -> Result<SourceRef> {
 
 /// What to call the order in an error.
 pub(super) fn name(text: &str) -> String {
-    match identify(text) {
-        Ok(source) => label(&source.id),
-        Err(_) => "an order without number".to_owned(),
+    match identify(text, &OrderSettings::default()) {
+        Ok(source) if source.name.is_empty() => format!("order with the entity_id {}", source.id),
+        Ok(source) => label(&source.name),
+        Err(_) => "an order without entity_id".to_owned(),
     }
 }
 

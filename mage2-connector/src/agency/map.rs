@@ -28,10 +28,11 @@ fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result
         .and_then(|assignment| assignment.0.shipping.as_ref())
         .map(|shipping| &shipping.0);
 
-    let fe_order_id = leaf::needed_string(doc.increment_id, "increment_id")?;
+    let number = leaf::needed_string(doc.increment_id, "increment_id")?;
     let items = doc.items.as_ref().ok_or_else(|| Wrong::new("items", leaf::MISSING))?;
     let items = lines::map(items)?;
     let store_id = leaf::string(doc.store_id, "store_id")?;
+    let fe_order_id = settings.number(&store_id, &number);
     let shipment_method = shipment_method(doc, shipping)?;
     let discount = leaf::amount(doc.discount_amount, "discount_amount")?;
 

@@ -66,7 +66,7 @@ impl Frontend for Mage2Agency {
     }
 
     async fn identify_order(&self, _: &Cx, raw: &RawDoc) -> Result<SourceRef> {
-        identify::identify(raw.text())
+        identify::identify(raw.text(), self.orders())
     }
 
     async fn map_order(&self, cx: &Cx, raw: &RawDoc) -> Result<Order> {

@@ -91,7 +91,7 @@ impl Mage2Client {
             None => Position::start(query.from),
         };
         let size = query.page_size.clamp(1, self.settings().page_size);
-        let response = self.search(OPERATION, "orders", &position.criteria(size)).await?;
+        let response = self.search(OPERATION, "orders", &self.of_stores(position.criteria(size))).await?;
         let page: Page<'_> = serde_json::from_slice(&response.body).map_err(|error| response.not_json(&error))?;
         // Older versions give null where nothing matches.
         let rows = page.items.unwrap_or_default().into_iter().map(Row::new).collect();
@@ -99,6 +99,16 @@ impl Mage2Client {
         let mut page = position.advance(rows, total, size)?;
         page.source_now = response.server_time();
         Ok(page)
+    }
+}
+
+impl Mage2Client {
+    /// Of the configured stores only.
+    fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
+        match self.settings().orders.stores.as_slice() {
+            [] => criteria,
+            stores => criteria.and("store_id", Condition::In, stores.join(",")),
+        }
     }
 }
 

@@ -85,6 +85,10 @@ pub(super) fn map_order(
     doc.set(fields::DOC_DUE_DATE, terms.due_date.to_string());
     let field = terms.reference.field.as_deref().unwrap_or(fields::NUM_AT_CARD);
     doc.set(field, terms.reference.value.as_str());
+    if let Some(mark) = &settings.reference.mark {
+        check_marks(capabilities)?;
+        doc.set(mark, terms.mark.as_str());
+    }
     doc.set(fields::DOC_CURRENCY, order.currency.as_str());
     if !terms.discount_percent.is_zero() {
         doc.set(fields::DISCOUNT_PERCENT, number(terms.discount_percent));
@@ -127,6 +131,17 @@ pub(super) fn set_addresses(doc: &mut NativeOrder, billto: &NativeAddress, shipt
     doc.set(fields::ADDRESS_EXTENSION, extension);
     doc.set(fields::CONTACT_PERSON, person(billto));
     doc.set(fields::SHIP_TO_PERSON, person(shipto));
+}
+
+fn check_marks(capabilities: &Capabilities) -> Result<()> {
+    if capabilities.marks {
+        return Ok(());
+    }
+    let message = format!(
+        "{} writes no user-defined field beside the number: leave it out, or connect through the Service Layer",
+        capabilities.name
+    );
+    Err(Error::config("map order", message).field("reference.mark"))
 }
 
 /// Whether the way in can make a document in the order's currency.

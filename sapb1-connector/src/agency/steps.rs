@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use datawald_backoffice::{
-    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
-    Reference,
+    AddressRole, Backoffice, Found, FoundDocument, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder,
+    OrderTerms, Reference,
 };
 use datawald_core::model::{Order, OrderItem};
 use datawald_core::{Cx, Error, Result};
@@ -136,6 +136,12 @@ impl Backoffice for B1Agency {
     async fn reconcile_order(&self, cx: &Cx, order: &Order, doc: &mut NativeOrder) -> Result<()> {
         let codes = self.api.codes(cx).await?;
         reconcile::reconcile(&self.settings, &self.api.capabilities(), &codes, order, doc)
+    }
+
+    /// Its total is the one that SAP B1 would come to; its currency and customer are those that would be written, where SAP B1
+    /// tells them by the same codes.
+    async fn recognize_order(&self, _: &Cx, _: &Order, made: &NativeOrder, found: &FoundDocument) -> Result<bool> {
+        Ok(outcome::agrees(made, found))
     }
 
     /// As many in one call as configured, an outcome each.

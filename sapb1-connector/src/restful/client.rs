@@ -116,6 +116,7 @@ impl B1Api for RestfulClient {
             foreign_currency: false,
             updates: false,
             partners: false,
+            marks: false,
             text_limits: Some(TextLimits { telephone: 20, street: 100, name: 50 }),
         }
     }

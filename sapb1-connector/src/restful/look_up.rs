@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use datawald_backoffice::Reference;
 use datawald_core::clock::later;
+use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
 use reqwest::Method;
@@ -107,6 +108,11 @@ async fn look_up_chunk<'a>(
     Ok((column, found))
 }
 
+/// Whether a currency's code is one of ISO 4217.
+fn is_iso(code: &str) -> bool {
+    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
 fn lists_are_refused(client: &RestfulClient, cx: &Cx) -> bool {
     client.lists_refused_until.lock().is_ok_and(|until| until.is_some_and(|until| cx.now() < until))
 }
@@ -116,7 +122,8 @@ async fn fetch(client: &RestfulClient, cx: &Cx, column: &str, values: &[&str]) -
         [one] => json!({ "op": "=", "value": one }),
         many => json!({ "op": "in", "value": many }),
     };
-    let body = json!({ "columns": ["DocEntry", column, "CANCELED", "DocStatus"], "params": { column: condition } });
+    // `DocTotal` is in the main currency, and so is every document that this way in makes (its `DocCur` is SAP's own code).
+    let body = json!({ "columns": ["DocEntry", column, "CANCELED", "DocStatus", "DocTotal", "DocCur", "CardCode"], "params": { column: condition } });
     let call = Call {
         operation: OPERATION,
         effect: Effect::Read,
@@ -146,6 +153,11 @@ fn take(column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Resu
                 cancelled: cell("CANCELED")? == "Y",
                 closed: cell("DocStatus")? == "C",
                 draft: false,
+                total: parse_decimal(cell("DocTotal")?),
+                // SAP's own code (`$`) says nothing beside ISO's.
+                currency: Some(cell("DocCur")?.to_owned()).filter(|code| is_iso(code)),
+                customer: Some(cell("CardCode")?.to_owned()).filter(|code| !code.is_empty()),
+                mark: None,
             };
             let held = found.entry(value.to_owned()).or_default();
             if !held.iter().any(|other| other.doc_entry == document.doc_entry) {

@@ -177,7 +177,7 @@ fn told_documents(bytes: &[u8]) -> Option<Vec<String>> {
     let numbers: Vec<String> = of_rows.iter().filter_map(|row| row.text("NumAtCard").map(str::to_owned)).collect();
     let asked: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let mut found = look_up::Documents::default();
-    look_up::take("Orders", "NumAtCard", &asked, of_rows, &mut found).ok()?;
+    look_up::take("Orders", "NumAtCard", None, &asked, of_rows, &mut found).ok()?;
     let documents = asked.iter().filter_map(|number| found.get(*number)).flatten();
     Some(documents.map(|it| format!("{} cancelled {} closed {}", it.key(), it.cancelled, it.closed)).collect())
 }
@@ -235,7 +235,7 @@ fn documents(bytes: &[u8]) -> Result<usize> {
     let mut count = 0;
     for set in ["Orders", "Drafts"] {
         let rows = rows(bytes)?.value;
-        look_up::take(set, "NumAtCard", &["000000001", "000000002"], rows, &mut found)?;
+        look_up::take(set, "NumAtCard", None, &["000000001", "000000002"], rows, &mut found)?;
         count += found.values().map(Vec::len).sum::<usize>();
     }
     Ok(count)

@@ -96,6 +96,8 @@ pub struct ServiceLayerSettings {
     /// The company's main currency (ISO 4217): `company_currency` of the rules. It is checked against SAP B1's before any
     /// order is sent.
     pub main_currency: String,
+    /// The user-defined field for the mark of our own documents: `reference.mark` of the rules.
+    pub mark: Option<String>,
     /// Sizes and times.
     pub requests: Requests,
 }
@@ -144,6 +146,7 @@ impl ServiceLayerSettings {
             tax_table: TaxTable::default(),
             currency_codes: BTreeMap::new(),
             main_currency: settings.company_currency.clone(),
+            mark: settings.reference.mark.clone(),
             requests: settings.requests,
         };
         if !is_whole {

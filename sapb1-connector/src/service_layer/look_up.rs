@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datawald_backoffice::Reference;
+use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -43,7 +44,7 @@ impl Row {
     }
 
     /// Reads a document of `set`.
-    fn document(&self, set: &str) -> Result<B1Document> {
+    fn document(&self, set: &str, mark: Option<&str>) -> Result<B1Document> {
         let missing = |name: &str| {
             let message = "an answered document lacks a property that was asked for";
             Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message).field(name.to_owned())
@@ -54,7 +55,20 @@ impl Row {
         let draft = set == DRAFTS;
         // Whoever approves may refuse or take it back.
         let refused = draft && matches!(self.text("AuthorizationStatus"), Some("dasRejected" | "dasCancelled"));
-        Ok(B1Document { doc_entry: doc_entry.to_string(), cancelled: cancelled || refused, closed, draft })
+        let amount = |name: &str| self.0.get(name).and_then(|total| parse_decimal(&total.to_string()));
+        // The total in the document's own currency, where that is not the main one; else it is zero.
+        let foreign = amount("DocTotalFc").filter(|total| !total.is_zero());
+        let text = |name: &str| self.text(name).map(str::trim_end).filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(B1Document {
+            doc_entry: doc_entry.to_string(),
+            cancelled: cancelled || refused,
+            closed,
+            draft,
+            total: foreign.or_else(|| amount("DocTotal")),
+            currency: if foreign.is_some() { text("DocCurrency") } else { None },
+            customer: text(fields::CARD_CODE),
+            mark: mark.and_then(text),
+        })
     }
 }
 
@@ -87,20 +101,43 @@ pub(super) async fn look_up(
         let next = client.next_page(OPERATION, page.next_link.as_deref())?;
         let rows = client.rows_from(cx, OPERATION, page.value, next).await?;
         let (documents, drafts) = found.entry(property).or_default();
-        take(set, property, values, rows, if *set == DRAFTS { drafts } else { documents })?;
+        let found = if *set == DRAFTS { drafts } else { documents };
+        take(set, property, client.settings.mark.as_deref(), values, rows, found)?;
     }
     let answer = |reference: &Reference| {
         let Some((documents, drafts)) = found.get(property(reference)?) else { return Ok(Vec::new()) };
         let documents = documents.get(&reference.value).cloned().unwrap_or_default();
         if documents.is_empty() { Ok(drafts.get(&reference.value).cloned().unwrap_or_default()) } else { Ok(documents) }
     };
-    references.iter().map(answer).collect()
+    let found: Result<Vec<Vec<B1Document>>> = references.iter().map(answer).collect();
+    Ok(found?
+        .into_iter()
+        .map(|documents| documents.into_iter().map(|document| by_iso(client, document)).collect())
+        .collect())
+}
+
+/// With the ISO code of its currency: the company's own are its own business.
+fn by_iso(client: &ServiceLayerClient, document: B1Document) -> B1Document {
+    let settings = &client.settings;
+    let currency = match &document.currency {
+        // A total in the main currency alone.
+        None => settings.main_currency.clone(),
+        Some(code) => {
+            let named = settings.currency_codes.iter().find(|(_, own)| *own == code);
+            named.map_or_else(|| code.clone(), |(iso, _)| iso.clone())
+        }
+    };
+    B1Document { currency: Some(currency), ..document }
 }
 
 fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&str]) -> Request {
     let any: Vec<String> = values.iter().map(|value| format!("{property} eq {}", quoted(value))).collect();
     let mut filter = any.join(" or ");
-    let mut select = format!("DocEntry,{property},Cancelled,DocumentStatus");
+    let mut select = format!("DocEntry,{property},Cancelled,DocumentStatus,DocTotal,DocTotalFc,DocCurrency,CardCode");
+    if let Some(mark) = &client.settings.mark {
+        select.push(',');
+        select.push_str(mark);
+    }
     if set == DRAFTS {
         // Other documents have drafts in the same table. Closed ones are left out only once they are here: a row that no
         // longer fits the filter would shift others to a page that was read already.
@@ -112,11 +149,18 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
 }
 
 /// Takes over the documents of `rows`.
-pub(super) fn take(set: &str, property: &str, asked: &[&str], rows: Vec<Row>, found: &mut Documents) -> Result<()> {
+pub(super) fn take(
+    set: &str,
+    property: &str,
+    mark: Option<&str>,
+    asked: &[&str],
+    rows: Vec<Row>,
+    found: &mut Documents,
+) -> Result<()> {
     for row in rows {
         let Some(value) = row.text(property).map(str::trim_end) else { return Err(no_text(property)) };
         if asked.contains(&value) {
-            let document = row.document(set)?;
+            let document = row.document(set, mark)?;
             if document.draft && document.closed {
                 // It was approved, and is a document now.
                 continue;
@@ -152,7 +196,7 @@ mod tests {
 
     fn taken(set: &str, rows: Value) -> Result<Documents> {
         let mut found = Documents::new();
-        take(set, "U_WebOrder", &["1", "2"], serde_json::from_value(rows).unwrap(), &mut found)?;
+        take(set, "U_WebOrder", None, &["1", "2"], serde_json::from_value(rows).unwrap(), &mut found)?;
         Ok(found)
     }
 

@@ -17,6 +17,7 @@ impl B1Api for ServiceLayerClient {
             foreign_currency: true,
             updates: true,
             partners: true,
+            marks: true,
             text_limits: None,
         }
     }

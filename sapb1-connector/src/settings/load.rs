@@ -84,11 +84,33 @@ impl B1Settings {
         if self.reference.udf.as_ref().is_some_and(|udf| !is_udf(udf)) {
             return wrong("reference.udf", "must be the name of a user-defined field, as \"U_WebOrder\"");
         }
+        if let Some(mark) = &self.reference.mark {
+            if !is_udf(mark) {
+                return wrong("reference.mark", "must be the name of a user-defined field, as \"U_DatawaldKey\"");
+            }
+            if self.reference.udf.as_ref().is_some_and(|udf| udf.eq_ignore_ascii_case(mark)) {
+                return wrong("reference.mark", "must be another field than `reference.udf`, which holds the number");
+            }
+        }
         for (frontend, prefix) in &self.reference.prefix {
             if prefix.is_empty() || !prefix.chars().all(|c| c.is_ascii_graphic()) {
                 return wrong(
                     &format!("reference.prefix.{frontend}"),
                     "must be visible ASCII characters without blanks, as \"B-\"",
+                );
+            }
+            if prefix.ends_with(|c: char| c.is_ascii_alphanumeric()) {
+                return wrong(
+                    &format!("reference.prefix.{frontend}"),
+                    "must end in a character that is neither letter nor digit, as \"B-\": else it and a number may be another \
+                     order's number",
+                );
+            }
+            let others = self.reference.prefix.iter().filter(|(other, _)| *other != frontend);
+            if let Some((other, _)) = others.into_iter().find(|(_, other)| other.starts_with(prefix.as_str())) {
+                return wrong(
+                    &format!("reference.prefix.{frontend}"),
+                    &format!("is how the prefix of {other} begins, so that their orders may have the same reference"),
                 );
             }
         }

@@ -159,8 +159,12 @@ pub enum TaxAddress {
 pub struct ReferenceRule {
     /// The user-defined field; without it `NumAtCard`.
     pub udf: Option<String>,
-    /// What is put before the number, by frontend, so that two shops with the same numbers do not collide.
+    /// What is put before the number, by frontend, so that two shops with the same numbers do not collide. It ends in a
+    /// character that is neither letter nor digit: "2" before "000000001" would be the number "2000000001" of another.
     pub prefix: BTreeMap<String, String>,
+    /// The user-defined field of our own that tells our documents from all others, whatever number they bear. With SAP B1 made
+    /// to refuse a second document of the same mark, nothing can be doubled at all.
+    pub mark: Option<String>,
 }
 
 /// What happens if SAP B1 would come to another total than the customer was charged.
