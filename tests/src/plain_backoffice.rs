@@ -5,8 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use datawald_backoffice::{
-    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
-    Reference, Unsupported,
+    AddressRole, Backoffice, Found, FoundDocument, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder,
+    OrderTerms, Reference, Totals, Unsupported,
 };
 use datawald_core::model::{Order, OrderItem};
 use datawald_core::{Cx, Result};
@@ -59,13 +59,18 @@ impl Backoffice for PlainBackoffice {
 
     async fn look_up_orders(&self, _: &Cx, references: &[Reference]) -> Result<Vec<Found>> {
         let kept = self.kept();
+        let shown = |target_id: &str| {
+            let kept = target_id.parse::<usize>().ok().and_then(|at| kept.get(at));
+            let total = kept.and_then(|kept| Some(kept.doc.totals.as_ref()?.document));
+            FoundDocument { target_id: target_id.to_owned(), total, ..FoundDocument::default() }
+        };
         let find = |reference: &Reference| {
             let mine = || kept.iter().enumerate().filter(|(_, kept)| kept.reference == reference.value);
             let standing: Vec<_> = mine().filter(|(_, kept)| !kept.cancelled).map(|(at, _)| at.to_string()).collect();
             match (standing.as_slice(), mine().next()) {
                 ([], None) => Found::Missing,
-                ([], Some((at, _))) => Found::Cancelled { target_id: at.to_string() },
-                ([target_id], _) => Found::Open { target_id: target_id.clone() },
+                ([], Some((at, _))) => Found::Cancelled(shown(&at.to_string())),
+                ([target_id], _) => Found::Open(shown(target_id)),
                 _ => Found::Several { target_ids: standing },
             }
         };
@@ -124,8 +129,13 @@ impl Backoffice for PlainBackoffice {
         Ok(())
     }
 
-    async fn reconcile_order(&self, _: &Cx, _: &Order, _: &mut NativeOrder) -> Result<()> {
+    async fn reconcile_order(&self, _: &Cx, order: &Order, doc: &mut NativeOrder) -> Result<()> {
+        doc.totals = Some(Totals { document: order.grand_total, charged: order.grand_total });
         Ok(())
+    }
+
+    async fn recognize_order(&self, _: &Cx, _: &Order, made: &NativeOrder, found: &FoundDocument) -> Result<bool> {
+        Ok(made.totals.as_ref().map(|totals| totals.document) == found.total)
     }
 
     async fn insert_orders(&self, _: &Cx, docs: &[NativeOrder]) -> Result<Vec<Result<String>>> {

@@ -59,7 +59,9 @@ impl Frontend for PlainFrontend {
 
     async fn identify_order(&self, _: &Cx, raw: &RawDoc) -> Result<SourceRef> {
         let order: Order = raw.read()?;
-        Ok(SourceRef { id: order.fe_order_id, status: order.fe_order_status, updated_at: None })
+        // A record's id is another than its number.
+        let id = format!("record {}", order.fe_order_id);
+        Ok(SourceRef { id, name: order.fe_order_id, status: order.fe_order_status, updated_at: None })
     }
 
     async fn map_order(&self, cx: &Cx, raw: &RawDoc) -> Result<Order> {

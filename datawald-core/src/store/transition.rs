@@ -29,7 +29,8 @@ pub(crate) fn name_taken(intent: &Intent, table: Table, name: &str, holder: &str
     }
     let what = table.singular();
     Intent::Reject(format!(
-        "is another {what} of the number {name}: the one with the id {holder} came first and has it; set a prefix for the          numbers of one of the two stores (Magento: `orders.number_prefix`), then pull again"
+        "is another {what} of the number {name}: the one with the id {holder} came first and has it; set a prefix for \
+         the numbers of one of the two stores (Magento: `orders.number_prefix`), then pull again"
     ))
 }
 
@@ -40,7 +41,8 @@ pub(crate) fn renamed(intent: &Intent, before: &str, now: &str) -> Intent {
         return intent.clone();
     }
     Intent::Reject(format!(
-        "has the number {now} now and had {before} when it was taken up, by which the other side may know it: give it that          number back, or enter what has changed by hand"
+        "has the number {now} now and had {before} when it was taken up, by which the other side may know it: give it \
+         that number back, or enter what has changed by hand"
     ))
 }
 

@@ -153,6 +153,7 @@ macro_rules! staging_store_conformance {
                     what_is_leased_or_in_doubt_is_left_alone
                     what_has_nothing_to_do_is_not_done_again
                     the_failures_of_a_sync_task_are_done_again
+                    failures_done_again_stay_failures_of_other_tasks
                     failures_that_were_mended_since_are_not_done_again
                     many_at_once_lose_nothing
                 }

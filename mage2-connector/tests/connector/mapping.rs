@@ -52,7 +52,7 @@ async fn real_orders_map_and_are_valid() {
     for (name, text) in &files {
         let order = map_and_validate(name, text).await;
         let source = offline().identify_order(&cx(), &RawDoc::new(text.as_str())).await.unwrap();
-        assert_eq!(source.id, order.fe_order_id, "{name}");
+        assert_eq!(source.name, order.fe_order_id, "{name}");
         assert_eq!(source.updated_at, order.fe_order_update_date, "{name}");
         assert!(!order.addresses.billto.email.is_empty() && !order.addresses.shipto.country.is_empty(), "{name}");
     }
@@ -261,14 +261,19 @@ async fn identity_is_found_in_what_cannot_be_mapped() {
         let agency = agency.clone();
         async move { agency.identify_order(&cx(), &raw).await }
     };
-    let source = identify(r#"{"increment_id":"9-1","items":5,"status":["x"],"updated_at":"2026-01-05 08:00:00"}"#);
-    let source = source.await.unwrap();
-    assert_eq!((source.id.as_str(), source.status.as_str()), ("9-1", ""));
+    let text = r#"{"entity_id":7,"increment_id":"9-1","items":5,"status":["x"],"updated_at":"2026-01-05 08:00:00"}"#;
+    let source = identify(text).await.unwrap();
+    assert_eq!((source.id.as_str(), source.name.as_str(), source.status.as_str()), ("7", "9-1", ""));
     assert_eq!(source.updated_at.unwrap().to_string(), "2026-01-05T08:00:00Z");
-    assert_eq!(identify(r#"{"increment_id":17}"#).await.unwrap().id, "17");
-    assert_eq!(identify(r#"{"increment_id":null,"entity_id":"12"}"#).await.unwrap().id, "entity_id:12");
-    assert_eq!(identify(r#"{"increment_id":{},"entity_id":12}"#).await.unwrap().id, "entity_id:12");
-    for text in ["5", "[1]", "{}", "null", r#"{"entity_id":-1}"#, "{"] {
+    for (text, name) in [
+        (r#"{"increment_id":17,"entity_id":12}"#, "17"),
+        (r#"{"increment_id":null,"entity_id":"12"}"#, ""),
+        (r#"{"increment_id":{},"entity_id":12}"#, ""),
+    ] {
+        let source = identify(text).await.unwrap();
+        assert_eq!((source.id.as_str(), source.name.as_str()), ("12", name));
+    }
+    for text in ["5", "[1]", "{}", "null", r#"{"entity_id":-1}"#, r#"{"increment_id":"17"}"#, "{"] {
         assert!(identify(text).await.is_err(), "{text}");
     }
 }
@@ -328,7 +333,7 @@ async fn the_flow_stages_every_order_with_what_is_to_be_done() {
     }
     let ids = |wanted: fn(&Intent) -> bool| -> Vec<&str> {
         let chosen = entities.iter().filter(|entity| wanted(&entity.intent));
-        let mut ids: Vec<&str> = chosen.map(|entity| entity.id.as_str()).collect();
+        let mut ids: Vec<&str> = chosen.map(|entity| entity.name.as_str()).collect();
         ids.sort_unstable();
         ids
     };
@@ -336,7 +341,7 @@ async fn the_flow_stages_every_order_with_what_is_to_be_done() {
     assert_eq!(ids(|intent| matches!(intent, Intent::Cancel)), ["000000116", "000000122"]);
     assert_eq!(ids(|intent| matches!(intent, Intent::Ignore(_))), ["000000120", "000000121", "000000123"]);
     assert_eq!(ids(|intent| matches!(intent, Intent::Reject(_))), ["000000900"]);
-    let rejected = entities.iter().find(|entity| entity.id == "000000900").unwrap();
+    let rejected = entities.iter().find(|entity| entity.name == "000000900").unwrap();
     let reason = "items[0].qty_ordered: should be a number, or a number as text";
     assert_eq!(rejected.intent, Intent::Reject(reason.to_owned()));
     assert_eq!(rejected.source_updated_at, Some("2026-01-05T09:03:57Z".parse().unwrap()));

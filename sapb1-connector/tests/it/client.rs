@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_backoffice::{Backoffice, Reference};
-use datawald_core::clock::later;
 use datawald_core::{Clock, Disposition, ErrorKind, Result};
 use jiff::SignedDuration;
 use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Company, LOGIN, Way};
@@ -179,7 +178,7 @@ async fn a_write_that_would_outlive_its_lease_is_not_sent(way: Way) {
     let clock = clock();
     let agency = sandbox.agency(settings("")).unwrap();
     let doc = document(&agency, "1").await;
-    let lease = |seconds| cx_at(&clock).with_deadline(later(clock.now(), Duration::from_secs(seconds)));
+    let lease = |seconds| cx_at(&clock).with_deadline(clock.monotonic() + Duration::from_secs(seconds));
     // Over the Service Layer, who ordered is not even looked up then, and nothing is said of single orders.
     let error = match agency.insert_orders(&lease(1), std::slice::from_ref(&doc)).await {
         Ok(mut results) => results.remove(0).unwrap_err(),

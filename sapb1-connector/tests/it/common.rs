@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use datawald_backoffice::{AddressRole, Backoffice, Mapped, NativeOrder, OrderTerms, Reference};
+use datawald_backoffice::{AddressRole, Backoffice, FoundDocument, Mapped, NativeOrder, OrderTerms, Reference};
 use datawald_core::model::{Address, Addresses, FlowId, Money, Order, OrderItem, Table};
 use datawald_core::{Clock, Cx, ManualClock, Result};
 use sapb1_connector::sandbox::{B1Sandbox, Company, Way};
@@ -118,6 +118,17 @@ pub(crate) fn plain_order(id: &str) -> Order {
     order
 }
 
+/// What is found of the document of a [`plain_order`].
+pub(crate) fn found(key: &str) -> FoundDocument {
+    FoundDocument {
+        target_id: key.into(),
+        total: Some(money("396.87")),
+        currency: Some("USD".into()),
+        customer: Some("C20000".into()),
+        mark: None,
+    }
+}
+
 /// The steps up to a document that is ready to be sent, in the order of the flow.
 pub(crate) async fn prepare(backoffice: &dyn Backoffice, cx: &Cx, order: &Order) -> Result<NativeOrder> {
     let customer = backoffice.customer_codes(cx, &[order]).await?.remove(0)?;
@@ -131,6 +142,7 @@ pub(crate) async fn prepare(backoffice: &dyn Backoffice, cx: &Cx, order: &Order)
         payment: backoffice.payment(cx, order).await?,
         billto: backoffice.address(cx, order, AddressRole::BillTo).await?,
         shipto: backoffice.address(cx, order, AddressRole::ShipTo).await?,
+        mark: format!("{}/record {}", order.frontend, order.fe_order_id),
     };
     let Mapped::Ready(mut doc) = backoffice.map_order(cx, order, &terms).await? else { panic!("ignored") };
     backoffice.extend_order(cx, order, &mut doc).await?;

@@ -138,7 +138,7 @@ async fn a_cancellation_without_answer_is_uncertain_and_seen_by_look_up(way: Way
     assert_eq!(error.disposition(), Disposition::Uncertain);
     sandbox.set_faults(Faults::default());
     let found = agency.look_up_orders(&cx(), &reference).await.unwrap();
-    assert_eq!(found, [Found::Cancelled { target_id: "536".into() }]);
+    assert_eq!(found, [Found::Cancelled(crate::common::found("536"))]);
 }
 
 async fn duplicates_are_made_unless_they_are_blocked(way: Way) {

@@ -285,8 +285,8 @@ async fn look_up_tells_missing_open_cancelled_and_several(way: Way) {
         [
             Found::Missing,
             Found::Several { target_ids: vec!["538".into(), "539".into()] },
-            Found::Open { target_id: keys[0].clone() },
-            Found::Cancelled { target_id: keys[1].clone() },
+            Found::Open(crate::common::found(&keys[0])),
+            Found::Cancelled(crate::common::found(&keys[1])),
         ]
     );
     assert_eq!(sandbox.counters().cancelled, 1);

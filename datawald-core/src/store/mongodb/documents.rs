@@ -1,11 +1,12 @@
 //! The documents as they stand in the database.
 
-use jiff::Timestamp;
 use mongodb::bson::DateTime;
 use serde::{Deserialize, Serialize};
 
 use super::bson::{count, date, number, time};
 use super::keys::{entity_id, flow_id};
+use super::names::Named;
+use crate::Now;
 use crate::model::{
     Cut, Entity, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTask, SyncTaskId, Table, TxStatus, Version,
 };
@@ -20,6 +21,13 @@ pub(super) const SIGHTINGS: &str = "sightings";
 pub(super) const RECORDS: &str = "records";
 pub(super) const META: &str = "meta";
 
+/// Where a new entity comes in the order of staging, and the right to pull under which it was staged.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) seq: i64,
+    pub(super) pull: i64,
+}
+
 /// An entity and all that belongs to it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct EntityDoc {
@@ -29,9 +37,17 @@ pub(super) struct EntityDoc {
     pub(super) table: Table,
     pub(super) frontend: String,
     pub(super) id: String,
+    pub(super) name: String,
+    /// Whether it is the one of its flow that is called so; a unique index sees to it.
+    pub(super) holds_name: bool,
     pub(super) status: TxStatus,
     pub(super) note: String,
     pub(super) target_id: Option<String>,
+    pub(super) reference: Option<String>,
+    /// The version that the other side has or may have; null if it surely has none. Never absent, since a claim compares it.
+    pub(super) written: Option<i64>,
+    /// Whether a look-up has found nothing since something may have been written last.
+    pub(super) missed: bool,
     pub(super) intent: IntentWord,
     pub(super) reason: String,
     pub(super) source_status: String,
@@ -43,8 +59,13 @@ pub(super) struct EntityDoc {
     pub(super) attempts: i64,
     /// Counts the leases; the last one's holder has this number.
     pub(super) token: i64,
-    /// Where it stood before it was leased.
+    /// Where it stood before it was leased, or in doubt if it was not known what became of a write.
     pub(super) was: TxStatus,
+    /// `written` and `missed` as the last claim found them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) written_before: Option<i64>,
+    #[serde(default)]
+    pub(super) missed_before: bool,
     /// How many leases in a row ran out.
     #[serde(default)]
     pub(super) lost_leases: i64,
@@ -112,19 +133,24 @@ impl IntentWord {
 }
 
 impl EntityDoc {
-    /// An entity that was not known.
-    pub(super) fn new(key: &EntityKey, staged: &StageEntity, seq: i64, pull: i64, now: Timestamp, op: &str) -> Self {
-        let Standing { status, note, due_at } = transition::open(&staged.intent, String::new(), now);
-        let (intent, reason) = IntentWord::of(&staged.intent);
+    /// An entity that was not known, and what is to be done with it, seen what it is called.
+    pub(super) fn new(key: &EntityKey, staged: &StageEntity, named: &Named, place: Place, now: Now, op: &str) -> Self {
+        let Standing { status, note, due_at } = transition::open(&named.intent, String::new(), now.store);
+        let (intent, reason) = IntentWord::of(&named.intent);
         Self {
             key: entity_id(key),
             flow: flow_id(&key.flow()),
             table: key.table,
             frontend: key.frontend.clone(),
             id: key.id.clone(),
+            name: staged.name.clone(),
+            holds_name: named.holds_name,
             status,
             note,
             target_id: None,
+            reference: None,
+            written: None,
+            missed: false,
             intent,
             reason,
             source_status: staged.source_status.clone(),
@@ -135,15 +161,17 @@ impl EntityDoc {
             attempts: 0,
             token: 0,
             was: TxStatus::New,
+            written_before: None,
+            missed_before: false,
             lost_leases: 0,
             lease_owner: None,
             lease_until: None,
             claim: None,
             due_at: due_at.map(date),
-            created_at: date(now),
-            updated_at: date(now),
-            seq,
-            pull,
+            created_at: date(now.wall),
+            updated_at: date(now.wall),
+            seq: place.seq,
+            pull: place.pull,
             passes: Vec::new(),
             op: op.to_owned(),
             doc: staged.doc.clone(),
@@ -169,9 +197,12 @@ impl EntityDoc {
         Entity {
             intent: self.intent(),
             key: EntityKey { table: self.table, frontend: self.frontend, id: self.id },
+            name: self.name,
             status: self.status,
             note: self.note,
             target_id: self.target_id,
+            reference: self.reference,
+            written: self.written.map(count),
             source_status: self.source_status,
             source_updated_at: self.source_updated_at.map(time),
             rev: count(self.rev),

@@ -1,6 +1,5 @@
 //! The layout of the database: its version, and the indexes beside those on `_id`.
 
-use futures::future::BoxFuture;
 use mongodb::bson::{Document, doc};
 
 use super::commands::Commands;
@@ -10,13 +9,10 @@ use crate::{Error, Result};
 const OPERATION: &str = "open store";
 
 /// The version of the layout that this library writes.
-const VERSION: i32 = 1;
-
-/// From a version to the next. A step may be carried out again, and by several processes at once.
-type Step = for<'a> fn(&'a Commands) -> BoxFuture<'a, Result<()>>;
-
-/// The step from version 1 to 2 comes first.
-const STEPS: &[Step] = &[];
+///
+/// In version 1, entities were told apart by their numbers, which two stores of one shop may share. Such a database is
+/// refused: which record of the source an entity was cannot be told from it.
+const VERSION: i32 = 2;
 
 /// Sees to it that the database is one of this library's, of this version, with its indexes.
 pub(super) async fn prepare(commands: &Commands) -> Result<()> {
@@ -24,7 +20,7 @@ pub(super) async fn prepare(commands: &Commands) -> Result<()> {
         Some(version) => version,
         None => found(commands).await?,
     };
-    migrate(commands, version, VERSION, STEPS).await?;
+    check(commands, version)?;
     indexes(commands).await
 }
 
@@ -63,29 +59,22 @@ fn foreign(commands: &Commands, collection: &str) -> Error {
     )
 }
 
-/// Brings the layout from `version` to `target`, step by step.
-async fn migrate(commands: &Commands, version: i32, target: i32, steps: &[Step]) -> Result<()> {
-    if version > target {
-        return Err(Error::config(
-            OPERATION,
-            format!(
-                "the database `{}` has the layout {version}, made by a later version of this library; this one knows \
-                 {target}: use the later one, or another database",
-                commands.database.name()
-            ),
-        ));
-    }
-    for (at, step) in (1..target).zip(steps) {
-        if at >= version {
-            step(commands).await?;
-            let statement = doc! {
-                "q": { "_id": "layout", "version": at },
-                "u": { "$set": { "version": at + 1 } },
-            };
-            commands.update(OPERATION, META, vec![statement]).await?;
-        }
-    }
-    Ok(())
+/// Refuses what another release has laid out otherwise.
+fn check(commands: &Commands, version: i32) -> Result<()> {
+    let database = commands.database.name();
+    let message = match version {
+        VERSION => return Ok(()),
+        older if older < VERSION => format!(
+            "the database `{database}` was made by an older release (its layout is {older}, this release knows {VERSION}), \
+             which told orders apart by their numbers alone: it was left as it is; name another database, and every order is \
+             pulled again and found on the other side by its number"
+        ),
+        newer => format!(
+            "the database `{database}` was made by a newer release (its layout is {newer}, this release knows {VERSION}): it \
+             was left as it is; run that release, or name another database"
+        ),
+    };
+    Err(Error::config(OPERATION, message))
 }
 
 async fn indexes(commands: &Commands) -> Result<()> {
@@ -96,8 +85,14 @@ async fn indexes(commands: &Commands) -> Result<()> {
         "partialFilterExpression": { "due_at": { "$exists": true } },
     };
     let passes = doc! { "name": "passes", "key": { "passes.task": 1 } };
+    let names = doc! {
+        "name": "names",
+        "key": { "flow": 1, "name": 1 },
+        "unique": true,
+        "partialFilterExpression": { "holds_name": true },
+    };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in [(ENTITIES, vec![due, passes]), (SYNC_TASKS, vec![started])] {
+    for (collection, indexes) in [(ENTITIES, vec![due, passes, names]), (SYNC_TASKS, vec![started])] {
         create_indexes(commands, collection, indexes).await?;
     }
     Ok(())
@@ -113,29 +108,23 @@ mod tests {
     use super::*;
     use crate::store::{MongoSettings, MongoStore};
 
-    fn add_a_field(commands: &Commands) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            let statement = doc! { "q": { "_id": "layout" }, "u": { "$inc": { "steps": 1 } } };
-            commands.update("migrate", META, vec![statement]).await.map(drop)
-        })
-    }
-
     #[tokio::test]
-    async fn steps_are_taken_once_and_later_layouts_refused() {
+    async fn other_releases_layouts_are_refused_and_left_as_they_are() {
         let uri = std::env::var("MONGODB_URI").expect("run ./scripts/test, or set MONGODB_URI to a MongoDB server");
         let database = format!("layout-{}", uuid::Uuid::now_v7().simple());
         let settings = MongoSettings { database: Some(database), ..MongoSettings::new(uri) };
         let store = MongoStore::connect(settings.clone()).await.unwrap();
         let commands = store.commands();
+        assert_eq!(version(commands).await.unwrap(), Some(VERSION));
 
-        migrate(commands, 1, 3, &[add_a_field, add_a_field]).await.unwrap();
-        assert_eq!(version(commands).await.unwrap(), Some(3));
-        migrate(commands, 3, 3, &[add_a_field, add_a_field]).await.unwrap();
-        let meta = commands.find_one("test", META, doc! { "_id": "layout" }).await.unwrap().unwrap();
-        assert_eq!(meta.get_i32("steps").unwrap(), 2);
-
-        let error = MongoStore::connect(settings).await.unwrap_err();
-        assert!(error.to_string().contains("later version"), "{error}");
+        for (layout, told) in [(1, "older release"), (VERSION + 1, "newer release")] {
+            let changed = doc! { "q": { "_id": "layout" }, "u": { "$set": { "version": layout } } };
+            commands.update("test", META, vec![changed]).await.unwrap();
+            let error = MongoStore::connect(settings.clone()).await.unwrap_err();
+            assert_eq!(error.kind(), crate::ErrorKind::Config);
+            assert!(error.to_string().contains(told), "{error}");
+            assert_eq!(version(commands).await.unwrap(), Some(layout));
+        }
         commands.database.drop().await.unwrap();
     }
 }

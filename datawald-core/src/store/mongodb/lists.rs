@@ -9,7 +9,7 @@ use super::bson::read;
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc, FLOWS, FlowDoc, HISTORY, VersionDoc};
 use super::keys::{entity_id, entity_range, version_id};
-use super::{members, tasks};
+use super::{members, names, tasks};
 use crate::Result;
 use crate::model::{Entity, EntityKey, FlowId, SyncTaskId, Version};
 use crate::store::{EntityFilter, HISTORY_LIMIT, Listing, paging};
@@ -18,6 +18,11 @@ pub(super) async fn get(commands: &Commands, key: &EntityKey) -> Result<Option<E
     const OPERATION: &str = "read entity";
     let found = commands.find_one(OPERATION, ENTITIES, doc! { "_id": entity_id(key) }).await?;
     Ok(found.map(|found| read::<EntityDoc>(OPERATION, ENTITIES, &found)).transpose()?.map(EntityDoc::entity))
+}
+
+pub(super) async fn named(commands: &Commands, flow: &FlowId, name: &str) -> Result<Option<EntityKey>> {
+    let holders = names::holders(commands, "find entity", flow, &[name]).await?;
+    Ok(holders.get(name).map(|id| EntityKey::new(flow, id.clone())))
 }
 
 pub(super) async fn history(commands: &Commands, key: &EntityKey) -> Result<Vec<Version>> {

@@ -15,6 +15,7 @@ mod keys;
 mod layout;
 mod lists;
 mod members;
+mod names;
 mod pulls;
 mod pushed;
 mod records;

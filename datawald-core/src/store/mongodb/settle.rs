@@ -2,22 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
 use mongodb::bson::{Bson, Document, doc};
 
-use super::bson::{date, number};
+use super::bson::{count, date, number};
 use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc};
 use super::keys::entity_id;
-use crate::Result;
 use crate::model::TxStatus;
 use crate::store::transition::{self, After, Held};
 use crate::store::{Outcome, Settled, Settlement};
+use crate::{Now, Result};
 
 const OPERATION: &str = "settle";
 
-pub(super) async fn settle(commands: &Commands, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+pub(super) async fn settle(commands: &Commands, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
     let ids: Vec<String> = settlements.iter().map(|settlement| entity_id(&settlement.key)).collect();
     let mut answers: Vec<Option<Settled>> = vec![None; settlements.len()];
     let op = mark();
@@ -49,17 +48,20 @@ pub(super) async fn settle(commands: &Commands, now: Timestamp, settlements: Vec
                 .filter(|known| known.status == TxStatus::InProcess && known.token == number(settlement.token));
             match held {
                 Some(held) => {
-                    let After { standing: after, target_id, attempts, settled: answer } =
-                        outcome(held, settlement, now);
+                    let After { standing: after, target_id, attempts, written, missed, settled: answer } =
+                        outcome(held, settlement, now.store);
                     let mut set = doc! {
                         "op": &op,
                         "target_id": target_id,
+                        "reference": held.reference.as_ref().or(settlement.reference.as_ref()),
+                        "written": written.map(number),
+                        "missed": missed,
                         "attempts": i64::from(attempts),
                         "lost_leases": if released(settlement) { held.lost_leases } else { 0 },
                         "was": TxStatus::New.letter(),
                         "lease_owner": Bson::Null,
                         "lease_until": Bson::Null,
-                        "updated_at": date(now),
+                        "updated_at": date(now.wall),
                     };
                     let mut unset = Document::new();
                     standing(after, &mut set, &mut unset);
@@ -97,12 +99,14 @@ fn released(settlement: &Settlement) -> bool {
     matches!(settlement.outcome, crate::store::Outcome::Release)
 }
 
-fn outcome(held: &EntityDoc, settlement: &Settlement, now: Timestamp) -> After {
+fn outcome(held: &EntityDoc, settlement: &Settlement, now: jiff::Timestamp) -> After {
     let held = Held {
         note: held.note.clone(),
         target_id: held.target_id.clone(),
         intent: held.intent(),
         attempts: u32::try_from(held.attempts).unwrap_or_default(),
+        written: held.written.map(count),
+        claimed: settlement.rev,
         was_in_doubt: held.was != TxStatus::New,
         superseded: held.rev != number(settlement.rev),
     };
@@ -115,13 +119,14 @@ struct Success<'a> {
     id: &'a str,
     target_id: &'a str,
     note: &'a str,
+    reference: Option<&'a str>,
 }
 
 /// Writes the successes whose entities stand as they were claimed, in one statement per token and version: most of all
 /// outcomes, and nothing of them has to be read before. Answers the places of those that it has written.
 async fn successes(
     commands: &Commands,
-    now: Timestamp,
+    now: Now,
     settlements: &[Settlement],
     ids: &[String],
 ) -> Result<HashSet<usize>> {
@@ -135,7 +140,7 @@ async fn successes(
         if let Outcome::Success { target_id, note } = &settlement.outcome
             && outcomes.get(id.as_str()) == Some(&1)
         {
-            let success = Success { at, id, target_id, note };
+            let success = Success { at, id, target_id, note, reference: settlement.reference.as_deref() };
             groups.entry((settlement.token, settlement.rev)).or_default().push(success);
         }
     }
@@ -157,12 +162,31 @@ async fn successes(
 }
 
 /// One statement for many successes: each entity finds its own target id and note by its place among the ids.
-fn together(token: u64, rev: u64, group: &[Success<'_>], now: Timestamp, op: &str) -> Document {
+fn together(token: u64, rev: u64, group: &[Success<'_>], now: Now, op: &str) -> Document {
     let all = |text: fn(&Success<'_>) -> String| group.iter().map(text).collect::<Vec<_>>();
     let ids = all(|success| success.id.to_owned());
     let place = doc! { "$indexOfArray": [{ "$literal": ids.clone() }, "$_id"] };
     // Literal: what begins with a dollar sign would be taken for a field.
     let own = |texts: Vec<String>| doc! { "$arrayElemAt": [{ "$literal": texts }, place.clone()] };
+    let references: Vec<Bson> = group.iter().map(|success| success.reference.into()).collect();
+    let mut set = doc! {
+        "op": op,
+        "status": TxStatus::Success.letter(),
+        "note": own(all(|success| success.note.to_owned())),
+        "target_id": own(all(|success| success.target_id.to_owned())),
+        "written": number(rev),
+        "missed": false,
+        "was": TxStatus::New.letter(),
+        "lost_leases": 0_i64,
+        "lease_owner": Bson::Null,
+        "lease_until": Bson::Null,
+        "updated_at": date(now.wall),
+    };
+    if references.iter().any(|reference| *reference != Bson::Null) {
+        // The first stays.
+        let own = doc! { "$arrayElemAt": [{ "$literal": references }, place.clone()] };
+        set.insert("reference", doc! { "$ifNull": ["$reference", own] });
+    }
     doc! {
         "q": {
             "_id": { "$in": ids },
@@ -171,17 +195,7 @@ fn together(token: u64, rev: u64, group: &[Success<'_>], now: Timestamp, op: &st
             "rev": number(rev),
         },
         "u": [
-            { "$set": {
-                "op": op,
-                "status": TxStatus::Success.letter(),
-                "note": own(all(|success| success.note.to_owned())),
-                "target_id": own(all(|success| success.target_id.to_owned())),
-                "was": TxStatus::New.letter(),
-                "lost_leases": 0_i64,
-                "lease_owner": Bson::Null,
-                "lease_until": Bson::Null,
-                "updated_at": date(now),
-            } },
+            { "$set": set },
             { "$unset": ["due_at"] },
         ],
         "multi": true,

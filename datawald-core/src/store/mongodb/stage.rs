@@ -8,16 +8,15 @@ use mongodb::options::FindOptions;
 use super::bson::{bson, count, date, document, number, read};
 use super::change::{ROUNDS, carried_out, mark, standing};
 use super::commands::Commands;
-use super::documents::{
-    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, PassDoc, SYNC_TASKS, SightingDoc, SyncTaskDoc, VersionDoc,
-};
+use super::documents::{CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, PassDoc, Place, SightingDoc, VersionDoc};
 use super::keys::{entity_id, flow_id, version_id};
 use super::members::{self, freeze, has_joined, join, spill};
+use super::names::{self, Named, check, touched};
 use super::{pulls, tasks};
-use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
+use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
 use crate::store::transition::open;
 use crate::store::{HISTORY_LIMIT, Push, StageBatch, StageEntity, Staging};
-use crate::{Disposition, Error, ErrorKind, Result};
+use crate::{Disposition, Error, ErrorKind, Now, Result};
 
 const OPERATION: &str = "stage";
 
@@ -41,7 +40,7 @@ struct Page<'a> {
     token: i64,
     /// The sync task that they join; what is pushed joins none.
     task: Option<&'a SyncTaskId>,
-    now: jiff::Timestamp,
+    now: Now,
     first_place: i64,
     op: String,
 }
@@ -49,7 +48,7 @@ struct Page<'a> {
 pub(super) async fn stage(commands: &Commands, batch: StageBatch) -> Result<Vec<Staging>> {
     let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
     let (first_place, before) = pulls::renew(commands, OPERATION, &lease, lease_until, entities.len()).await?;
-    check_task(commands, &sync_task, &lease.flow).await?;
+    open_task(commands, &sync_task, &lease.flow).await?;
     let entities: Vec<_> =
         entities.into_iter().map(|entity| Push { entity: that_fits(entity), if_rev: None }).collect();
     let token = number(lease.token);
@@ -57,7 +56,7 @@ pub(super) async fn stage(commands: &Commands, batch: StageBatch) -> Result<Vec<
     let staged = page.stage(commands, &entities).await?.into_iter().flatten().collect();
     if let Some(cut) = cut {
         let stands = pulls::advance(commands, OPERATION, &lease, before, CutDoc::of(cut)).await?;
-        tasks::reached(commands, OPERATION, &sync_task, stands).await?;
+        tasks::pulled_to(commands, OPERATION, &sync_task, stands).await?;
     }
     Ok(staged)
 }
@@ -66,23 +65,25 @@ pub(super) async fn push(
     commands: &Commands,
     flow: &FlowId,
     entities: Vec<Push>,
-    now: jiff::Timestamp,
+    now: Now,
 ) -> Result<Vec<Option<Staging>>> {
     let (first_place, token) = pulls::places(commands, OPERATION, flow, entities.len()).await?;
     let entities: Vec<_> = entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
     Page { flow, token, task: None, now, first_place, op: mark() }.stage(commands, &entities).await
 }
 
-async fn check_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<()> {
+/// Whoever closed it took the pull for dead.
+async fn open_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<()> {
     let refused = |kind, message: &str| {
         Err(Error::new(kind, Disposition::Retryable { after: None }, OPERATION, message)
             .entity(format!("sync task {id}")))
     };
-    match commands.find_one(OPERATION, SYNC_TASKS, doc! { "_id": id.as_str() }).await? {
+    match tasks::find(commands, OPERATION, id).await? {
         None => refused(ErrorKind::NotFound, "does not exist (was it deleted?); nothing was staged; pull again"),
-        Some(found) if read::<SyncTaskDoc>(OPERATION, SYNC_TASKS, &found)?.flow != flow_id(flow) => {
+        Some(found) if found.flow != flow_id(flow) => {
             refused(ErrorKind::Invalid, "belongs to another flow; nothing was staged")
         }
+        Some(found) if found.status != SyncStatus::Processing => tasks::open(commands, OPERATION, id).await,
         Some(_) => Ok(()),
     }
 }
@@ -100,7 +101,10 @@ fn that_fits(entity: StageEntity) -> StageEntity {
 impl Page<'_> {
     async fn stage(&self, commands: &Commands, entities: &[Push]) -> Result<Vec<Option<Staging>>> {
         let mut answers: Vec<Option<Option<Staging>>> = vec![None; entities.len()];
-        for _ in 0..ROUNDS {
+        // Names that the index has refused to one of this page.
+        let mut refused = HashSet::new();
+        let mut in_vain = 0;
+        while in_vain < ROUNDS {
             // Each key once a round, so that two of one key are taken in order.
             let mut keys = HashSet::new();
             let turn: Vec<usize> = (0..entities.len())
@@ -112,7 +116,9 @@ impl Page<'_> {
             }
             let turn: Vec<(usize, &Push)> =
                 turn.into_iter().filter_map(|at| entities.get(at).map(|push| (at, push))).collect();
-            for (at, staging) in self.round(commands, &turn).await? {
+            let staged = self.round(commands, &turn, &mut refused).await?;
+            in_vain = if staged.is_empty() { in_vain + 1 } else { 0 };
+            for (at, staging) in staged {
                 if let Some(answer) = answers.get_mut(at) {
                     *answer = Some(staging);
                 }
@@ -122,28 +128,47 @@ impl Page<'_> {
     }
 
     /// Stages what nobody changes at the same moment; the rest is for the next round.
-    async fn round(&self, commands: &Commands, turn: &[(usize, &Push)]) -> Result<Vec<(usize, Option<Staging>)>> {
+    async fn round(
+        &self,
+        commands: &Commands,
+        turn: &[(usize, &Push)],
+        refused: &mut HashSet<String>,
+    ) -> Result<Vec<(usize, Option<Staging>)>> {
         let ids: Vec<String> = turn.iter().map(|(_, push)| self.id(&push.entity)).collect();
-        let known = self.known(commands, &ids, turn).await?;
+        let mut known = self.known(commands, &ids).await?;
+        let turn = one_per_name(turn, &ids, &known);
+        let looked_up: Vec<&str> =
+            turn.iter().filter_map(|(_, push, id)| names::to_look_up(&push.entity, known.get(*id), refused)).collect();
+        let holders = names::holders(commands, OPERATION, self.flow, &looked_up).await?;
+        let replaced: Vec<&String> = turn
+            .iter()
+            .filter(|(_, push, id)| {
+                let named = |known| check(self.flow, &push.entity, Some(known), &holders);
+                known.get(*id).is_some_and(|known| !is_same(known, &push.entity, &named(known)))
+            })
+            .map(|(.., id)| *id)
+            .collect();
+        self.with_documents(commands, &replaced, &mut known).await?;
         let (mut inserts, mut changes) = (Vec::new(), Vec::new());
         let (mut earlier, mut sightings) = (Vec::new(), Vec::new());
         let mut inserted = Vec::new();
         let mut changed = Vec::new();
         let mut staged = Vec::new();
-        for ((at, push), id) in turn.iter().zip(&ids) {
-            let known = known.get(id);
+        for (at, push, id) in &turn {
+            let known = known.get(*id);
             if push.if_rev.is_some_and(|rev| rev != known.map_or(0, |known| count(known.rev))) {
                 staged.push((*at, None));
                 continue;
             }
-            match self.plan(*at, &push.entity, id, known, &mut sightings)? {
+            let named = check(self.flow, &push.entity, known, &holders);
+            match self.plan(*at, &push.entity, named, id, known, &mut sightings)? {
                 Plan::Insert(new) => {
                     inserts.push(document(OPERATION, &new)?);
-                    inserted.push((*at, id));
+                    inserted.push((*at, *id, &push.entity.name));
                 }
                 Plan::Change { seen, update, staging, earlier: version } => {
                     changes.push(doc! { "q": { "_id": id, "op": seen }, "u": update });
-                    changed.push((*at, id, staging));
+                    changed.push((*at, *id, &push.entity.name, staging));
                     earlier.extend(version);
                 }
                 Plan::Keep => staged.push((*at, Some(Staging::Unchanged))),
@@ -157,40 +182,38 @@ impl Page<'_> {
             let written = commands.insert(OPERATION, ENTITIES, inserts).await?;
             let there: HashSet<usize> = written.duplicates.into_iter().collect();
             let doubtful: Vec<&String> =
-                inserted.iter().enumerate().filter(|(n, _)| there.contains(n)).map(|(_, (_, id))| *id).collect();
+                inserted.iter().enumerate().filter(|(n, _)| there.contains(n)).map(|(_, (_, id, _))| *id).collect();
             // The first try may have been carried out without an answer.
             let ours = carried_out(commands, OPERATION, &doubtful, &self.op).await?;
-            staged.extend(
-                inserted
-                    .iter()
-                    .enumerate()
-                    .filter(|(n, (_, id))| !there.contains(n) || ours.contains(*id))
-                    .map(|(_, (at, _))| (*at, Some(Staging::Inserted))),
-            );
+            for (n, (at, id, name)) in inserted.iter().enumerate() {
+                if !there.contains(&n) || ours.contains(*id) {
+                    staged.push((*at, Some(Staging::Inserted)));
+                } else {
+                    // Its key or its name: the next round finds out which.
+                    refused.insert((*name).clone());
+                }
+            }
         }
         if !changes.is_empty() {
             let all = changes.len() as u64;
             let written = commands.update(OPERATION, ENTITIES, changes).await?;
             if written.matched < all {
-                let ids: Vec<&String> = changed.iter().map(|(_, id, _)| *id).collect();
+                let ids: Vec<&String> = changed.iter().map(|(_, id, ..)| *id).collect();
                 let ours = carried_out(commands, OPERATION, &ids, &self.op).await?;
-                changed.retain(|(_, id, _)| ours.contains(*id));
+                let others = written.duplicates.iter().filter_map(|at| changed.get(*at));
+                refused.extend(others.map(|(_, _, name, _)| (*name).clone()));
+                changed.retain(|(_, id, ..)| ours.contains(*id));
             }
-            staged.extend(changed.iter().map(|(at, _, staging)| (*at, Some(*staging))));
-            let done: HashSet<&str> = changed.iter().map(|(_, id, _)| id.as_str()).collect();
+            staged.extend(changed.iter().map(|(at, .., staging)| (*at, Some(*staging))));
+            let done: HashSet<&str> = changed.iter().map(|(_, id, ..)| id.as_str()).collect();
             earlier.retain(|version| done.contains(version.entity.as_str()));
             self.forget_versions(commands, &earlier).await?;
         }
         Ok(staged)
     }
 
-    /// The entities that are there: whole if their content is to be replaced, else without their documents.
-    async fn known(
-        &self,
-        commands: &Commands,
-        ids: &[String],
-        turn: &[(usize, &Push)],
-    ) -> Result<HashMap<String, EntityDoc>> {
+    /// The entities that are there, without their documents.
+    async fn known(&self, commands: &Commands, ids: &[String]) -> Result<HashMap<String, EntityDoc>> {
         let filter = doc! { "_id": { "$in": ids } };
         let light = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
         let mut known = HashMap::new();
@@ -201,34 +224,41 @@ impl Page<'_> {
             }
             known.insert(found.key.clone(), found);
         }
-        let replaced: Vec<&String> = turn
-            .iter()
-            .zip(ids)
-            .filter(|((_, push), id)| known.get(*id).is_some_and(|known| !is_same(known, &push.entity)))
-            .map(|(_, id)| id)
-            .collect();
-        if !replaced.is_empty() {
-            let filter = doc! { "_id": { "$in": replaced } };
-            for found in commands.find(OPERATION, ENTITIES, filter, FindOptions::default()).await? {
-                let found: EntityDoc = read(OPERATION, ENTITIES, &found)?;
-                known.insert(found.key.clone(), found);
-            }
-        }
         Ok(known)
+    }
+
+    /// Reads those whose content is to be replaced again, with their documents.
+    async fn with_documents(
+        &self,
+        commands: &Commands,
+        replaced: &[&String],
+        known: &mut HashMap<String, EntityDoc>,
+    ) -> Result<()> {
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let filter = doc! { "_id": { "$in": replaced } };
+        for found in commands.find(OPERATION, ENTITIES, filter, FindOptions::default()).await? {
+            let found: EntityDoc = read(OPERATION, ENTITIES, &found)?;
+            known.insert(found.key.clone(), found);
+        }
+        Ok(())
     }
 
     fn plan(
         &self,
         at: usize,
         entity: &StageEntity,
+        named: Named,
         id: &str,
         known: Option<&EntityDoc>,
         sightings: &mut Vec<SightingDoc>,
     ) -> Result<Plan> {
         let Some(known) = known else {
             let key = EntityKey::new(self.flow, entity.id.clone());
-            let place = self.first_place.saturating_add(number(at as u64));
-            let mut new = EntityDoc::new(&key, entity, place, self.token, self.now, &self.op);
+            let seq = self.first_place.saturating_add(number(at as u64));
+            let place = Place { seq, pull: self.token };
+            let mut new = EntityDoc::new(&key, entity, &named, place, self.now, &self.op);
             self.join(&mut new.passes);
             return Ok(Plan::Insert(Box::new(new)));
         };
@@ -237,9 +267,9 @@ impl Page<'_> {
         let mut unset = Document::new();
         let mut earlier = None;
         let raw_print = Fingerprint::of(entity.raw.as_bytes());
-        let staging = if !is_same(known, entity) {
+        let staging = if !is_same(known, entity, &named) {
             Staging::Restaged
-        } else if known.status == TxStatus::Failed && entity.intent.is_to_be_done() {
+        } else if known.status == TxStatus::Failed && named.intent.is_to_be_done() {
             Staging::Retried
         } else {
             Staging::Unchanged
@@ -262,14 +292,18 @@ impl Page<'_> {
             }
             self.join(&mut passes);
             sightings.extend(spill(&mut passes, id));
-            set.extend(doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(self.now) });
+            set.extend(doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(self.now.wall) });
             if !matches!(known.status, TxStatus::InProcess | TxStatus::InDoubt) {
-                standing(open(&entity.intent, String::new(), self.now), &mut set, &mut unset);
+                standing(open(&named.intent, String::new(), self.now.store), &mut set, &mut unset);
             }
         }
         if staging == Staging::Restaged {
-            let (intent, reason) = IntentWord::of(&entity.intent);
+            let (intent, reason) = IntentWord::of(&named.intent);
+            // What was taken up keeps its name: the other side may know it by that.
+            let name = if known.holds_name && known.token > 0 { &known.name } else { &entity.name };
             set.extend(doc! {
+                "name": name,
+                "holds_name": named.holds_name,
                 "intent": intent.word(),
                 "reason": reason,
                 "source_status": &entity.source_status,
@@ -313,7 +347,7 @@ impl Page<'_> {
             source_status: known.source_status.clone(),
             doc: known.doc.clone(),
             raw: known.raw.clone(),
-            replaced_at: date(self.now),
+            replaced_at: date(self.now.wall),
         }
     }
 
@@ -339,9 +373,28 @@ impl Page<'_> {
     }
 }
 
+/// Those of a turn that have no name in common with one before them, each with its `_id`: names go in order, too.
+fn one_per_name<'a>(
+    turn: &[(usize, &'a Push)],
+    ids: &'a [String],
+    known: &HashMap<String, EntityDoc>,
+) -> Vec<(usize, &'a Push, &'a String)> {
+    let mut names: HashSet<String> = HashSet::new();
+    let mut first = Vec::with_capacity(turn.len());
+    for ((at, push), id) in turn.iter().zip(ids) {
+        let touched: Vec<&str> = touched(&push.entity, known.get(id)).collect();
+        let free = touched.iter().all(|name| !names.contains(*name));
+        names.extend(touched.into_iter().map(str::to_owned));
+        if free {
+            first.push((*at, *push, id));
+        }
+    }
+    first
+}
+
 /// Whether what is staged is what is there.
-fn is_same(known: &EntityDoc, entity: &StageEntity) -> bool {
+fn is_same(known: &EntityDoc, entity: &StageEntity, named: &Named) -> bool {
     known.fingerprint == entity.fingerprint
         && known.source_status == entity.source_status
-        && known.intent() == entity.intent
+        && known.intent() == named.intent
 }

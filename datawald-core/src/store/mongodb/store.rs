@@ -22,7 +22,7 @@ use crate::store::{
     Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
     StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
-use crate::{Error, Result};
+use crate::{Error, Now, Result};
 
 /// The database, if nothing names another.
 const DATABASE: &str = "datawald";
@@ -152,12 +152,16 @@ impl StagingStore for MongoStore {
         stage::stage(&self.commands, batch).await
     }
 
-    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Result<Vec<Option<Staging>>> {
+    async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
         stage::push(&self.commands, flow, entities, now).await
     }
 
     async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
         pushed::record(&self.commands, pushed).await
+    }
+
+    async fn named(&self, flow: &FlowId, name: &str) -> Result<Option<EntityKey>> {
+        lists::named(&self.commands, flow, name).await
     }
 
     async fn get(&self, key: &EntityKey) -> Result<Option<Entity>> {
@@ -180,7 +184,7 @@ impl StagingStore for MongoStore {
         work::renew(&self.commands, leases, until, due_at).await
     }
 
-    async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+    async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
         settle::settle(&self.commands, now, settlements).await
     }
 
@@ -228,11 +232,11 @@ impl StagingStore for MongoStore {
         lists::history(&self.commands, key).await
     }
 
-    async fn resync(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+    async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool> {
         work::resync(&self.commands, key, now).await
     }
 
-    async fn resync_task(&self, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
+    async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         tasks::resync(&self.commands, id, now).await
     }
 

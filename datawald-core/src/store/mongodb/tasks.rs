@@ -15,7 +15,7 @@ use super::members;
 use super::work::do_again;
 use crate::model::{Counts, SyncStatus, SyncTask, SyncTaskId, TxStatus};
 use crate::store::{Listing, NewSyncTask, SyncTaskFilter, paging};
-use crate::{Error, Result};
+use crate::{Error, Now, Result};
 
 pub(super) async fn create(commands: &Commands, new: NewSyncTask) -> Result<()> {
     const OPERATION: &str = "record sync task";
@@ -70,13 +70,35 @@ pub(super) async fn close(
     now: Timestamp,
 ) -> Result<bool> {
     const OPERATION: &str = "close sync task";
-    let fields = doc! { "status": bson(OPERATION, &status)?, "note": note, "ended_at": date(now) };
+    let ended_at = if status == SyncStatus::Processing { Bson::Null } else { date(now).into() };
+    let fields = doc! { "status": bson(OPERATION, &status)?, "note": note, "ended_at": ended_at };
     set(commands, OPERATION, id, fields).await
 }
 
 /// Notes the cut that a pass has reached.
 pub(super) async fn reached(commands: &Commands, operation: &'static str, id: &SyncTaskId, cut: CutDoc) -> Result<()> {
     set(commands, operation, id, doc! { "cut_after": bson(operation, &cut)? }).await.map(drop)
+}
+
+/// As [`reached`], of a pull: whoever has closed the pass meanwhile took it for dead.
+pub(super) async fn pulled_to(
+    commands: &Commands,
+    operation: &'static str,
+    id: &SyncTaskId,
+    cut: CutDoc,
+) -> Result<()> {
+    let mut fields = opened(operation)?;
+    fields.insert("cut_after", bson(operation, &cut)?);
+    set(commands, operation, id, fields).await.map(drop)
+}
+
+/// Opens one that was closed.
+pub(super) async fn open(commands: &Commands, operation: &'static str, id: &SyncTaskId) -> Result<()> {
+    set(commands, operation, id, opened(operation)?).await.map(drop)
+}
+
+fn opened(operation: &'static str) -> Result<Document> {
+    Ok(doc! { "status": bson(operation, &SyncStatus::Processing)?, "note": "", "ended_at": Bson::Null })
 }
 
 async fn set(commands: &Commands, operation: &'static str, id: &SyncTaskId, fields: Document) -> Result<bool> {
@@ -127,7 +149,7 @@ pub(super) async fn list(commands: &Commands, filter: &SyncTaskFilter) -> Result
     Ok(Listing { items: page.items.into_iter().map(SyncTaskDoc::task).collect(), next: page.next })
 }
 
-pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Timestamp) -> Result<u64> {
+pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Result<u64> {
     const OPERATION: &str = "resync sync task";
     if find(commands, OPERATION, id).await?.is_none() {
         return Ok(0);
@@ -145,12 +167,7 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Timestamp)
         let mut statements = Vec::new();
         let mut ids = Vec::new();
         for (key, known) in &failed {
-            let Some(mut update) = do_again(known, now, &op) else { continue };
-            let mut passes = known.passes.clone();
-            members::join(&mut passes, id.as_str());
-            if let Ok(set) = update.get_document_mut("$set") {
-                set.insert("passes", bson(OPERATION, &passes)?);
-            }
+            let Some(update) = do_again(OPERATION, known, Some(id), now, &op)? else { continue };
             statements.push(doc! { "q": { "_id": key, "op": &known.op }, "u": update });
             ids.push(key);
         }
@@ -163,8 +180,7 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Timestamp)
         };
     }
     if again > 0 {
-        let opened = doc! { "status": bson(OPERATION, &SyncStatus::Processing)?, "note": "", "ended_at": Bson::Null };
-        set(commands, OPERATION, id, opened).await?;
+        open(commands, OPERATION, id).await?;
     }
     Ok(again)
 }

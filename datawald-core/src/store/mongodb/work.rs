@@ -3,19 +3,20 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::FindOptions;
 
-use super::bson::{count, date, number, read, time};
+use super::bson::{bson, count, date, number, read, time};
 use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc};
 use super::keys::{entity_id, flow_id};
-use crate::Result;
+use super::members::{freeze, join};
 use crate::clock::later;
-use crate::model::{EntityKey, FlowId, TxStatus};
+use crate::model::{EntityKey, FlowId, SyncTaskId, TxStatus};
 use crate::store::transition;
 use crate::store::{Claim, Claimed};
+use crate::{Now, Result};
 
 /// How often a claim of whatever is due looks again, if others have taken all that it had found.
 const LOOKS: usize = 10;
@@ -23,7 +24,7 @@ const LOOKS: usize = 10;
 pub(super) async fn claim(commands: &Commands, claim: &Claim<'_>) -> Result<Vec<Claimed>> {
     let Some(keys) = claim.keys else {
         for _ in 0..LOOKS {
-            let due = due(commands, claim.flow, claim.now, claim.limit).await?;
+            let due = due(commands, claim.flow, claim.now.store, claim.limit).await?;
             let found = !due.is_empty();
             let claimed = lease(commands, claim, &due).await?;
             if !claimed.is_empty() || !found {
@@ -37,7 +38,7 @@ pub(super) async fn claim(commands: &Commands, claim: &Claim<'_>) -> Result<Vec<
     if keys.len() <= claim.limit {
         return lease(commands, claim, &keys).await;
     }
-    let filter = doc! { "_id": { "$in": ids(claim.flow, &keys) }, "due_at": due_by(claim.now) };
+    let filter = doc! { "_id": { "$in": ids(claim.flow, &keys) }, "due_at": due_by(claim.now.store) };
     let due: HashSet<String> =
         source_keys(commands, "claim", filter, FindOptions::default()).await?.into_iter().collect();
     let keys: Vec<String> = keys.into_iter().filter(|key| due.contains(key)).take(claim.limit).collect();
@@ -52,12 +53,16 @@ async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Resul
     }
     let ids = ids(claim.flow, keys);
     let op = mark();
-    let lease_until = date(later(claim.now, claim.lease));
+    let lease_until = date(later(claim.now.store, claim.lease));
     let statement = doc! {
-        "q": { "_id": { "$in": &ids }, "due_at": due_by(claim.now) },
+        "q": { "_id": { "$in": &ids }, "due_at": due_by(claim.now.store) },
         // A pipeline, since what becomes of some fields follows from others.
         "u": [{ "$set": {
-            "was": "$status",
+            "was": { "$cond": [unresolved(), TxStatus::InDoubt.letter(), "$status"] },
+            "written_before": "$written",
+            "written": { "$ifNull": ["$written", "$rev"] },
+            "missed_before": "$missed",
+            "missed": false,
             "status": TxStatus::InProcess.letter(),
             "lost_leases": { "$cond": [
                 { "$eq": ["$status", TxStatus::InProcess.letter()] }, { "$add": ["$lost_leases", 1_i64] }, "$lost_leases",
@@ -67,7 +72,7 @@ async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Resul
             "lease_owner": { "$literal": claim.owner },
             "lease_until": lease_until,
             "due_at": date(later(time(lease_until), claim.settle_delay)),
-            "updated_at": date(claim.now),
+            "updated_at": date(claim.now.wall),
             "claim": &op,
             "op": &op,
         } }],
@@ -94,13 +99,26 @@ async fn lease(commands: &Commands, claim: &Claim<'_>, keys: &[String]) -> Resul
     Ok(keys.iter().filter_map(|key| claimed.remove(key)).collect())
 }
 
+/// As `transition::claim` has it: it came to an end, or was opened again, before it was known what became of a write.
+fn unresolved() -> Document {
+    doc! { "$and": [
+        { "$eq": ["$status", TxStatus::New.letter()] },
+        { "$ne": ["$written", Bson::Null] },
+        { "$eq": ["$target_id", Bson::Null] },
+    ] }
+}
+
 fn leased(found: EntityDoc) -> Claimed {
     Claimed {
         key: found.entity_key(),
         intent: found.intent(),
         token: count(found.token),
         rev: count(found.rev),
+        name: found.name,
         target_id: found.target_id,
+        reference: found.reference,
+        written: found.written_before.map(count),
+        missed: found.missed_before,
         attempts: u32::try_from(found.attempts).unwrap_or_default(),
         lost_leases: u32::try_from(found.lost_leases).unwrap_or_default(),
         was: found.was,
@@ -169,7 +187,7 @@ pub(super) async fn renew(
     Ok(ids.iter().map(|id| held.contains(id)).collect())
 }
 
-pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp) -> Result<bool> {
+pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Now) -> Result<bool> {
     const OPERATION: &str = "resync";
     let id = entity_id(key);
     let op = mark();
@@ -180,9 +198,11 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp)
         }
         let update = match known.status {
             TxStatus::InProcess | TxStatus::InDoubt => return Ok(false),
-            TxStatus::New if known.due_at.is_some_and(|at| at <= date(now)) => return Ok(false),
-            TxStatus::New => doc! { "$set": { "due_at": date(now), "updated_at": date(now), "op": &op } },
-            _ => match do_again(&known, now, &op) {
+            TxStatus::New if known.due_at.is_some_and(|at| at <= date(now.store)) => return Ok(false),
+            TxStatus::New => {
+                doc! { "$set": { "due_at": date(now.store), "updated_at": date(now.wall), "op": &op } }
+            }
+            _ => match do_again(OPERATION, &known, None, now, &op)? {
                 Some(update) => update,
                 None => return Ok(false),
             },
@@ -195,16 +215,30 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Timestamp)
     Err(busy(OPERATION))
 }
 
-/// What has a final entity done again; `None` if there is nothing to be done with it.
-pub(super) fn do_again(known: &EntityDoc, now: Timestamp, op: &str) -> Option<Document> {
+/// What has a final entity done again; `None` if there is nothing to be done with it. The passes that it was part of ended
+/// with what it was then; `counts_in` is the one in which it counts as what it is again.
+pub(super) fn do_again(
+    operation: &'static str,
+    known: &EntityDoc,
+    counts_in: Option<&SyncTaskId>,
+    now: Now,
+    op: &str,
+) -> Result<Option<Document>> {
     let intent = known.intent();
     if !intent.is_to_be_done() {
-        return None;
+        return Ok(None);
     }
-    let mut set = doc! { "attempts": 0_i64, "lost_leases": 0_i64, "updated_at": date(now), "op": op };
+    let mut passes = known.passes.clone();
+    freeze(&mut passes, known.status);
+    if let Some(task) = counts_in {
+        join(&mut passes, task.as_str());
+    }
+    let passes = bson(operation, &passes)?;
+    let mut set =
+        doc! { "attempts": 0_i64, "lost_leases": 0_i64, "passes": passes, "updated_at": date(now.wall), "op": op };
     // Open, so there is nothing to unset.
-    standing(transition::open(&intent, String::new(), now), &mut set, &mut Document::new());
-    Some(doc! { "$set": set })
+    standing(transition::open(&intent, String::new(), now.store), &mut set, &mut Document::new());
+    Ok(Some(doc! { "$set": set }))
 }
 
 /// At most `now`, told as less than the next millisecond: not every server finds the bound itself by a compound index.

@@ -259,6 +259,7 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
         .query_map([id.as_str()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     for (task, seq) in &failed {
+        super::stage::keep_outcome(db, *seq, TxStatus::Failed)?;
         again(db, *seq, now)?;
         db.prepare_cached("UPDATE sync_task_entities SET pass_status = NULL WHERE sync_task = ?1 AND entity = ?2")?
             .execute([task, seq])?;

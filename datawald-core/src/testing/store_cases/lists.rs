@@ -218,6 +218,22 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     assert_eq!(store.sync_task(&task).await.unwrap().unwrap().status, SyncStatus::Fail);
 }
 
+/// As when it is done again by itself: another run that it was part of ended with what it was then.
+pub async fn failures_done_again_stay_failures_of_other_tasks(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    world.bring_to("1", TxStatus::New).await;
+    world.pass("second").await;
+    world.stage_one(entity("1", "v1")).await;
+    let claimed = world.claim_one("1").await;
+    world.settle(&claimed, Outcome::Failed { note: "x".into() }).await;
+    let failed = counts(&[(TxStatus::Failed, 1)]);
+    assert_eq!((world.counts("first-pass").await, world.counts("second").await), (failed, failed));
+    let task = SyncTaskId::from_stored("second");
+    assert_eq!(store.resync_task(&task, world.now.into()).await.unwrap(), 1);
+    assert_eq!(world.counts("second").await, counts(&[(TxStatus::New, 1)]));
+    assert_eq!(world.counts("first-pass").await, failed);
+}
+
 pub async fn failures_that_were_mended_since_are_not_done_again(store: Store) {
     let mut world = World::new(store.clone()).await;
     world.bring_to("mended", TxStatus::Failed).await;

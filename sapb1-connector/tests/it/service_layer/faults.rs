@@ -153,14 +153,14 @@ async fn an_order_that_an_approval_takes_is_recorded_as_a_draft() {
         // It is not made a second time, and not cancelled behind the back of who approves.
         let reference = references(["2"]).remove(0);
         let found = world.agency.look_up_orders(&cx(), std::slice::from_ref(&reference)).await.unwrap();
-        assert_eq!(found, [Found::Open { target_id: key.clone() }]);
+        assert_eq!(found, [Found::Open(crate::common::found(&key))]);
         let error = world.agency.cancel_orders(&cx(), &[(&reference, &key)]).await.unwrap().remove(0).unwrap_err();
         assert_eq!(error.disposition(), Disposition::Rejected);
         assert!(error.message().contains("waits for approval"), "{error}");
         // Once it is approved it is a document like any other.
         let entry = world.sandbox.approve(draft).unwrap();
         let found = world.agency.look_up_orders(&cx(), &[reference]).await.unwrap();
-        assert_eq!(found, [Found::Open { target_id: entry.to_string() }]);
+        assert_eq!(found, [Found::Open(crate::common::found(&entry.to_string()))]);
         assert_eq!(world.sandbox.counters().documents, 2);
     }
 }
@@ -311,7 +311,7 @@ async fn a_write_is_not_sent_when_the_lease_is_nearly_over() {
     })
     .await;
     let docs = world.documents(1).await;
-    let short = cx().with_deadline(cx().now() + Duration::from_millis(900));
+    let short = cx().with_deadline(cx().monotonic() + Duration::from_millis(900));
     let results = world.agency.insert_orders(&short, &docs).await;
     let errors: Vec<_> = match results {
         Ok(results) => results.into_iter().map(Result::unwrap_err).collect(),

@@ -42,14 +42,14 @@ async fn an_order_is_made_whole_found_and_cancelled() {
         assert_eq!(body["ContactPersonCode"], world.sandbox.document("2").unwrap().body["ContactPersonCode"]);
 
         let found = world.agency.look_up_orders(&cx(), &references(["2", "none", "1"])).await.unwrap();
-        let open = |key: &str| Found::Open { target_id: key.into() };
+        let open = |key: &str| Found::Open(crate::common::found(key));
         assert_eq!(found, [open("537"), Found::Missing, open("536")]);
 
         let reference = references(["1"]).remove(0);
         let note = world.agency.cancel_orders(&cx(), &[(&reference, "536")]).await.unwrap().remove(0).unwrap();
         assert_eq!(note, "cancelled in SAP B1 (DocEntry 536)");
         let found = world.agency.look_up_orders(&cx(), std::slice::from_ref(&reference)).await.unwrap();
-        assert_eq!(found, [Found::Cancelled { target_id: "536".into() }]);
+        assert_eq!(found, [Found::Cancelled(crate::common::found("536"))]);
         let again = world.agency.cancel_orders(&cx(), &[(&reference, "536")]).await.unwrap().remove(0).unwrap_err();
         assert_eq!(again.disposition(), Disposition::Rejected);
     }
