@@ -60,6 +60,12 @@ pub trait B1Api: Send + Sync {
     /// Retryable; permanent where credentials are refused.
     async fn info(&self, cx: &Cx) -> Result<B1Info>;
 
+    /// Whether documents have a field of that name, `reference.udf` or `reference.mark`.
+    ///
+    /// # Errors
+    /// Retryable; permanent where credentials are refused or the name is that of no user-defined field.
+    async fn has_field(&self, cx: &Cx, name: &str) -> Result<bool>;
+
     /// How many requests were sent.
     fn requests_sent(&self) -> u64;
 

@@ -3,6 +3,8 @@
 //! Amounts and quantities are text (`"12.50"`), so that they stay decimal whatever carries them; SAP's own samples send
 //! them so. A client translates the names to what its way in wants.
 
+use datawald_core::{Error, Result};
+
 /// The customer's code.
 pub const CARD_CODE: &str = "CardCode";
 /// When the order is due (`2026-01-31`).
@@ -51,6 +53,15 @@ pub const ITEM_CODE_LIMIT: usize = 50;
 pub const CARD_CODE_LIMIT: usize = 15;
 /// The longest customer's reference that SAP B1 holds (`ORDR.NumAtCard`).
 pub const NUM_AT_CARD_LIMIT: usize = 100;
+
+/// Checks that `name` is that of a user-defined field, for a call that puts it into a query.
+pub(crate) fn udf(operation: &'static str, name: &str) -> Result<()> {
+    if is_udf(name) {
+        return Ok(());
+    }
+    let message = format!("`{name}` is no user-defined field (`U_` and letters, digits, underscores)");
+    Err(Error::config(operation, message))
+}
 
 /// Whether `name` is that of a user-defined field: `U_` and letters, digits or underscores. Nothing else may stand
 /// where a column's name is put into SQL.

@@ -63,7 +63,7 @@ pub(super) fn restful(table: Table) -> Result<Connection> {
     // Before the rules, so that it is told together with what is wrong with those.
     let mut service =
         RestfulSettings::new(&table.url, table.user, table.password, &B1Settings::default()).map_err(of_url)?;
-    let rules = rules(table.settings, table.settings_file)?;
+    let rules = rules(table.settings, table.settings_file, RestfulSettings::check_rules)?;
     service.main_currency.clone_from(&rules.company_currency);
     service.requests = rules.requests;
     if let Some(path) = table.auth_path {
@@ -79,8 +79,9 @@ pub(super) fn service_layer(table: Table) -> Result<Connection> {
     let mut service =
         ServiceLayerSettings::new(&table.url, table.company_db, table.user, table.password, &rules_of_none)
             .map_err(of_url)?;
-    let rules = rules(table.settings, table.settings_file)?;
+    let rules = rules(table.settings, table.settings_file, |_| Ok(()))?;
     service.main_currency.clone_from(&rules.company_currency);
+    service.mark.clone_from(&rules.reference.mark);
     service.requests = rules.requests;
     service.sessions = table.sessions.unwrap_or(rules.requests.concurrency);
     service.adaptive = table.adaptive.unwrap_or(service.adaptive);
@@ -97,8 +98,12 @@ pub(super) fn service_layer(table: Table) -> Result<Connection> {
     Ok(Connection::SapB1 { way: SapB1Way::ServiceLayer(Box::new(service)), rules: Box::new(rules) })
 }
 
-/// The rules, from the section itself or from a file of their own.
-fn rules(settings: Option<Table>, settings_file: Option<PathBuf>) -> Result<B1Settings> {
+/// The rules, from the section itself or from a file of their own, if they hold for the way in.
+fn rules(
+    settings: Option<Table>,
+    settings_file: Option<PathBuf>,
+    hold: impl FnOnce(&B1Settings) -> Result<()>,
+) -> Result<B1Settings> {
     let (text, field) = match (settings, &settings_file) {
         (Some(_), Some(_)) => {
             return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
@@ -117,7 +122,8 @@ fn rules(settings: Option<Table>, settings_file: Option<PathBuf>) -> Result<B1Se
             return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
         }
     };
-    B1Settings::from_toml(&text).map_err(|error| {
+    let rules = B1Settings::from_toml(&text).and_then(|rules| hold(&rules).map(|()| rules));
+    rules.map_err(|error| {
         // As the file has it: with the section's own path, or within the other file.
         let error = read::wrong(error.field_path().unwrap_or_default(), error.message());
         let key = error.field_path().unwrap_or_default();

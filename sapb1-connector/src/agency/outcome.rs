@@ -23,14 +23,16 @@ pub(super) fn found(mut documents: Vec<B1Document>) -> Found {
     }
 }
 
-/// Whether a document comes to what would be made, for the same customer in the same currency.
+/// Whether a document comes to what would be made, for the same customer in the same currency. What SAP B1 does not tell of
+/// it, or would not be written, agrees with nothing.
 pub(super) fn agrees(made: &NativeOrder, found: &FoundDocument) -> bool {
     let same = |found: &Option<String>, name: &str| {
         let written = made.get(name).and_then(Value::as_str);
-        found.as_deref().is_none_or(|found| written.is_none_or(|written| written == found))
+        written.is_some_and(|written| found.as_deref() == Some(written))
     };
-    found.total.is_some()
-        && made.totals.as_ref().map(|totals| totals.document) == found.total
+    let total = made.totals.as_ref().map(|totals| totals.document);
+    total.is_some()
+        && total == found.total
         && same(&found.currency, fields::DOC_CURRENCY)
         && same(&found.customer, fields::CARD_CODE)
 }

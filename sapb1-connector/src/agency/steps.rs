@@ -138,8 +138,7 @@ impl Backoffice for B1Agency {
         reconcile::reconcile(&self.settings, &self.api.capabilities(), &codes, order, doc)
     }
 
-    /// Its total is the one that SAP B1 would come to; its currency and customer are those that would be written, where SAP B1
-    /// tells them by the same codes.
+    /// Its total is the one that SAP B1 would come to; its currency and customer are those that would be written.
     async fn recognize_order(&self, _: &Cx, _: &Order, made: &NativeOrder, found: &FoundDocument) -> Result<bool> {
         Ok(outcome::agrees(made, found))
     }

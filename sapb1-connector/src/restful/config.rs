@@ -7,6 +7,12 @@ use secrecy::SecretString;
 use crate::B1Settings;
 use crate::settings::Requests;
 
+const OPERATION: &str = "set up SAP B1 RESTful";
+
+/// Why this way in has no mark of our own.
+const NO_MARKS: &str =
+    "SAP B1 RESTful writes no user-defined field beside the number: leave it out, or connect through the Service Layer";
+
 /// How to reach SAP B1 RESTful. `Debug` does not show the password.
 #[derive(Debug, Clone)]
 pub struct RestfulSettings {
@@ -29,12 +35,13 @@ impl RestfulSettings {
     /// For the service at `url` (`http://b1.example.com:5000`), with currency and requests as in `settings`.
     ///
     /// # Errors
-    /// Of kind `Config` if `url` is no address, `user` is empty or `settings` do not hold.
+    /// Of kind `Config` if `url` is no address, `user` is empty or `settings` do not hold for this way in
+    /// ([`RestfulSettings::check_rules`]).
     pub fn new(url: &str, user: impl Into<String>, password: SecretString, settings: &B1Settings) -> Result<Self> {
-        settings.check()?;
+        Self::check_rules(settings)?;
         let user = user.into();
         if user.is_empty() {
-            return Err(Error::config("set up SAP B1 RESTful", "is missing").field("user"));
+            return Err(Error::config(OPERATION, "is missing").field("user"));
         }
         Ok(Self {
             http: HttpSettings::new(url)?,
@@ -44,5 +51,17 @@ impl RestfulSettings {
             main_currency: settings.company_currency.clone(),
             requests: settings.requests,
         })
+    }
+
+    /// Checks rules, and that they ask for nothing that this way in cannot do at all: it writes no mark (`reference.mark`).
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the key.
+    pub fn check_rules(settings: &B1Settings) -> Result<()> {
+        settings.check()?;
+        match &settings.reference.mark {
+            None => Ok(()),
+            Some(_) => Err(Error::config(OPERATION, NO_MARKS).field("reference.mark")),
+        }
     }
 }

@@ -18,6 +18,7 @@ use super::RestfulClient;
 use super::client::Call;
 use crate::api::B1Document;
 use crate::fields;
+use crate::settings::is_currency;
 
 const OPERATION: &str = "look up orders in SAP B1";
 
@@ -75,6 +76,7 @@ async fn look_up_chunk<'a>(
     column: &'a str,
     values: Vec<&str>,
 ) -> Result<(&'a str, Documents)> {
+    let main_currency = &client.settings.main_currency;
     let mut found = Documents::new();
     let mut waiting = vec![values];
     while let Some(values) = waiting.pop() {
@@ -91,7 +93,7 @@ async fn look_up_chunk<'a>(
                 if let Ok(mut until) = client.lists_refused_until.lock() {
                     *until = Some(later(cx.now(), REFUSED_FOR));
                 }
-                take(column, &[*first], rows, &mut found)?;
+                take(main_currency, column, &[*first], rows, &mut found)?;
                 waiting.extend(rest.iter().map(|value| vec![*value]));
                 continue;
             }
@@ -102,15 +104,27 @@ async fn look_up_chunk<'a>(
             waiting.push(left.to_vec());
             waiting.push(right.to_vec());
         } else {
-            take(column, &values, rows, &mut found)?;
+            take(main_currency, column, &values, rows, &mut found)?;
         }
     }
     Ok((column, found))
 }
 
-/// Whether a currency's code is one of ISO 4217.
-fn is_iso(code: &str) -> bool {
-    code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase())
+/// Whether documents have a user-defined field. A failure tells that they do not, if the same is answered without it.
+pub(super) async fn has_field(client: &RestfulClient, cx: &Cx, name: &str) -> Result<bool> {
+    fields::udf(OPERATION, name)?;
+    let ask = async |columns: &[&str]| -> Result<Rows> {
+        let body = json!({ "columns": columns, "params": {} }).to_string();
+        let path = "v1/orders/fetch?num=1";
+        let call =
+            Call { operation: OPERATION, effect: Effect::Read, method: Method::PUT, path, body: Some(body.into()) };
+        client.call(cx, call).await?.json()
+    };
+    match ask(&["DocEntry", name]).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.code_text() == Some("501") => ask(&["DocEntry"]).await.map(|_| false),
+        Err(error) => Err(error),
+    }
 }
 
 fn lists_are_refused(client: &RestfulClient, cx: &Cx) -> bool {
@@ -122,8 +136,8 @@ async fn fetch(client: &RestfulClient, cx: &Cx, column: &str, values: &[&str]) -
         [one] => json!({ "op": "=", "value": one }),
         many => json!({ "op": "in", "value": many }),
     };
-    // `DocTotal` is in the main currency, and so is every document that this way in makes (its `DocCur` is SAP's own code).
-    let body = json!({ "columns": ["DocEntry", column, "CANCELED", "DocStatus", "DocTotal", "DocCur", "CardCode"], "params": { column: condition } });
+    let columns = ["DocEntry", column, "CANCELED", "DocStatus", "DocTotal", "DocTotalFC", "DocCur", "CardCode"];
+    let body = json!({ "columns": columns, "params": { column: condition } });
     let call = Call {
         operation: OPERATION,
         effect: Effect::Read,
@@ -134,8 +148,22 @@ async fn fetch(client: &RestfulClient, cx: &Cx, column: &str, values: &[&str]) -
     client.call(cx, call).await?.json()
 }
 
+/// A document by what it comes to. `DocTotal` is in the main currency and `DocTotalFC` in the document's, if that is another;
+/// else it is zero. `DocCur` is the company's own code (`$`), which says something only beside the latter.
+fn worth(main_currency: &str, local: &str, foreign: &str, code: &str) -> B1Document {
+    let foreign = parse_decimal(foreign).filter(|total| !total.is_zero());
+    let local = parse_decimal(local);
+    // Of nothing, the amounts do not tell in which currency it is.
+    let is_other = foreign.is_some() || (local.is_some_and(|total| total.is_zero()) && is_currency(code));
+    B1Document {
+        total: foreign.or(local).map(|total| total.normalize()),
+        currency: Some(if is_other { code } else { main_currency }.to_owned()),
+        ..B1Document::default()
+    }
+}
+
 /// Takes over the documents of `rows`.
-fn take(column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Result<()> {
+fn take(main_currency: &str, column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Result<()> {
     let no_trust = |message: &str| Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message);
     for row in rows {
         let cell = |name: &str| {
@@ -153,12 +181,10 @@ fn take(column: &str, asked: &[&str], rows: Rows, found: &mut Documents) -> Resu
                 cancelled: cell("CANCELED")? == "Y",
                 closed: cell("DocStatus")? == "C",
                 draft: false,
-                total: parse_decimal(cell("DocTotal")?),
-                // SAP's own code (`$`) says nothing beside ISO's.
-                currency: Some(cell("DocCur")?.to_owned()).filter(|code| is_iso(code)),
-                customer: Some(cell("CardCode")?.to_owned()).filter(|code| !code.is_empty()),
-                mark: None,
+                ..worth(main_currency, cell("DocTotal")?, cell("DocTotalFC")?, cell("DocCur")?)
             };
+            let customer = Some(cell("CardCode")?.to_owned()).filter(|code| !code.is_empty());
+            let document = B1Document { customer, ..document };
             let held = found.entry(value.to_owned()).or_default();
             if !held.iter().any(|other| other.doc_entry == document.doc_entry) {
                 held.push(document);

@@ -9,6 +9,7 @@ use datawald_core::http::HttpSettings;
 use rust_decimal::Decimal;
 use serde_json::Value;
 
+use super::by_hand::ByHand;
 use super::company::{COMPANY_DB, Company, LOGIN};
 use super::faults::Faults;
 use super::way::Way;
@@ -204,6 +205,14 @@ impl B1Sandbox {
         match self {
             Self::Restful(sandbox) => sandbox.overwrite_reference(reference, with),
             Self::ServiceLayer(sandbox) => sandbox.overwrite_reference(reference, with),
+        }
+    }
+
+    /// Has somebody enter a document, as people do without any way in; its `DocEntry`.
+    pub fn enter(&self, document: ByHand) -> i64 {
+        match self {
+            Self::Restful(sandbox) => sandbox.enter(document).into(),
+            Self::ServiceLayer(sandbox) => sandbox.enter(document),
         }
     }
 

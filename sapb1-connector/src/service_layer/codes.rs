@@ -17,6 +17,7 @@ use super::currencies::AdminInfo;
 use super::link::query;
 use super::{ServiceLayerClient, TaxTable, currencies};
 use crate::api::{B1Codes, B1Info};
+use crate::settings::is_currency;
 
 pub(super) const OPERATION: &str = "fetch names and codes from SAP B1";
 const INFO: &str = "ask SAP B1 which company it is";
@@ -42,6 +43,16 @@ pub(super) struct Codes {
     pub(super) indirect_rates: bool,
     /// What the rules work with.
     pub(super) known: Arc<B1Codes>,
+}
+
+impl Codes {
+    /// The ISO code of one of the company's own: as configured, else what documents are printed with if that looks like one,
+    /// else the code itself.
+    pub(super) fn iso_of(&self, configured: &BTreeMap<String, String>, code: &str) -> String {
+        let named = configured.iter().find(|(_, own)| *own == code).map(|(iso, _)| iso);
+        let printed = || self.currencies.iter().find(|(iso, own)| *own == code && *iso != code && is_currency(iso));
+        named.or_else(|| printed().map(|(iso, _)| iso)).map_or_else(|| code.to_owned(), Clone::clone)
+    }
 }
 
 #[derive(Deserialize)]

@@ -8,11 +8,12 @@ use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::ServiceLayerClient;
 use super::answer::Page;
 use super::batch::Request;
+use super::error::{MALFORMED, has_code};
 use super::link::{query, quoted};
 use super::send::send_all;
+use super::{ServiceLayerClient, codes};
 use crate::api::B1Document;
 use crate::fields;
 
@@ -57,15 +58,18 @@ impl Row {
         let refused = draft && matches!(self.text("AuthorizationStatus"), Some("dasRejected" | "dasCancelled"));
         let amount = |name: &str| self.0.get(name).and_then(|total| parse_decimal(&total.to_string()));
         // The total in the document's own currency, where that is not the main one; else it is zero.
-        let foreign = amount("DocTotalFc").filter(|total| !total.is_zero());
+        let (local, foreign) = (amount("DocTotal"), amount("DocTotalFc").filter(|total| !total.is_zero()));
+        // Of nothing, the amounts do not tell in which currency it is.
+        let is_other = foreign.is_some() || local.is_none_or(|total| total.is_zero());
         let text = |name: &str| self.text(name).map(str::trim_end).filter(|text| !text.is_empty()).map(str::to_owned);
         Ok(B1Document {
             doc_entry: doc_entry.to_string(),
             cancelled: cancelled || refused,
             closed,
             draft,
-            total: foreign.or_else(|| amount("DocTotal")),
-            currency: if foreign.is_some() { text("DocCurrency") } else { None },
+            total: foreign.or(local).map(|total| total.normalize()),
+            // By the company's own code; none for the main one.
+            currency: text(fields::DOC_CURRENCY).filter(|_| is_other),
             customer: text(fields::CARD_CODE),
             mark: mark.and_then(text),
         })
@@ -97,7 +101,7 @@ pub(super) async fn look_up(
     let answers = send_all(client, cx, OPERATION, Effect::Read, sets.len(), &requests).await;
     let mut found: HashMap<&str, (Documents, Documents)> = HashMap::new();
     for ((set, property, values), answer) in asked.iter().zip(answers) {
-        let page: Page<Row> = answer?.read(OPERATION)?;
+        let page: Page<Row> = answer.map_err(|error| unknown_field(client, property, error))?.read(OPERATION)?;
         let next = client.next_page(OPERATION, page.next_link.as_deref())?;
         let rows = client.rows_from(cx, OPERATION, page.value, next).await?;
         let (documents, drafts) = found.entry(property).or_default();
@@ -109,25 +113,32 @@ pub(super) async fn look_up(
         let documents = documents.get(&reference.value).cloned().unwrap_or_default();
         if documents.is_empty() { Ok(drafts.get(&reference.value).cloned().unwrap_or_default()) } else { Ok(documents) }
     };
-    let found: Result<Vec<Vec<B1Document>>> = references.iter().map(answer).collect();
-    Ok(found?
-        .into_iter()
-        .map(|documents| documents.into_iter().map(|document| by_iso(client, document)).collect())
-        .collect())
+    let mut found: Vec<Vec<B1Document>> = references.iter().map(answer).collect::<Result<_>>()?;
+    // The company's tables are asked for only where a document is in another currency than the main one.
+    let other = found.iter().flatten().any(|document| document.currency.is_some());
+    let codes = if other { Some(codes::held(client, cx).await?) } else { None };
+    for document in found.iter_mut().flatten() {
+        let iso = match (&document.currency, &codes) {
+            (Some(code), Some(codes)) => codes.iso_of(&client.settings.currency_codes, code),
+            _ => client.settings.main_currency.clone(),
+        };
+        document.currency = Some(iso);
+    }
+    Ok(found)
 }
 
-/// With the ISO code of its currency: the company's own are its own business.
-fn by_iso(client: &ServiceLayerClient, document: B1Document) -> B1Document {
-    let settings = &client.settings;
-    let currency = match &document.currency {
-        // A total in the main currency alone.
-        None => settings.main_currency.clone(),
-        Some(code) => {
-            let named = settings.currency_codes.iter().find(|(_, own)| *own == code);
-            named.map_or_else(|| code.clone(), |(iso, _)| iso.clone())
-        }
+/// Whether documents have a user-defined field. A refusal tells that they do not, if the same is answered without it.
+pub(super) async fn has_field(client: &ServiceLayerClient, cx: &Cx, name: &str) -> Result<bool> {
+    fields::udf(OPERATION, name)?;
+    let ask = |select: String| {
+        let path = query(ORDERS, &[("$select", select.as_str()), ("$top", "1")]);
+        async move { client.rows::<Row>(cx, OPERATION, &path).await }
     };
-    B1Document { currency: Some(currency), ..document }
+    match ask(format!("DocEntry,{name}")).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::Refused => ask("DocEntry".to_owned()).await.map(|_| false),
+        Err(error) => Err(error),
+    }
 }
 
 fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&str]) -> Request {
@@ -146,6 +157,18 @@ fn request(client: &ServiceLayerClient, set: &str, property: &str, values: &[&st
     }
     let path = query(set, &[("$select", &select), ("$filter", &filter), ("$orderby", "DocEntry")]);
     Request::get(path).header("Prefer", client.prefer())
+}
+
+/// SAP B1 tells in its own language that there is no such property; most likely it is a field that nobody has added.
+fn unknown_field(client: &ServiceLayerClient, property: &str, error: Error) -> Error {
+    let mark = client.settings.mark.as_deref().map(|mark| ("reference.mark", mark));
+    let udf = fields::is_udf(property).then_some(("reference.udf", property));
+    let Some((key, field)) = mark.or(udf).filter(|_| has_code(&error, MALFORMED)) else { return error };
+    let message = format!(
+        "SAP B1 does not answer for {field}: is there a user-defined field of that name on the header of marketing documents? \
+         One that was just added can be used once the Service Layer is restarted"
+    );
+    Error::config(OPERATION, message).field(key).caused_by(error)
 }
 
 /// Takes over the documents of `rows`.

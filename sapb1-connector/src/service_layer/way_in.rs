@@ -50,6 +50,10 @@ impl B1Api for ServiceLayerClient {
         codes::info(self, cx).await
     }
 
+    async fn has_field(&self, cx: &Cx, name: &str) -> Result<bool> {
+        look_up::has_field(self, cx, name).await
+    }
+
     fn requests_sent(&self) -> u64 {
         self.http.requests_sent()
     }

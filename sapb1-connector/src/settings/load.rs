@@ -176,7 +176,8 @@ impl B1Settings {
     }
 }
 
-fn is_currency(text: &str) -> bool {
+/// Whether it looks like a code of ISO 4217.
+pub(crate) fn is_currency(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 

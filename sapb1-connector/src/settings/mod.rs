@@ -8,6 +8,7 @@ mod tax;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use load::is_currency;
 pub use names::NameMap;
 pub use requests::Requests;
 pub use tax::{TaxArea, TaxRule};

@@ -7,6 +7,8 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use crate::sandbox::ByHand;
+
 /// What is told of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentRecord {
@@ -33,15 +35,26 @@ pub(super) struct Document {
     pub(super) total: Decimal,
     pub(super) date: Date,
     pub(super) due: Date,
+    /// The customer's code, by its place among all codes.
+    customer: u32,
     digest: u64,
     /// The next document under the same reference.
     next: u32,
 }
 
+/// What a document is made of, besides its number.
+pub(super) struct New<'a> {
+    pub(super) card_code: &'a str,
+    pub(super) lines: u32,
+    /// In the main currency.
+    pub(super) total: Decimal,
+    pub(super) dates: (Date, Date),
+    pub(super) sent: &'a [u8],
+}
+
 /// Names and addresses, of the first documents only.
 #[derive(Default)]
 pub(super) struct Details {
-    pub(super) card_code: String,
     pub(super) card_name: String,
     pub(super) address: String,
     pub(super) address2: String,
@@ -57,6 +70,9 @@ pub(super) struct Documents {
     first_doc_entry: u32,
     all: Vec<Document>,
     details: Vec<Details>,
+    by_hand: HashMap<u32, ByHand>,
+    customers: Vec<Box<str>>,
+    customers_by_code: HashMap<Box<str>, u32>,
     /// First and last document by the hash of field and reference.
     by_reference: HashMap<u64, (u32, u32)>,
 }
@@ -84,23 +100,20 @@ impl Documents {
     }
 
     /// Adds a document and answers its place.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn add(
         &mut self,
         field: u16,
         reference: &str,
-        lines: u32,
-        total: Decimal,
-        dates: (Date, Date),
-        sent: &[u8],
+        new: &New<'_>,
         details: impl FnOnce() -> Details,
         most_details: usize,
     ) -> u32 {
         let at = u32::try_from(self.all.len()).unwrap_or(NONE);
         let mut hasher = DefaultHasher::new();
-        sent.hash(&mut hasher);
+        new.sent.hash(&mut hasher);
         let digest = hasher.finish();
-        let (date, due) = dates;
+        let (date, due) = new.dates;
+        let customer = self.customer(new.card_code);
         let reference: Box<str> = reference.into();
         match self.by_reference.entry(key(field, &reference)) {
             std::collections::hash_map::Entry::Vacant(entry) => {
@@ -117,8 +130,40 @@ impl Documents {
         if self.details.len() < most_details && self.details.len() == self.all.len() {
             self.details.push(details());
         }
-        self.all.push(Document { reference, field, cancelled: false, lines, total, date, due, digest, next: NONE });
+        let (lines, total) = (new.lines, new.total);
+        let document =
+            Document { reference, field, cancelled: false, lines, total, date, due, customer, digest, next: NONE };
+        self.all.push(document);
         at
+    }
+
+    fn customer(&mut self, code: &str) -> u32 {
+        if let Some(known) = self.customers_by_code.get(code) {
+            return *known;
+        }
+        let at = u32::try_from(self.customers.len()).unwrap_or(NONE);
+        self.customers.push(code.into());
+        self.customers_by_code.insert(code.into(), at);
+        at
+    }
+
+    /// Adds a document that somebody enters; answers its place.
+    pub(super) fn enter(&mut self, by_hand: ByHand, date: Date) -> u32 {
+        let (card_code, reference) = (by_hand.customer.clone(), by_hand.reference.clone());
+        let new =
+            New { card_code: &card_code, lines: 1, total: by_hand.local(), dates: (date, date), sent: b"by hand" };
+        let at = self.add(0, &reference, &new, Details::default, 0);
+        self.by_hand.insert(at, by_hand);
+        at
+    }
+
+    pub(super) fn by_hand(&self, at: u32) -> Option<&ByHand> {
+        self.by_hand.get(&at)
+    }
+
+    pub(super) fn card_code(&self, at: u32) -> &str {
+        let customer = self.get(at).and_then(|document| self.customers.get(document.customer as usize));
+        customer.map(AsRef::as_ref).unwrap_or_default()
     }
 
     /// Writes another number into the first document under `reference`; answers whether there is one. Under the other number

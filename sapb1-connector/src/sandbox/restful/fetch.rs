@@ -21,6 +21,7 @@ const ORDER_COLUMNS: &[&str] = &[
     "DocDate",
     "DocDueDate",
     "DocTotal",
+    "DocTotalFC",
     "DocCur",
     "CntctCode",
     "Address",
@@ -94,6 +95,8 @@ pub(super) fn orders(state: &State, num: Option<&str>, body: &[u8], faults: &Fau
 fn order_cell<'a>(state: &'a State, store: &'a Store, at: u32, name: &str) -> Cow<'a, str> {
     let Some(document) = store.documents.get(at) else { return Cow::Borrowed("") };
     let details = store.documents.details(at);
+    let by_hand = store.documents.by_hand(at);
+    let foreign = by_hand.filter(|by_hand| by_hand.currency != state.options.currency);
     let detail = |text: Option<&'a String>| Cow::Borrowed(text.map(String::as_str).unwrap_or_default());
     let name = name.trim();
     match known(ORDER_COLUMNS.iter().copied(), name) {
@@ -104,8 +107,9 @@ fn order_cell<'a>(state: &'a State, store: &'a Store, at: u32, name: &str) -> Co
         Some("DocDate") => Cow::Owned(format!("{} 00:00:00", document.date)),
         Some("DocDueDate") => Cow::Owned(format!("{} 00:00:00", document.due)),
         Some("DocTotal") => Cow::Owned(format!("{:.6}", document.total)),
-        Some("DocCur") => Cow::Borrowed(&state.options.currency),
-        Some("CardCode") => detail(details.map(|details| &details.card_code)),
+        Some("DocTotalFC") => Cow::Owned(format!("{:.6}", foreign.map(|foreign| foreign.total).unwrap_or_default())),
+        Some("DocCur") => Cow::Borrowed(foreign.map_or(&state.options.currency, |foreign| &foreign.currency)),
+        Some("CardCode") => Cow::Borrowed(store.documents.card_code(at)),
         Some("CardName") => detail(details.map(|details| &details.card_name)),
         Some("Address") => detail(details.map(|details| &details.address)),
         Some("Address2") => detail(details.map(|details| &details.address2)),
@@ -115,7 +119,9 @@ fn order_cell<'a>(state: &'a State, store: &'a Store, at: u32, name: &str) -> Co
         _ => {
             let udf = state.options.udfs.iter().position(|udf| udf.eq_ignore_ascii_case(name));
             let here = udf.and_then(|place| u16::try_from(place + 1).ok()) == Some(document.field);
-            Cow::Borrowed(if here { &document.reference } else { "" })
+            let other = by_hand.into_iter().flat_map(|by_hand| &by_hand.fields);
+            let other = other.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+            Cow::Borrowed(if here { &document.reference } else { other.last().unwrap_or_default() })
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::body::{Dict, text, write_text};
 use super::contacts::{Who, cut};
-use super::documents::Details;
+use super::documents::{Details, New};
 use super::faults::Faults;
 use super::python::PyError;
 use super::state::{State, Store};
@@ -178,7 +178,6 @@ fn insert_order(
         .ok_or_else(|| PyError::sap(-5002, "Numeric overflow  [ORDR.DocTotal]"))?;
     let date = TimeZone::UTC.to_datetime(options.clock.now()).date();
     let details = || Details {
-        card_code: card_code.to_string(),
         card_name: format!("{first} {last}").chars().take(50).collect(),
         address: address(&billto, &billto_parts),
         address2: address(&shipto, &shipto_parts),
@@ -188,7 +187,8 @@ fn insert_order(
         contact,
     };
     let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-    let at = store.documents.add(field, &number, count, total, (date, due), sent, details, options.details);
+    let new = New { card_code: &card_code, lines: count, total, dates: (date, due), sent };
+    let at = store.documents.add(field, &number, &new, details, options.details);
     // The service asks for the number's first document, which need not be the new one.
     let first = store.documents.under(field, &number).next().unwrap_or(at);
     Ok(store.documents.doc_entry(first))

@@ -11,6 +11,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::Response;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -22,6 +23,7 @@ use super::options::SandboxOptions;
 use super::python::PyError;
 use super::state::{Counters, State};
 use super::{fetch, orders};
+use crate::sandbox::ByHand;
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
 
@@ -105,6 +107,14 @@ impl Sandbox {
     /// Has somebody write another number into the first document under `reference`. Answers whether there was one.
     pub fn overwrite_reference(&self, reference: &str, with: &str) -> bool {
         self.state.store().documents.overwrite_reference(reference, with)
+    }
+
+    /// Has somebody enter a document; its `DocEntry`.
+    pub fn enter(&self, document: ByHand) -> u32 {
+        let date = TimeZone::UTC.to_datetime(self.state.options.clock.now()).date();
+        let documents = &mut self.state.store().documents;
+        let at = documents.enter(document, date);
+        documents.doc_entry(at)
     }
 
     /// Sets what goes wrong from now on.

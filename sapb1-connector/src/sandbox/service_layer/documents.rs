@@ -12,6 +12,7 @@ use super::lines::{self, Money, given, text};
 use super::state::{Store, Work};
 use super::tables::{Key, Part};
 use super::total::{Taxed, totals};
+use crate::sandbox::ByHand;
 use crate::sandbox::damage::{hits, take_chance};
 
 /// What became of a document that was to be added.
@@ -312,6 +313,26 @@ pub(super) fn approve(work: &mut Work<'_>, draft: &Key) -> Result<Key, Refusal> 
     let key = vec![Part::Int(entry)];
     work.store.tables.put("Orders", key.clone(), &values);
     Ok(key)
+}
+
+/// Adds an order that somebody enters, whatever the rules; its `DocEntry`.
+pub(super) fn enter(work: &mut Work<'_>, document: &ByHand) -> i64 {
+    let entry = work.store.tables.next("Orders", first_entry(work, "Orders"));
+    let foreign = document.currency != work.state.options.currency;
+    let total = number(document.local());
+    let line = json!({ "LineNum": 0, "ItemCode": "BY-HAND", "Quantity": 1, "LineTotal": total });
+    let values = json!({
+        "DocEntry": entry, "DocNum": doc_num(work, "Orders", entry), "DocObjectCode": "oOrders",
+        "NumAtCard": document.reference, "CardCode": document.customer,
+        "DocumentStatus": "bost_Open", "Cancelled": "tNO", "CancelStatus": "csNo", "AuthorizationStatus": "dasWithout",
+        "DocCurrency": document.currency, "DocRate": number(document.rate), "DocTotal": total, "DocTotalSys": total,
+        "DocTotalFc": number(if foreign { document.total } else { Decimal::ZERO }), "DocumentLines": [line],
+    });
+    let Value::Object(mut values) = values else { return entry };
+    values.extend(document.fields.iter().map(|(name, value)| (name.clone(), json!(value))));
+    touch(work, &mut values);
+    work.store.tables.put("Orders", vec![Part::Int(entry)], &values);
+    entry
 }
 
 /// Writes another number into the first order under `reference`, if there is one.

@@ -31,6 +31,7 @@ use super::record::DocumentRecord;
 use super::sessions::{Cookies, Entry};
 use super::state::{State, Work};
 use super::tables::Part;
+use crate::sandbox::ByHand;
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
 
@@ -119,6 +120,13 @@ impl Sandbox {
     /// Has somebody write another number into `NumAtCard` of the first order under `reference`. Answers whether there was one.
     pub fn overwrite_reference(&self, reference: &str, with: &str) -> bool {
         documents::overwrite_reference(&mut self.state.store(), reference, with).is_some()
+    }
+
+    /// Has somebody enter an order; its `DocEntry`.
+    pub fn enter(&self, document: ByHand) -> i64 {
+        let faults = self.state.faults();
+        let mut store = self.state.store();
+        documents::enter(&mut Work::new(&self.state, &mut store, &faults), &document)
     }
 
     /// Every draft that an approval procedure took, oldest first; one that became an order is closed.
