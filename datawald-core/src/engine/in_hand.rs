@@ -3,7 +3,8 @@
 //! A lease keeps other processes away. Within one process something must, too, when a lease is lost: the store may have been
 //! out of reach for longer than it lasts, while the work goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::{EntityKey, FlowId};
@@ -11,11 +12,16 @@ use crate::store::Claimed;
 
 /// The entities that this process works on.
 #[derive(Default)]
-pub(super) struct Hands(Mutex<HashSet<EntityKey>>);
+pub(super) struct Hands {
+    /// Each with the number of the [`InHand`] that has it.
+    held: Mutex<HashMap<EntityKey, u64>>,
+    taken: AtomicU64,
+}
 
 /// Entities that are in hand until this is dropped.
 pub(super) struct InHand<'a> {
     hands: &'a Hands,
+    number: u64,
     keys: Vec<EntityKey>,
 }
 
@@ -28,8 +34,8 @@ impl Hands {
         InHand { hands: self, keys }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashSet<EntityKey>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, HashMap<EntityKey, u64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,7 +61,8 @@ impl InHand<'_> {
         let mut held = self.hands.held();
         self.keys.retain(|key| {
             let down = wanted(key);
-            if down {
+            // It may have been put down before, and be somebody else's by now.
+            if down && held.get(key) == Some(&self.number) {
                 held.remove(key);
             }
             !down
