@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Done, FetchQuery, Source, SourcePage, Target};
+use datawald_core::engine::{Applied, FetchQuery, Source, SourcePage, Target};
 use datawald_core::store::Claimed;
 use datawald_core::{Cx, Result};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -48,7 +48,7 @@ impl<T: Source> Source for Counted<T> {
 
 #[async_trait]
 impl<T: Target> Target for Counted<T> {
-    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         let results = self.side.apply(cx, batch).await;
         self.tally.applied.fetch_add(results.len() as u64, Ordering::Relaxed);
         results

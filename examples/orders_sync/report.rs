@@ -179,8 +179,8 @@ fn line(entity: &Entity, sides: &Sides) -> OrderLine {
     let document = sides.document(entity);
     OrderLine {
         frontend: entity.key.frontend.clone(),
-        file: sides.file(&entity.key),
-        fe_order_id: entity.key.id.clone(),
+        file: sides.file(entity),
+        fe_order_id: if entity.name.is_empty() { entity.key.id.clone() } else { entity.name.clone() },
         fe_order_status: entity.source_status.clone(),
         tx_status: entity.status,
         bo_order_id: entity.target_id.clone(),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use datawald_core::model::{Entity, EntityKey};
+use datawald_core::model::Entity;
 use datawald_core::{Error, Result};
 use mage2_connector::sandbox::{OrderSet, Sandbox as MagentoSandbox, SandboxOptions as MagentoOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings};
@@ -92,12 +92,12 @@ impl Sides {
     /// The document that the sandbox SAP B1 made of an order.
     pub(crate) fn document(&self, entity: &Entity) -> Option<Document> {
         let prefix = self.prefixes.get(&entity.key.frontend).map(String::as_str).unwrap_or_default();
-        self.sandbox()?.document(&format!("{prefix}{}", entity.key.id))
+        self.sandbox()?.document(&format!("{prefix}{}", entity.name))
     }
 
     /// The file that an order came from.
-    pub(crate) fn file(&self, key: &EntityKey) -> Option<String> {
-        self.shops.iter().find(|shop| shop.name == key.frontend)?.files.get(&key.id).cloned()
+    pub(crate) fn file(&self, entity: &Entity) -> Option<String> {
+        self.shops.iter().find(|shop| shop.name == entity.key.frontend)?.files.get(&entity.name).cloned()
     }
 
     /// Requests that all shops have seen.

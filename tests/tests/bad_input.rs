@@ -129,7 +129,7 @@ async fn bad_order(way: Way, spoil: impl FnOnce(&mut Value), note: &[&str]) {
     }
     let store = datawald_core::store::SqliteStore::open(sides.folder.path().join("staging.db")).unwrap();
     let listing = datawald_core::store::StagingStore::list(&store, &Default::default()).await.unwrap();
-    let staged = listing.items.iter().find(|entity| entity.key.id == failed["fe_order_id"].as_str().unwrap()).unwrap();
+    let staged = listing.items.iter().find(|entity| entity.name == failed["fe_order_id"].as_str().unwrap()).unwrap();
     assert!(staged.raw.contains("\"entity_id\""), "what came is kept");
 
     let mut mended = order(2);

@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datawald_backoffice::{
-    AddressRole, Backoffice, Found, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder, OrderTerms,
-    OrdersTarget, Reference,
+    AddressRole, Backoffice, Found, FoundDocument, Freight, LineTax, Mapped, NativeAddress, NativeLine, NativeOrder,
+    OrderTerms, OrdersTarget, Reference,
 };
 use datawald_core::engine::{Engine, FetchQuery, Flow};
 use datawald_core::model::{EntityKey, FlowId, Intent, Order, OrderItem, Table, TxStatus};
-use datawald_core::store::EntityFilter;
-use datawald_core::testing::MemoryStore;
+use datawald_core::store::{EntityFilter, SqliteStore};
 use datawald_core::{Cx, Error, Result};
 use datawald_frontend::{Frontend, OrdersSource, PulledOrder, RawDoc, RawPage, SourceRef};
 use datawald_tests::{PlainBackoffice, PlainFrontend};
@@ -81,7 +80,7 @@ fn backoffices(agent: WrapBackoffice, erp: &Arc<PlainBackoffice>) -> [Box<dyn Ba
     [agent(end()), pass(agent(end())), pass(pass(agent(pass(end()))))]
 }
 
-fn engine(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> (Engine, FlowId) {
+fn engine(store: &Arc<SqliteStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> (Engine, FlowId) {
     let id = FlowId::new(Table::Orders, "shop");
     let source = OrdersSource::new(Arc::from(frontend));
     let target = OrdersTarget::new(Arc::from(backoffice));
@@ -90,13 +89,20 @@ fn engine(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: Box
 }
 
 /// Runs the flow and tells everything that an operator sees of it.
-async fn run(store: &Arc<MemoryStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> String {
+async fn run(store: &Arc<SqliteStore>, frontend: Box<dyn Frontend>, backoffice: Box<dyn Backoffice>) -> String {
     let (engine, flow) = engine(store, frontend, backoffice);
     let mut seen = engine.run_once(&flow).await.err().map(|error| error.to_string()).unwrap_or_default();
     for entity in engine.store().list(&EntityFilter::default()).await.unwrap().items {
-        seen.push_str(&format!("\n{} {} {}", entity.key.id, entity.status, entity.note));
+        seen.push_str(&format!("\n{} {} {}", entity.name, entity.status, entity.note));
     }
     seen
+}
+
+/// In place of a status: what is in the ERP is found with an empty store.
+const LOST_STORE: &str = "the store is lost";
+
+fn empty() -> Arc<SqliteStore> {
+    Arc::new(SqliteStore::in_memory().unwrap())
 }
 
 macro_rules! frontend_step {
@@ -115,7 +121,7 @@ macro_rules! frontend_step {
             }
             let shop = Arc::new(PlainFrontend::with_orders(2));
             for (depth, frontend) in frontends(|base| Box::new(Agent(base)), &shop).into_iter().enumerate() {
-                let seen = run(&Arc::default(), frontend, Box::new(PlainBackoffice::default())).await;
+                let seen = run(&empty(), frontend, Box::new(PlainBackoffice::default())).await;
                 assert!(seen.contains($shows), "depth {depth}: {seen}");
             }
         }
@@ -126,7 +132,7 @@ macro_rules! backoffice_step {
     ($step:ident($($arg:tt)*) -> $answer:ty) => {
         backoffice_step!($step($($arg)*) -> $answer, once "");
     };
-    // `once`: the order is in the ERP already when its status becomes this one.
+    // `once`: the order is in the ERP already when its status becomes this one, or the store is lost.
     ($step:ident($($arg:tt)*) -> $answer:ty, once $status:literal) => {
         #[tokio::test]
         async fn $step() {
@@ -142,10 +148,13 @@ macro_rules! backoffice_step {
             }
             for depth in 0..3 {
                 let (shop, erp) = (Arc::new(PlainFrontend::with_orders(2)), Arc::new(PlainBackoffice::default()));
-                let store = Arc::default();
-                if !$status.is_empty() {
+                let mut store = empty();
+                if !str::is_empty($status) {
                     run(&store, Box::new(Shop(shop.clone())), Box::new(Erp(erp.clone()))).await;
-                    shop.edit(2, |order| order.fe_order_status = $status.to_owned());
+                    match $status {
+                        LOST_STORE => store = empty(),
+                        status => shop.edit(2, |order| order.fe_order_status = status.to_owned()),
+                    }
                 }
                 let [alone, below, middle] = backoffices(|base| Box::new(Agent(base)), &erp);
                 let backoffice = [alone, below, middle].into_iter().nth(depth).unwrap();
@@ -186,6 +195,10 @@ mod backoffice {
     backoffice_step!(map_line(_: &Order, _: &OrderItem, _: &LineTax) -> Result<NativeLine>);
     backoffice_step!(extend_line(_: &Order, _: &OrderItem, _: &mut NativeLine) -> Result<()>);
     backoffice_step!(reconcile_order(_: &Order, _: &mut NativeOrder) -> Result<()>);
+    backoffice_step!(
+        recognize_order(_: &Order, _: &NativeOrder, _: &FoundDocument) -> Result<bool>,
+        once "the store is lost"
+    );
     backoffice_step!(insert_orders(_: &[NativeOrder]) -> Result<Vec<Result<String>>>);
     backoffice_step!(update_orders(_: &[(&Order, &str)]) -> Result<Vec<Result<String>>>, once "processing");
     backoffice_step!(cancel_orders(_: &[(&Reference, &str)]) -> Result<Vec<Result<String>>>, once "canceled");
@@ -210,9 +223,9 @@ async fn super_is_base() {
     }
     let erp = Arc::new(PlainBackoffice::default());
     let agent = Agent(PassBackoffice(Box::new(Erp(erp.clone()))));
-    let (engine, flow) = engine(&Arc::default(), Box::new(PlainFrontend::with_orders(1)), Box::new(agent));
+    let (engine, flow) = engine(&empty(), Box::new(PlainFrontend::with_orders(1)), Box::new(agent));
     engine.run_once(&flow).await.unwrap();
-    let entity = engine.store().get(&EntityKey::new(&flow, "000000001")).await.unwrap().unwrap();
+    let entity = engine.store().get(&EntityKey::new(&flow, "record 000000001")).await.unwrap().unwrap();
     assert_eq!(entity.status, TxStatus::Success);
     let documents = erp.documents();
     assert_eq!(documents[0].get("U_Channel"), Some(&"web".into()));

@@ -14,7 +14,6 @@ use datawald_backoffice::OrdersTarget;
 use datawald_core::engine::{Engine, EngineSettings, FetchQuery, Flow};
 use datawald_core::model::{EntityKey, FlowId, Order, Table, TxStatus};
 use datawald_core::store::{SqliteStore, StagingStore};
-use datawald_core::testing::MemoryStore;
 use datawald_core::{Cx, ManualClock, Result};
 use datawald_frontend::{Frontend, OrdersSource, RawPage};
 use datawald_tests::PlainBackoffice;
@@ -171,7 +170,7 @@ async fn schedule(seed: u64) {
     let folder = tempfile::tempdir().unwrap();
     let store: Arc<dyn StagingStore> = match seed % 8 {
         0 => Arc::new(SqliteStore::open(folder.path().join("staging.db")).unwrap()),
-        _ => Arc::new(MemoryStore::new()),
+        _ => Arc::new(SqliteStore::in_memory().unwrap()),
     };
     let erp = Arc::new(PlainBackoffice::default());
     let shop = Interrupted { base: Mage2Agency::new(settings).unwrap(), world: world.clone(), most: 6 };

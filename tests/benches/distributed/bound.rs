@@ -76,6 +76,7 @@ pub(crate) async fn orders_of(servers: &Servers, run: &Run) -> Result<Vec<StageE
         let listing = store.list(&filter).await?;
         orders.extend(listing.items.into_iter().map(|entity| StageEntity {
             id: entity.key.id,
+            name: entity.name,
             intent: entity.intent,
             source_status: entity.source_status,
             source_updated_at: entity.source_updated_at,
@@ -118,7 +119,7 @@ pub(crate) async fn store_alone(
             sync_task: sync_task.clone(),
             entities: page.to_vec(),
             cut: None,
-            now: SystemClock.now(),
+            now: SystemClock.now().into(),
         };
         store.stage(batch).await?;
         if workers == 0 {
@@ -153,16 +154,17 @@ async fn apply(store: &MongoStore, flow: &FlowId, keys: &[String], now: Timestam
         owner: "bench",
         lease: LEASE,
         settle_delay: Duration::from_secs(30),
-        now,
+        now: now.into(),
     };
     let claimed = store.claim(claim).await?;
     let outcomes = claimed.into_iter().map(|claimed| Settlement {
+        reference: None,
         outcome: Outcome::Success { target_id: claimed.key.id.clone(), note: String::new() },
         key: claimed.key,
         token: claimed.token,
         rev: claimed.rev,
     });
-    store.settle(now, outcomes.collect()).await.map(drop)
+    store.settle(now.into(), outcomes.collect()).await.map(drop)
 }
 
 fn settings(servers: &Servers, database: &str) -> MongoSettings {

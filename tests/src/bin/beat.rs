@@ -43,6 +43,10 @@ impl Clock for OffClock {
     fn now(&self) -> Timestamp {
         SystemClock.now().saturating_add(self.0).unwrap_or(Timestamp::MAX)
     }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic()
+    }
 }
 
 struct Beat {

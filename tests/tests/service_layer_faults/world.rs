@@ -67,7 +67,7 @@ impl Setup {
     }
 }
 
-/// The system's clock, and as many seconds ahead of it as a test wants.
+/// The system's clock, and as many seconds ahead of it as have passed for a test.
 #[derive(Debug, Default)]
 struct AheadClock(AtomicI64);
 
@@ -75,6 +75,10 @@ impl Clock for AheadClock {
     fn now(&self) -> Timestamp {
         let ahead = SignedDuration::from_secs(self.0.load(Ordering::SeqCst));
         SystemClock.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    fn monotonic(&self) -> Duration {
+        SystemClock.monotonic() + Duration::from_secs(u64::try_from(self.0.load(Ordering::SeqCst)).unwrap_or(0))
     }
 }
 
@@ -149,7 +153,7 @@ impl World {
 
     pub(crate) async fn entity(&self, number: u64) -> Entity {
         let sought = id(number);
-        self.entities().await.into_iter().find(|entity| entity.key.id == sought).unwrap()
+        self.entities().await.into_iter().find(|entity| entity.name == sought).unwrap()
     }
 
     /// The most often that an order was taken up.
@@ -179,8 +183,7 @@ impl World {
     /// under the key that is recorded, and no other; no more sessions were used than there may be.
     pub(crate) async fn ends(&self, expected: &[(TxStatus, usize)], what: &str) {
         let entities = self.entities().await;
-        let told =
-            || entities.iter().map(|it| format!("\n{} {} {}", it.key.id, it.status, it.note)).collect::<String>();
+        let told = || entities.iter().map(|it| format!("\n{} {} {}", it.name, it.status, it.note)).collect::<String>();
         for (status, count) in expected {
             let counted = entities.iter().filter(|entity| entity.status == *status).count();
             assert_eq!(counted, *count, "{what}: {status}{}", told());
@@ -188,12 +191,12 @@ impl World {
         assert_eq!(entities.len(), expected.iter().map(|(_, count)| count).sum::<usize>(), "{what}{}", told());
         let mut documents = self.by_hand;
         for entity in entities.iter().filter(|it| matches!(it.status, TxStatus::Success | TxStatus::Cancelled)) {
-            let there = self.b1.documents_of(&entity.key.id);
+            let there = self.b1.documents_of(&entity.name);
             let Some(target) = &entity.target_id else { panic!("{what}: {} has no key{}", entity.key, told()) };
             if let Some(draft) = target.strip_prefix("draft ") {
                 assert!(there.is_empty(), "{what}: {} is more than a draft", entity.key);
                 let drafts = self.b1.drafts();
-                let own = drafts.iter().filter(|it| it.num_at_card.as_deref() == Some(entity.key.id.as_str()));
+                let own = drafts.iter().filter(|it| it.num_at_card.as_deref() == Some(entity.name.as_str()));
                 let own: Vec<String> = own.map(|it| it.doc_entry.to_string()).collect();
                 assert_eq!(own, [draft], "{what}: {}", entity.key);
                 continue;
