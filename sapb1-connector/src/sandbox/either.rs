@@ -51,6 +51,8 @@ pub struct Counters {
     pub documents: u64,
     /// Cancelled documents.
     pub cancelled: u64,
+    /// Calls that waited for a company that did not go on.
+    pub stalled: u64,
 }
 
 impl B1Sandbox {
@@ -170,6 +172,7 @@ impl B1Sandbox {
                     writes: counted.writes,
                     documents: counted.documents,
                     cancelled: counted.cancelled,
+                    stalled: counted.stalled,
                 }
             }
             Self::ServiceLayer(sandbox) => {
@@ -180,6 +183,7 @@ impl B1Sandbox {
                     writes: counted.inserts + counted.updates + counted.cancels,
                     documents: counted.documents,
                     cancelled: counted.cancelled,
+                    stalled: counted.stalled,
                 }
             }
         }

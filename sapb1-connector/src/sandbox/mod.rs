@@ -8,8 +8,10 @@ mod damage;
 mod either;
 mod faults;
 mod listener;
+mod own_task;
 pub mod restful;
 pub mod service_layer;
+mod stall;
 mod way;
 
 pub use company::{COMPANY_DB, Company, LOGIN};
