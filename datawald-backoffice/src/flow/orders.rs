@@ -107,6 +107,9 @@ impl OrdersTarget {
                 results.set(&found.job, Err(not_ours(&found, None)));
             } else if found.is_settled() || !needs_document(&found) {
                 settled.push(found);
+            } else if found.job.claimed.doc.is_empty() {
+                // Of what cannot be mapped, nothing can be made to compare.
+                results.set(&found.job, Err(not_ours(&found, None)));
             } else {
                 open.push(found);
             }
@@ -127,8 +130,6 @@ impl OrdersTarget {
                     Ok(Done::Applied { target_id, note })
                 }
                 Ok(Document::Ignore(_)) => Err(not_ours(&found, None)),
-                // Of what cannot be mapped, nothing can be made to compare.
-                Err(_) if found.job.claimed.doc.is_empty() => Err(not_ours(&found, None)),
                 Err(error) => Err(error),
             };
             results.set(&found.job, result);

@@ -23,9 +23,10 @@ impl FoundJob<'_> {
     /// Whose document it is, as far as that shows by itself.
     pub(super) fn known(&self) -> Known {
         match &self.document.mark {
-            _ if self.job.is_recorded(&self.document.target_id) => Known::Ours,
             Some(mark) if *mark == self.job.mark() => Known::Ours,
+            // Even if its key is recorded: SAP B1 RESTful answers the key of whatever it finds first under the number.
             Some(_) => Known::Theirs,
+            None if self.job.is_recorded(&self.document.target_id) => Known::Ours,
             None => Known::Unmarked,
         }
     }

@@ -7,10 +7,6 @@ use super::settings::OrderSettings;
 /// Statuses are Magento's own or the merchant's, so they are configured.
 pub(super) fn decide(order: &Order, settings: &OrderSettings) -> Intent {
     let status = &order.fe_order_status;
-    // Magento leaves them out by itself, unless something on the way changes the query.
-    if !settings.takes(&order.fe_store_id) {
-        return Intent::Ignore(format!("is of the store {}, which is not among `orders.stores`", order.fe_store_id));
-    }
     if settings.insert_statuses.contains(status) {
         return Intent::Apply;
     }

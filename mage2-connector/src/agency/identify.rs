@@ -49,8 +49,8 @@ pub(super) fn identify(text: &str, settings: &OrderSettings) -> Result<SourceRef
 }
 
 /// What to call the order in an error.
-pub(super) fn name(text: &str) -> String {
-    match identify(text, &OrderSettings::default()) {
+pub(super) fn name(text: &str, settings: &OrderSettings) -> String {
+    match identify(text, settings) {
         Ok(source) if source.name.is_empty() => format!("order with the entity_id {}", source.id),
         Ok(source) => label(&source.name),
         Err(_) => "an order without entity_id".to_owned(),

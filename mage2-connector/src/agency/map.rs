@@ -13,9 +13,10 @@ use crate::client::parse_time;
 
 /// Maps the text of an order.
 pub(super) fn map(frontend: &str, text: &str, settings: &OrderSettings) -> Result<Order> {
-    let doc = doc::read(text).map_err(|error| error.or_entity(|| identify::name(text)))?;
-    order(frontend, &doc, settings)
-        .map_err(|wrong| Error::mapping("map order", wrong.message).field(wrong.field).entity(identify::name(text)))
+    let doc = doc::read(text).map_err(|error| error.or_entity(|| identify::name(text, settings)))?;
+    order(frontend, &doc, settings).map_err(|wrong| {
+        Error::mapping("map order", wrong.message).field(wrong.field).entity(identify::name(text, settings))
+    })
 }
 
 fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result<Order, Wrong> {

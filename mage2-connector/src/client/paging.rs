@@ -78,6 +78,13 @@ struct RowKey<'a> {
     entity_id: Option<&'a RawValue>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RowStore<'a> {
+    #[serde(borrow)]
+    store_id: Option<&'a RawValue>,
+}
+
 impl Mage2Client {
     /// A page of orders, by their last change; see [`datawald_frontend::Frontend::fetch_orders`]. Each document is the
     /// order's text exactly as it came, whatever is wrong with it.
@@ -97,6 +104,7 @@ impl Mage2Client {
         let rows = page.items.unwrap_or_default().into_iter().map(Row::new).collect();
         let total = page.total_count.and_then(|raw| leaf::unsigned(Some(raw)));
         let mut page = position.advance(rows, total, size)?;
+        self.leave_others_out(&mut page.docs);
         page.source_now = response.server_time();
         Ok(page)
     }
@@ -105,10 +113,21 @@ impl Mage2Client {
 impl Mage2Client {
     /// Of the configured stores only.
     fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
-        match self.settings().orders.stores.as_slice() {
-            [] => criteria,
-            stores => criteria.and("store_id", Condition::In, stores.join(",")),
+        match self.settings().orders.store_ids() {
+            None => criteria,
+            Some(stores) => criteria.and("store_id", Condition::In, stores.join(",")),
         }
+    }
+
+    /// Leaves out what is of other stores: where something on the way has changed the query, it comes all the same.
+    fn leave_others_out(&self, docs: &mut Vec<RawDoc>) {
+        let Some(stores) = self.settings().orders.store_ids() else { return };
+        let is_other = |doc: &RawDoc| {
+            let store = serde_json::from_str::<RowStore<'_>>(doc.text()).ok();
+            let store = store.and_then(|row| leaf::unsigned(row.store_id)).map(|store| store.to_string());
+            store.is_some_and(|store| !stores.contains(&store.as_str()))
+        };
+        docs.retain(|doc| !is_other(doc));
     }
 }
 

@@ -179,22 +179,20 @@ impl Mage2Settings {
         {
             return wrong("store", "is no store code: letters, digits and underscores");
         }
-        if self.page_size == 0 {
-            return wrong("page_size", "must be at least 1");
+        // A test may be shorter of patience than a file can be.
+        let secs = |time: Duration| time.as_secs() + u64::from(time.subsec_nanos() > 0);
+        let bounds = [
+            ("page_size", self.page_size as u64, 1, 10_000),
+            ("timeout_secs", secs(self.timeout), 1, 3600),
+            ("connect_timeout_secs", secs(self.connect_timeout), 1, 300),
+            ("admin_token_lifetime_secs", secs(self.admin_token_lifetime), 60, 365 * 86_400),
+            // A page of orders is larger than that.
+            ("max_body", self.max_body as u64, 1 << 10, 1 << 30),
+        ];
+        if let Some((key, _, least, most)) = bounds.into_iter().find(|(_, is, least, most)| is < least || is > most) {
+            return Err(Error::config(OPERATION, format!("must be at least {least} and at most {most}")).field(key));
         }
-        if self.timeout.is_zero() {
-            return wrong("timeout_secs", "must be at least 1");
-        }
-        if self.connect_timeout.is_zero() {
-            return wrong("connect_timeout_secs", "must be at least 1");
-        }
-        if self.orders.insert_statuses.iter().any(|status| self.orders.cancel_statuses.contains(status)) {
-            return wrong("orders.cancel_statuses", "names a status that is among insert_statuses, too");
-        }
-        if self.max_body == 0 {
-            return wrong("max_body", "must be at least 1 byte, and larger than a page of orders");
-        }
-        Ok(())
+        self.orders.check().map_err(|(key, message)| Error::config(OPERATION, message).field(key))
     }
 
     /// The settings of the HTTP layer; reads the CA file.

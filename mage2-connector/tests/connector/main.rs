@@ -14,3 +14,4 @@ mod mapping;
 mod odd_values;
 mod paging;
 mod sandbox;
+mod stores;

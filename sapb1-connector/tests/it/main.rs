@@ -10,3 +10,4 @@ mod restful;
 mod rules;
 mod service_layer;
 mod settings;
+mod stalls;

@@ -1,0 +1,9 @@
+//! What the orders flow does with what it finds on the other side, rule by rule: whose document it is, whether "not there" may
+//! be believed, what of a newer version follows.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod doubt;
+mod found;
+mod versions;
+mod world;
