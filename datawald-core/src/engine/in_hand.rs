@@ -28,10 +28,25 @@ pub(super) struct InHand<'a> {
 impl Hands {
     /// Takes those of `ids` that are not in hand yet.
     pub(super) fn take(&self, flow: &FlowId, ids: &[String]) -> InHand<'_> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let mut held = self.held();
-        let keys =
-            ids.iter().map(|id| EntityKey::new(flow, id.clone())).filter(|key| held.insert(key.clone())).collect();
-        InHand { hands: self, keys }
+        let mut keys: Vec<EntityKey> = ids.iter().map(|id| EntityKey::new(flow, id.clone())).collect();
+        keys.retain(|key| {
+            let free = !held.contains_key(key);
+            if free {
+                held.insert(key.clone(), number);
+            }
+            free
+        });
+        InHand { hands: self, number, keys }
+    }
+
+    /// Puts down what has its outcome: whoever is told that there is more to do of it finds it free.
+    pub(super) fn put_down(&self, claimed: &[Claimed]) {
+        let mut held = self.held();
+        for claimed in claimed {
+            held.remove(&claimed.key);
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, HashMap<EntityKey, u64>> {
