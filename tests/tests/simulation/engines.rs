@@ -3,12 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use datawald_backoffice::{Backoffice, OrdersTarget, Reference};
+use datawald_backoffice::{Backoffice, OrdersTarget};
 use datawald_core::engine::{Engine, EngineSettings, Flow};
 use datawald_core::http::Transport;
-use datawald_core::model::Order;
-use datawald_core::{Cx, Result};
 use datawald_frontend::OrdersSource;
 use mage2_connector::{Mage2Agency, Mage2Client, Mage2Settings};
 use sapb1_connector::settings::ChangeRule;
@@ -41,26 +38,9 @@ fn rules(world: &World) -> B1Settings {
     let mut rules = datawald_examples::b1_settings().unwrap();
     rules.changes = ChangeRule::Addresses;
     if world.schedule().has(Group::Collision) {
-        rules.reference.prefix.insert(world.shops[0].name().to_owned(), "2".to_owned());
+        rules.reference.prefix.insert(world.shops[0].name().to_owned(), "2-".to_owned());
     }
     rules
-}
-
-/// What a merchant's agent does so that the numbers of two stores are kept apart.
-struct StoreAgent {
-    base: B1Agency,
-}
-
-#[async_trait]
-impl Backoffice for StoreAgent {
-    fn base(&self) -> &dyn Backoffice {
-        &self.base
-    }
-
-    async fn order_reference(&self, cx: &Cx, order: &Order) -> Result<Reference> {
-        let reference = self.base.order_reference(cx, order).await?;
-        Ok(Reference { value: format!("{}/{}", order.store_code, reference.value), ..reference })
-    }
 }
 
 fn link(world: &World, process: &Arc<Process>, peer: Peer) -> Arc<dyn Transport> {
@@ -70,11 +50,7 @@ fn link(world: &World, process: &Arc<Process>, peer: Peer) -> Arc<dyn Transport>
 fn backoffice(world: &World, process: &Arc<Process>) -> Arc<dyn Backoffice> {
     let rules = rules(world);
     let api = world.b1.api_with_http(&rules, |http| http.transport = Some(link(world, process, Peer::B1))).unwrap();
-    let agency = B1Agency::new(api, rules);
-    match world.schedule().has(Group::Agent) {
-        true => Arc::new(StoreAgent { base: agency }),
-        false => Arc::new(agency),
-    }
+    Arc::new(B1Agency::new(api, rules))
 }
 
 fn is_frontend(process: &Process) -> bool {
@@ -90,6 +66,9 @@ fn engine(world: &World, process: &Arc<Process>) -> Engine {
     for (shop, flow) in world.shops.iter().zip(&world.flows) {
         let mut settings = Mage2Settings::bearer(shop.sandbox.url(), shop.sandbox.token());
         settings.transport = Some(link(world, process, Peer::Shop(shop.place)));
+        if world.schedule().has(Group::Agent) {
+            settings.orders.number_prefix = ["1", "2"].map(|store| (store.into(), format!("V{store}-"))).into();
+        }
         let client = Mage2Client::with_clock(settings, process.clock.clone()).unwrap();
         let flow = Flow::new(flow.clone());
         builder = builder.flow(match &backoffice {

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datawald_core::Clock;
 use datawald_core::model::{Cut, TxStatus};
 use datawald_core::store::{EntityFilter, StagingStore};
+use datawald_core::{Clock, Now};
 use jiff::SignedDuration;
 
 use super::papers;
@@ -72,12 +72,13 @@ pub(crate) async fn operator(world: Arc<World>) {
     for round in 0..8 {
         tokio::time::sleep(Duration::from_secs(110)).await;
         let now = world.clock.now();
+        let by_store = world.store_now().await;
         if let Some(mut dice) = world.chance.strikes(Group::Resync, "resync", round, 700) {
             let filter = EntityFilter { limit: 1_000, ..EntityFilter::default() };
             let all = world.store.list(&filter).await.unwrap().items;
             for _ in 0..3 {
                 let Some(entity) = all.get(dice.pick(all.len())) else { break };
-                let again = world.store.resync(&entity.key, now).await.unwrap();
+                let again = world.store.resync(&entity.key, Now { wall: now, store: by_store }).await.unwrap();
                 world.story.tell("operator", format!("has {} done again: {again}", entity.key.id));
                 world.resynced.lock().unwrap().insert(entity.key.clone());
             }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use datawald_core::Now;
 use datawald_core::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use datawald_core::store::{
     Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
@@ -85,7 +86,7 @@ macro_rules! forward {
                 answer
             }
 
-            async fn settle(&self, now: Timestamp, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
+            async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {
                 self.before("settle").await?;
                 let said: Vec<_> = settlements.iter().map(|one| format!("{} {:?}", one.key.id, one.outcome)).collect();
                 let answer = self.inner.settle(now, settlements).await;
@@ -118,8 +119,9 @@ macro_rules! forward {
 forward! {
     "acquire pull" acquire_pull(flow: &FlowId, owner: &str, now: Timestamp, until: Timestamp) -> Option<PullLease>;
     "release pull" release_pull(lease: &PullLease) -> ();
-    "push" push(flow: &FlowId, entities: Vec<Push>, now: Timestamp) -> Vec<Option<Staging>>;
+    "push" push(flow: &FlowId, entities: Vec<Push>, now: Now) -> Vec<Option<Staging>>;
     "record pushed" record_pushed(pushed: PushedSync) -> ();
+    "named" named(flow: &FlowId, name: &str) -> Option<EntityKey>;
     "get" get(key: &EntityKey) -> Option<Entity>;
     "due" due(flow: &FlowId, now: Timestamp, limit: usize) -> Vec<String>;
     "next due" next_due(flow: &FlowId) -> Option<Timestamp>;
@@ -134,8 +136,8 @@ forward! {
     "list sync tasks" list_sync_tasks(filter: &SyncTaskFilter) -> Listing<SyncTask>;
     "list" list(filter: &EntityFilter) -> Listing<Entity>;
     "history" history(key: &EntityKey) -> Vec<Version>;
-    "resync" resync(key: &EntityKey, now: Timestamp) -> bool;
-    "resync task" resync_task(id: &SyncTaskId, now: Timestamp) -> u64;
+    "resync" resync(key: &EntityKey, now: Now) -> bool;
+    "resync task" resync_task(id: &SyncTaskId, now: Now) -> u64;
     "record" record(name: &str) -> Option<Record>;
     "records" records(prefix: &str) -> Vec<Record>;
     "write record" write_record(name: &str, rev: u64, value: &str) -> bool;

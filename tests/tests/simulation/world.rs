@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use datawald_core::Clock;
 use datawald_core::model::{Entity, EntityKey, FlowId, Table};
 use datawald_core::queue::InProcessQueue;
 use datawald_core::store::{SqliteStore, StagingStore};
+use jiff::Timestamp;
 use mage2_connector::sandbox::{Sandbox, SandboxOptions};
 use sapb1_connector::sandbox::{B1Sandbox, Company, Faults, service_layer};
 
@@ -172,11 +174,18 @@ impl World {
     /// Under what an order is to stand in SAP B1.
     pub(crate) fn reference(&self, record: &Record) -> String {
         let Record { number, store, .. } = record;
-        let prefix = if self.schedule().has(Group::Collision) && record.shop == 0 { "2" } else { "" };
+        let prefix = if self.schedule().has(Group::Collision) && record.shop == 0 { "2-" } else { "" };
         match self.schedule().has(Group::Agent) {
-            true => format!("View {store}/{prefix}{number}"),
+            true => format!("{prefix}V{store}-{number}"),
             false => format!("{prefix}{number}"),
         }
+    }
+
+    /// The time by the store's clock, as whoever asks the core is told it.
+    pub(crate) async fn store_now(&self) -> Timestamp {
+        let record = self.store.record("clock").await.unwrap();
+        let micros = record.and_then(|record| record.value.parse().ok());
+        micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or_else(|| self.clock.now())
     }
 
     /// What goes wrong in SAP B1 by itself.
