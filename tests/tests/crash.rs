@@ -23,6 +23,7 @@ struct Sides {
     folder: tempfile::TempDir,
     /// Arguments that name store and queue; none for a file and within the process.
     backends: Vec<String>,
+    settle_delay: Duration,
 }
 
 impl Sides {
@@ -33,6 +34,7 @@ impl Sides {
             b1: B1Sandbox::start(way, sample_company()).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             backends: Vec::new(),
+            settle_delay: Duration::from_millis(700),
         }
     }
 
@@ -55,7 +57,8 @@ impl Sides {
         args.extend(b1_arguments(&self.b1));
         let sizes = ["--page-size", "25", "--batch", "10", "--concurrency", "2", "--lease-ms", "2000"];
         args.extend(sizes.map(String::from));
-        args.extend(["--settle-delay-ms", "700", "--close-wait-ms", "120000"].map(String::from));
+        let settle_delay = self.settle_delay.as_millis().to_string();
+        args.extend(["--settle-delay-ms", &settle_delay, "--close-wait-ms", "120000"].map(String::from));
         args.extend(self.backends.iter().cloned());
         args.extend(more.iter().map(|arg| (*arg).to_owned()));
         args
@@ -180,19 +183,26 @@ async fn killed_while_a_write_is_in_flight(way: Way) {
     sides.recover("killed from outside").await;
 }
 
-/// Answers get lost all the time, with the documents made at once, later, or in part; nobody dies.
+/// The settle delay where documents are made late, and how late: just before it is over, and so late that whoever waited less
+/// had looked several times.
+const LATE: [Duration; 2] = [Duration::from_millis(3_000), Duration::from_millis(2_700)];
+
+/// Answers get lost all the time, with the documents made at once, as late as the settle delay allows, or in part; nobody dies.
 async fn lost_answers_double_nothing(way: Way) {
     // The Service Layer is asked for five tables of names at once, none of which may be cut.
     let cut_body_every = if way == Way::Restful { 3 } else { 7 };
     for faults in [
         Faults { drop_after_commit_every: 2, ..Faults::default() },
-        Faults { slow_commit_every: 2, slow_commit_ms: 300, ..Faults::default() },
+        Faults { slow_commit_every: 2, slow_commit_ms: LATE[1].as_millis() as u64, ..Faults::default() },
         Faults { crash_every: 2, crash_after_orders: 4, ..Faults::default() },
         Faults { cut_body_every, ..Faults::default() },
         // Primes, so that no fault falls into step with the requests of an attempt and hits each of them.
         Faults { html_every: 11, unavailable_every: 13, end_session_every: 7, ..Faults::default() },
     ] {
-        let sides = Sides::start(way).await;
+        let mut sides = Sides::start(way).await;
+        if faults.slow_commit_every > 0 {
+            sides.settle_delay = LATE[0];
+        }
         let what = format!("{way}, {faults:?}");
         sides.b1.set_faults(faults);
         sides.recover(&what).await;

@@ -93,7 +93,7 @@ async fn run(store: &Arc<SqliteStore>, frontend: Box<dyn Frontend>, backoffice: 
     let (engine, flow) = engine(store, frontend, backoffice);
     let mut seen = engine.run_once(&flow).await.err().map(|error| error.to_string()).unwrap_or_default();
     for entity in engine.store().list(&EntityFilter::default()).await.unwrap().items {
-        seen.push_str(&format!("\n{} {} {}", entity.name, entity.status, entity.note));
+        seen.push_str(&format!("\n{} ({}) {} {}", entity.key.id, entity.name, entity.status, entity.note));
     }
     seen
 }

@@ -213,7 +213,8 @@ async fn schedule(seed: u64) {
     for (number, version) in &world.committed {
         let id = format!("{number:09}");
         assert_eq!(standing.get(&id), Some(&1), "seed {seed}: documents of order {id}");
-        let entity = futures_block(store.get(&EntityKey::new(&flow, &id)));
+        let key = futures_block(store.named(&flow, &id));
+        let entity = futures_block(store.get(&key));
         let staged: Order = serde_json::from_str(&entity.doc).unwrap();
         assert_eq!(
             staged.coupon_code,

@@ -241,6 +241,7 @@ impl Crew {
                 }
             }
         }
+        shared.in_hand.put_down(claimed);
         // The task of newer content came while its entity was held, and found nothing to take up.
         self.engine.dispatch(cx.flow(), newer, None).await;
         if let Some(error) = permanent {

@@ -3,7 +3,8 @@
 //! A lease keeps other processes away. Within one process something must, too, when a lease is lost: the store may have been
 //! out of reach for longer than it lasts, while the work goes on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::{EntityKey, FlowId};
@@ -11,25 +12,45 @@ use crate::store::Claimed;
 
 /// The entities that this process works on.
 #[derive(Default)]
-pub(super) struct Hands(Mutex<HashSet<EntityKey>>);
+pub(super) struct Hands {
+    /// Each with the number of the [`InHand`] that has it.
+    held: Mutex<HashMap<EntityKey, u64>>,
+    taken: AtomicU64,
+}
 
 /// Entities that are in hand until this is dropped.
 pub(super) struct InHand<'a> {
     hands: &'a Hands,
+    number: u64,
     keys: Vec<EntityKey>,
 }
 
 impl Hands {
     /// Takes those of `ids` that are not in hand yet.
     pub(super) fn take(&self, flow: &FlowId, ids: &[String]) -> InHand<'_> {
+        let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let mut held = self.held();
-        let keys =
-            ids.iter().map(|id| EntityKey::new(flow, id.clone())).filter(|key| held.insert(key.clone())).collect();
-        InHand { hands: self, keys }
+        let mut keys: Vec<EntityKey> = ids.iter().map(|id| EntityKey::new(flow, id.clone())).collect();
+        keys.retain(|key| {
+            let free = !held.contains_key(key);
+            if free {
+                held.insert(key.clone(), number);
+            }
+            free
+        });
+        InHand { hands: self, number, keys }
     }
 
-    fn held(&self) -> MutexGuard<'_, HashSet<EntityKey>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Puts down what has its outcome: whoever is told that there is more to do of it finds it free.
+    pub(super) fn put_down(&self, claimed: &[Claimed]) {
+        let mut held = self.held();
+        for claimed in claimed {
+            held.remove(&claimed.key);
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<EntityKey, u64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,7 +76,8 @@ impl InHand<'_> {
         let mut held = self.hands.held();
         self.keys.retain(|key| {
             let down = wanted(key);
-            if down {
+            // It may have been put down before, and be somebody else's by now.
+            if down && held.get(key) == Some(&self.number) {
                 held.remove(key);
             }
             !down

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State as Extract};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use axum::http::{HeaderMap, HeaderValue, Method, Uri};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use datawald_core::Result;
 use jiff::Timestamp;
@@ -184,6 +184,14 @@ async fn handle(
         let (status, text) = control::handle(&mut shared.lock(), method.as_str(), uri.path(), &body);
         return (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response();
     }
+    // What was received is carried out, whether or not the caller waits: a server drops the future of one who has hung up.
+    tokio::spawn(call(shared, method, uri, headers, body)).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a call of the sandbox ended early");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    })
+}
+
+async fn call(shared: Arc<Shared>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let (number, latency) = {
         let mut state = shared.lock();
         state.counters.requests += 1;

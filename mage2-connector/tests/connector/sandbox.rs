@@ -199,3 +199,22 @@ async fn control_routes() {
     let (status, _) = control(&sandbox, Method::GET, "control/nothing", None).await;
     assert_eq!(status, 404);
 }
+
+#[tokio::test]
+async fn who_hangs_up_stops_nothing() {
+    let sandbox = sandbox(OrderSet::Synthetic(3)).await;
+    sandbox.set_faults(Faults { latency_ms: 100, ..Faults::default() });
+    let criteria = by_id();
+    let (client, waiting) = (client(&sandbox), std::time::Duration::from_millis(5));
+    tokio::select! {
+        answer = client.search("search", "orders", &criteria) => panic!("it was answered: {}", answer.is_ok()),
+        () = async { while sandbox.counters().requests == 0 { tokio::time::sleep(waiting).await } } => {}
+    }
+    assert_eq!(sandbox.counters().pages_served, 0);
+    let served = async {
+        while sandbox.counters().pages_served == 0 {
+            tokio::time::sleep(waiting).await
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), served).await.unwrap();
+}

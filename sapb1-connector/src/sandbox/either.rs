@@ -52,6 +52,8 @@ pub struct Counters {
     pub documents: u64,
     /// Cancelled documents.
     pub cancelled: u64,
+    /// Calls that waited for a company that did not go on.
+    pub stalled: u64,
 }
 
 impl B1Sandbox {
@@ -171,6 +173,7 @@ impl B1Sandbox {
                     writes: counted.writes,
                     documents: counted.documents,
                     cancelled: counted.cancelled,
+                    stalled: counted.stalled,
                 }
             }
             Self::ServiceLayer(sandbox) => {
@@ -181,6 +184,7 @@ impl B1Sandbox {
                     writes: counted.inserts + counted.updates + counted.cancels,
                     documents: counted.documents,
                     cancelled: counted.cancelled,
+                    stalled: counted.stalled,
                 }
             }
         }

@@ -19,6 +19,14 @@ pub struct Faults {
     pub slow_commit_every: u64,
     /// See `slow_commit_every`.
     pub slow_commit_ms: u64,
+    /// Writes with which the company stops going on for `stall_ms`. The write, and each that comes meanwhile, waits in front of it
+    /// and is carried out when it goes on, whoever still waits for the answer. A stall that has begun ends by itself, whatever
+    /// is set then.
+    pub stall_every: u64,
+    /// See `stall_every`.
+    pub stall_ms: u64,
+    /// Whether calls that only read, look-ups for example, wait meanwhile too. Log-ins do not.
+    pub stall_reads: bool,
     /// Inserts that end after `crash_after_orders` of their orders, without an answer that tells how far they came. Over the
     /// Service Layer it takes the place of `drop_after_commit_every`.
     pub crash_every: u64,
@@ -47,6 +55,9 @@ impl From<Faults> for restful::Faults {
             drop_after_commit_every: faults.drop_after_commit_every,
             slow_commit_every: faults.slow_commit_every,
             slow_commit_ms: faults.slow_commit_ms,
+            stall_every: faults.stall_every,
+            stall_ms: faults.stall_ms,
+            stall_reads: faults.stall_reads,
             crash_every: faults.crash_every,
             crash_after_orders: faults.crash_after_orders,
             unavailable_every: faults.unavailable_every,
@@ -74,6 +85,9 @@ impl From<Faults> for service_layer::Faults {
             drop_batch_after_parts: parts,
             slow_commit_every: faults.slow_commit_every,
             slow_commit_ms: faults.slow_commit_ms,
+            stall_every: faults.stall_every,
+            stall_ms: faults.stall_ms,
+            stall_reads: faults.stall_reads,
             only_orders: true,
             unavailable_every: faults.unavailable_every,
             html_every: faults.html_every,

@@ -9,8 +9,10 @@ mod damage;
 mod either;
 mod faults;
 mod listener;
+mod own_task;
 pub mod restful;
 pub mod service_layer;
+mod stall;
 mod way;
 
 pub use by_hand::ByHand;

@@ -11,3 +11,4 @@ mod restful;
 mod rules;
 mod service_layer;
 mod settings;
+mod stalls;

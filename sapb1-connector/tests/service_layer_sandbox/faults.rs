@@ -123,9 +123,12 @@ async fn a_capacity_that_grows() {
 async fn faults_from_another_process() {
     let (sandbox, mut caller) = start(options()).await;
     caller.root = "control/";
-    let set = caller.call("PUT", "faults", Some(json!({ "latency_ms": 1, "next_link": "whole" }))).await;
+    let stall =
+        json!({ "latency_ms": 1, "next_link": "whole", "stall_every": 3, "stall_ms": 9000, "stall_reads": true });
+    let set = caller.call("PUT", "faults", Some(stall)).await;
     let read: Faults = serde_json::from_slice(&caller.get("faults").await.response.body).unwrap();
     assert!(set.status == 200 && read.latency_ms == 1 && read.refusal_code == -2028);
+    assert!((read.stall_every, read.stall_ms, read.stall_reads) == (3, 9000, true));
     assert_eq!(caller.call("PUT", "faults", Some(json!({ "latency": 1 }))).await.status, 400);
     let counters: Counters = serde_json::from_slice(&caller.get("counters").await.response.body).unwrap();
     assert_eq!(counters, sandbox.counters());

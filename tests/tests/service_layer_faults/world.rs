@@ -53,7 +53,7 @@ impl Setup {
             concurrency: 2,
             lease_ms: 4_000,
             pull_lease_ms: 4_000,
-            settle_delay_ms: 400,
+            settle_delay_ms: 500,
             max_attempts: 40,
             backoff_ms: 50,
             max_backoff_ms: 300,

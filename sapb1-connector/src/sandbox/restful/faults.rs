@@ -16,6 +16,14 @@ pub struct Faults {
     pub slow_commit_every: u64,
     /// See `slow_commit_every`.
     pub slow_commit_ms: u64,
+    /// Writes with which the company stops going on for `stall_ms`. The write, and each that comes meanwhile, waits in front of it
+    /// and is carried out when it goes on, whoever still waits for the answer. A stall that has begun ends by itself, whatever
+    /// is set then.
+    pub stall_every: u64,
+    /// See `stall_every`.
+    pub stall_ms: u64,
+    /// Whether calls that only read, look-ups for example, wait meanwhile too. Log-ins do not.
+    pub stall_reads: bool,
     /// Orders that fail, though nothing is wrong with them.
     pub fail_order_every: u64,
     /// Orders with these numbers fail too.

@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State as Shared};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::middleware::from_fn;
 use axum::response::Response;
@@ -26,6 +27,7 @@ use super::{fetch, orders};
 use crate::sandbox::ByHand;
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
+use crate::sandbox::own_task::in_own_task;
 
 /// The largest request that is read.
 const MOST_BYTES: usize = 64 << 20;
@@ -138,28 +140,32 @@ async fn handle(
     let Ok(body) = to_bytes(body, MOST_BYTES).await else {
         return text_answer(StatusCode::PAYLOAD_TOO_LARGE, "text/html", "<title>413</title>");
     };
-    let path = parts.uri.path().to_owned();
-    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
-    if let ["control", what] = segments[..] {
+    if let Some(what) = parts.uri.path().strip_prefix("/control/") {
         return control(&state, &parts.method, what, &body);
     }
     let faults = state.faults();
     state.store().counters.requests += 1;
+    in_own_task(call(state, cutter, faults, parts, body)).await
+}
+
+async fn call(state: Arc<State>, cutter: Cutter, faults: Faults, parts: Parts, body: Bytes) -> Response {
+    let path = parts.uri.path();
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
     if faults.latency_ms > 0 {
         tokio::time::sleep(Duration::from_millis(faults.latency_ms)).await;
     }
-    let call = take_chance(&state.chances.calls);
-    if hits(faults.unavailable_every, call) {
+    let number = take_chance(&state.chances.calls);
+    if hits(faults.unavailable_every, number) {
         return text_answer(StatusCode::SERVICE_UNAVAILABLE, "text/html", "<h1>Service Unavailable</h1>");
     }
-    if hits(faults.html_every, call) {
+    if hits(faults.html_every, number) {
         return text_answer(StatusCode::OK, "text/html", "<!DOCTYPE html><title>Maintenance</title>");
     }
     let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let received =
         Received { method: &parts.method, segments: &segments, query: parts.uri.query(), header, body: &body };
-    let response = route(&state, &cutter, &faults, received);
-    if hits(faults.cut_body_every, call) { cut_in_the_middle(response).await } else { response }
+    let response = route(&state, &cutter, &faults, received).await;
+    if hits(faults.cut_body_every, number) { cut_in_the_middle(response).await } else { response }
 }
 
 /// A request, read.
@@ -171,7 +177,7 @@ struct Received<'a> {
     body: &'a Bytes,
 }
 
-fn route(state: &Arc<State>, cutter: &Cutter, faults: &Faults, request: Received<'_>) -> Response {
+async fn route(state: &Arc<State>, cutter: &Cutter, faults: &Faults, request: Received<'_>) -> Response {
     let Received { method, segments, query, header, body } = request;
     let allowed: &[Method] = match segments {
         ["auth"] => &[Method::POST],
@@ -197,6 +203,11 @@ fn route(state: &Arc<State>, cutter: &Cutter, faults: &Faults, request: Received
             store.counters.unauthorized += 1;
             return json_answer(StatusCode::UNAUTHORIZED, &refusal);
         }
+    }
+    // What is not allowed writes nothing.
+    match segments {
+        ["v1", _, "insert" | "cancel"] => state.stall.write(faults.stall_every, faults.stall_ms).await,
+        _ => state.stall.read(faults.stall_reads).await,
     }
     let num = query_value(query, "num");
     let result = match (method, segments) {

@@ -13,6 +13,7 @@ use super::documents::Documents;
 use super::faults::Faults;
 use super::options::SandboxOptions;
 use crate::sandbox::damage::{hits, take_chance};
+use crate::sandbox::stall::Stall;
 
 /// What was asked of the sandbox, and what came of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub struct Counters {
     pub cancelled: u64,
     /// Contact persons that were made.
     pub contacts: u64,
+    /// Requests that waited for a company that did not go on.
+    pub stalled: u64,
 }
 
 /// How often each fault had its chance, since the faults were set.
@@ -58,6 +61,7 @@ pub(super) struct State {
     store: Mutex<Store>,
     faults: Mutex<Faults>,
     pub(super) chances: Chances,
+    pub(super) stall: Stall,
 }
 
 #[derive(Default)]
@@ -72,7 +76,14 @@ impl State {
     pub(super) fn new(options: SandboxOptions) -> Self {
         let rates = options.tax_codes.iter().cloned().collect();
         let store = Store { documents: Documents::new(options.first_doc_entry), ..Store::default() };
-        Self { options, rates, store: Mutex::new(store), faults: Mutex::default(), chances: Chances::default() }
+        Self {
+            options,
+            rates,
+            store: Mutex::new(store),
+            faults: Mutex::default(),
+            chances: Chances::default(),
+            stall: Stall::default(),
+        }
     }
 
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {
@@ -89,6 +100,7 @@ impl State {
         for counter in [calls, authorised, inserts, orders] {
             counter.store(0, Ordering::SeqCst);
         }
+        self.stall.count_anew();
     }
 
     pub(super) fn counters(&self) -> Counters {
@@ -96,6 +108,7 @@ impl State {
         let mut counters = store.counters;
         counters.documents = store.documents.len() as u64;
         counters.contacts = u64::from(store.contacts.made());
+        counters.stalled = self.stall.waited();
         counters
     }
 

@@ -29,6 +29,15 @@ pub(super) async fn pause(millis: u64) {
     }
 }
 
+/// Waits in front of a company that does not go on.
+async fn stand(state: &State, faults: &Faults, writes: bool) {
+    if writes {
+        state.stall.write(faults.stall_every, faults.stall_ms).await;
+    } else {
+        state.stall.read(faults.stall_reads).await;
+    }
+}
+
 pub(super) async fn single(
     state: &Arc<State>,
     cutter: &Cutter,
@@ -46,6 +55,7 @@ pub(super) async fn single(
         state.store().counters.writes += 1;
     }
     let writes = call.writes();
+    stand(state, faults, writes).await;
     let mut chance = 0;
     if writes {
         chance = take_chance(&state.chances.writes);
@@ -87,6 +97,7 @@ pub(super) async fn batched(
         Err(refusal) => return Answer::refusal(version, &refusal),
     };
     let spared = faults.only_orders && !pieces.iter().any(Piece::writes_orders);
+    stand(state, faults, !spared && pieces.iter().any(Piece::writes)).await;
     let chance = if spared { None } else { Some(take_chance(&state.chances.batches)) };
     let befallen = |every: u64| chance.is_some_and(|chance| hits(every, chance));
     if befallen(faults.slow_commit_every) {

@@ -49,4 +49,6 @@ pub struct Counters {
     pub sessions_most: u64,
     /// The most calls that were worked on at one time.
     pub at_once_most: u64,
+    /// Calls that waited for a company that did not go on.
+    pub stalled: u64,
 }

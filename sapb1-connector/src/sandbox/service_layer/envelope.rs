@@ -26,6 +26,15 @@ pub(super) enum Piece {
 }
 
 impl Piece {
+    /// Whether it may change anything.
+    pub(super) fn writes(&self) -> bool {
+        match self {
+            Self::Single(part) => part.method != Method::GET,
+            // A change set has no GET.
+            Self::Changes(_) => true,
+        }
+    }
+
     /// Whether orders are written by it.
     pub(super) fn writes_orders(&self) -> bool {
         let of_orders = |part: &Part| part.method != Method::GET && part.url.contains("Orders");

@@ -73,7 +73,16 @@ pub struct Faults {
     pub slow_commit_every: u64,
     /// See `slow_commit_every`.
     pub slow_commit_ms: u64,
-    /// Whether batches that write no order are left alone by what befalls batches, and not counted for it.
+    /// Writes with which the company stops going on for `stall_ms`. The write, and each that comes meanwhile, waits in front of it
+    /// and is carried out when it goes on, whoever still waits for the answer. A stall that has begun ends by itself, whatever
+    /// is set then.
+    pub stall_every: u64,
+    /// See `stall_every`.
+    pub stall_ms: u64,
+    /// Whether calls that only read, look-ups for example, wait meanwhile too. Log-ins do not.
+    pub stall_reads: bool,
+    /// Whether batches that write no order are left alone by what befalls batches, and not counted for it;
+    /// they read, as far as stalls go.
     pub only_orders: bool,
     /// Calls that are answered by an HTML page with status 502, with nothing done, as proxies do.
     pub html_every: u64,
@@ -136,6 +145,9 @@ impl Default for Faults {
             drop_batch_after_parts: 0,
             slow_commit_every: 0,
             slow_commit_ms: 0,
+            stall_every: 0,
+            stall_ms: 0,
+            stall_reads: false,
             only_orders: false,
             html_every: 0,
             cut_body_every: 0,

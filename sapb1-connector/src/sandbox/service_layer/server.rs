@@ -34,6 +34,7 @@ use super::tables::Part;
 use crate::sandbox::ByHand;
 use crate::sandbox::damage::{cut_in_the_middle, hits, take_chance};
 use crate::sandbox::listener::{CuttableListener, Cutter, without_connection};
+use crate::sandbox::own_task::in_own_task;
 
 /// A running sandbox. It stops when it is dropped.
 pub struct Sandbox {
@@ -210,6 +211,11 @@ async fn handle(
         return page(StatusCode::NOT_FOUND, "<title>404 Not Found</title>");
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);
+    in_own_task(received(state, cutter, faults, call, number)).await
+}
+
+/// What becomes of the n-th call.
+async fn received(state: Arc<State>, cutter: Cutter, faults: Arc<Faults>, call: Call, number: u64) -> Response {
     if faults.largest_alone > 0 && call.body.len() > faults.largest_alone && call.path != "/$batch" {
         return too_large();
     }
@@ -231,7 +237,7 @@ async fn handle(
             place
         }
     };
-    // Half before and half after the work, so that a caller who goes away meanwhile may find it done or not.
+    // Half before and half after the work, so that a caller who goes away meanwhile may find it done already or not yet.
     let began = Instant::now();
     tokio::time::sleep(Duration::from_millis(faults.latency_ms) / 2).await;
     let response = enter(&state, &cutter, &faults, call, began).await;

@@ -15,6 +15,7 @@ use super::options::{SandboxOptions, UserField};
 use super::sessions::Sessions;
 use super::tables::Tables;
 use crate::sandbox::damage::take_chance;
+use crate::sandbox::stall::Stall;
 
 /// How often each fault had its chance, since the faults were set.
 #[derive(Default)]
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) tax_rates: HashMap<String, Decimal>,
     pub(super) capacity: Capacity,
     pub(super) chances: Chances,
+    pub(super) stall: Stall,
     answers: AtomicU64,
     store: Mutex<Store>,
     faults: Mutex<Arc<Faults>>,
@@ -66,6 +68,7 @@ impl State {
             url,
             capacity: Capacity::default(),
             chances: Chances::default(),
+            stall: Stall::default(),
             answers: AtomicU64::new(0),
             store: Mutex::new(store),
             faults: Mutex::default(),
@@ -86,6 +89,7 @@ impl State {
         for counter in [calls, entered, writes, batches, orders] {
             counter.store(0, Ordering::SeqCst);
         }
+        self.stall.count_anew();
         self.capacity.changed();
     }
 
@@ -109,6 +113,7 @@ impl State {
             sessions: sessions as u64,
             sessions_most: sessions_most as u64,
             at_once_most: self.capacity.most() as u64,
+            stalled: self.stall.waited(),
             ..store.counters
         }
     }

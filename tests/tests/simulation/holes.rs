@@ -1,0 +1,105 @@
+//! What the simulation has found, kept: of each hole the faults that it needs, and seeds in which it showed on the code of
+//! before.
+
+use super::judge::Kind;
+use super::schedule::{Group, Schedule};
+use super::told;
+use super::world::run;
+
+/// A hole, and where it showed.
+struct Hole {
+    name: &'static str,
+    groups: &'static [Group],
+    workers: usize,
+    frontends: usize,
+    /// How it shows.
+    kinds: &'static [Kind],
+    seeds: &'static [u64],
+}
+
+impl Hole {
+    fn schedule(&self, seed: u64) -> Schedule {
+        Schedule { workers: self.workers, frontends: self.frontends, ..Schedule::with_groups(seed, self.groups) }
+    }
+
+    /// Nothing is wrong any more with the seeds in which it showed, nor with twenty others.
+    fn is_closed(&self) {
+        for seed in self.seeds.iter().copied().chain(1..=20) {
+            let schedule = self.schedule(seed);
+            let verdict = run(&schedule);
+            assert!(verdict.wrongs.is_empty(), "{}", told(&schedule, &verdict.wrongs, None));
+        }
+    }
+}
+
+macro_rules! holes {
+    ($($(#[doc = $doc:literal])* $test:ident: $groups:expr, $workers:literal, $frontends:literal, $kinds:expr, $seeds:expr;)*) => {
+        const HOLES: &[Hole] = &{
+            use Group::*;
+            use Kind::*;
+            [$(Hole {
+                name: stringify!($test),
+                groups: &$groups,
+                workers: $workers,
+                frontends: $frontends,
+                kinds: &$kinds,
+                seeds: &$seeds,
+            },)*]
+        };
+
+        $($(#[doc = $doc])* #[test] fn $test() {
+            HOLES.iter().find(|hole| hole.name == stringify!($test)).unwrap().is_closed();
+        })*
+    };
+}
+
+holes! {
+    /// Orders of two stores with one number are two orders.
+    hole_1_one_number_in_two_stores: [TwoStores], 2, 1, [Lost, TakenForAnother, WrongMoney], [];
+    /// A clock that steps does not make a process take up what it holds.
+    hole_2_a_clock_steps: [ClockStep, Slow], 1, 1, [Doubled], [];
+    /// Clocks that differ make nobody take up what another holds.
+    hole_3_clocks_differ: [ClockSkew, Slow], 2, 1, [Doubled], [];
+    /// After a stall the first "not there" is not believed.
+    hole_4_a_stall: [Stall], 2, 1, [Doubled], [];
+    /// A document of somebody else's is not ours.
+    hole_5_foreign_documents: [Foreign], 2, 1, [TakenForAnother], [];
+    /// The same, with prefixes that make one number of two.
+    hole_5_prefixes: [Collision], 2, 1, [TakenForAnother], [];
+    /// New content that comes while the entity is in doubt follows.
+    hole_6_new_content_in_doubt: [Edits, LostAnswers], 2, 1, [Outdated], [];
+    /// A version that cannot be mapped is looked up under the reference of the one that was written.
+    hole_7_another_reference: [Agent, Unmappable, LostAnswers], 2, 1, [Forgotten, Doubled], [];
+    /// A clock of the shop that ran ahead loses nothing.
+    hole_8_the_shop_runs_ahead: [ShopClock], 2, 1, [Lost], [];
+    /// A cut that an operator sets ahead loses nothing.
+    hole_8_a_cut_ahead: [Cuts], 2, 1, [Lost], [];
+    /// A run closes no run that still pulls.
+    hole_9_closed_while_pulling: [SlowShop], 2, 2, [FalselyCompleted], [];
+    /// The same, with processes that are killed.
+    hole_9_and_killed: [SlowShop, Crash, Foreign], 2, 2, [FalselyCompleted], [];
+}
+
+/// How many schedules a hunt tries at most.
+const MOST: u64 = 3_000;
+
+/// Looks for each hole (of `DATAWALD_SIM_HUNT`, if given) with its faults alone, and prints the first schedule that shows it.
+#[test]
+#[ignore = "a search, not a test"]
+fn hunts() {
+    let wanted = std::env::var("DATAWALD_SIM_HUNT").unwrap_or_default();
+    for hole in HOLES.iter().filter(|hole| hole.name.contains(&wanted)) {
+        let found = (1..=MOST).find_map(|seed| {
+            let schedule = hole.schedule(seed);
+            let wrongs = run(&schedule).wrongs;
+            wrongs.iter().any(|wrong| hole.kinds.contains(&wrong.kind)).then_some((seed, schedule, wrongs))
+        });
+        match found {
+            None => println!("{}: not in {MOST} schedules", hole.name),
+            Some((seed, schedule, wrongs)) => {
+                let story = told(&schedule, &wrongs, Some(hole.kinds));
+                println!("{}: found by schedule {seed}\n{story}", hole.name);
+            }
+        }
+    }
+}
