@@ -51,6 +51,7 @@ fn staged(id: &str) -> Push {
     let (doc, fingerprint) = order(id).to_document().unwrap();
     let entity = StageEntity {
         id: id.to_owned(),
+        name: id.to_owned(),
         intent: Intent::Apply,
         source_status: "processing".into(),
         source_updated_at: None,

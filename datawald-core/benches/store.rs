@@ -35,6 +35,7 @@ fn orders(batch: usize) -> Vec<StageEntity> {
             let raw = format!("{n:010}{}", "r".repeat(4_086));
             StageEntity {
                 id: format!("{n:09}"),
+                name: format!("{n:09}"),
                 intent: Intent::Apply,
                 source_status: "processing".into(),
                 source_updated_at: Some(start()),
@@ -62,7 +63,7 @@ fn batch(lease: &PullLease, task: &SyncTaskId, n: usize) -> StageBatch {
         sync_task: task.clone(),
         entities: orders(n),
         cut: None,
-        now: start(),
+        now: start().into(),
     }
 }
 
@@ -74,7 +75,7 @@ fn claim(flow: &FlowId) -> Claim<'_> {
         owner: "bench",
         lease: Duration::from_secs(60),
         settle_delay: Duration::from_secs(60),
-        now: start(),
+        now: start().into(),
     }
 }
 
@@ -85,6 +86,7 @@ fn settlements(claimed: &[datawald_core::store::Claimed]) -> Vec<Settlement> {
             key: claimed.key.clone(),
             token: claimed.token,
             rev: claimed.rev,
+            reference: None,
             outcome: Outcome::Success { target_id: format!("B1-{}", claimed.key.id), note: String::new() },
         })
         .collect()
@@ -106,7 +108,7 @@ async fn one_after_the_other() {
         times[1].push(clock.elapsed());
         let settlements = settlements(&claimed);
         let clock = Instant::now();
-        store.settle(start(), settlements).await.unwrap();
+        store.settle(start().into(), settlements).await.unwrap();
         times[2].push(clock.elapsed());
     }
     for (name, mut times) in ["stage", "claim", "settle"].into_iter().zip(times) {
@@ -139,7 +141,7 @@ async fn at_once(orders: usize, flows: usize) {
             while done < batches * BATCH {
                 let claimed = store.claim(claim(&flow)).await.unwrap();
                 done += claimed.len();
-                store.settle(start(), settlements(&claimed)).await.unwrap();
+                store.settle(start().into(), settlements(&claimed)).await.unwrap();
             }
         }));
     }

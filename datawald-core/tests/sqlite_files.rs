@@ -8,15 +8,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use datawald_core::store::{Claim, EntityFilter, SqliteStore, StagingStore};
+use datawald_core::store::{EntityFilter, SqliteStore, StagingStore};
 use datawald_core::{Disposition, Error, ErrorKind};
-use jiff::Timestamp;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use common::{batch, begin, child, entity, flow, pass};
+use common::{batch, begin, child, entity, flow, pass, start};
 
 mod common;
 
@@ -68,29 +66,16 @@ fn a_newer_releases_store_is_left_alone() {
     assert!(error.to_string().contains("its format is 99"), "{error}");
 }
 
-#[tokio::test]
-async fn an_older_releases_store_is_brought_up_to_date() {
+/// It told entities apart by their numbers: which records of the source they were cannot be told from it.
+#[test]
+fn an_older_releases_store_is_left_alone() {
     let (_folder, path) = folder();
     drop(SqliteStore::open(&path).unwrap());
-    let older = Connection::open(&path).unwrap();
-    older
-        .execute_batch("ALTER TABLE entities DROP COLUMN lost_leases; DROP TABLE records; PRAGMA user_version = 1")
-        .unwrap();
-    drop(older);
-    let store = SqliteStore::open(&path).unwrap();
-    let flow = flow();
-    let claim = Claim {
-        flow: &flow,
-        keys: None,
-        limit: 1,
-        owner: "worker",
-        lease: Duration::from_secs(1),
-        settle_delay: Duration::ZERO,
-        now: Timestamp::UNIX_EPOCH,
-    };
-    assert_eq!(store.claim(claim).await.unwrap(), []);
-    drop(store);
-    SqliteStore::open(&path).unwrap();
+    for format in 1..4 {
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", format).unwrap();
+        let error = refused(&path, "older release");
+        assert!(error.to_string().contains(&format!("its format is {format}")), "{error}");
+    }
 }
 
 #[test]
@@ -223,13 +208,16 @@ async fn a_closed_store_is_one_file_that_an_operator_can_read() {
     store.stage(batch(&lease, vec![entity("1", "the raw text")])).await.unwrap();
     assert!(store.sync_task(&pass()).await.unwrap().is_some());
     assert_eq!(store.path(), path);
+    // The store's clock, half a minute before the entity is due.
+    let clock = (start().as_microsecond() - 30_000_000).to_string();
+    assert!(store.write_record("clock", 0, &clock).await.unwrap());
     drop(store);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     let operator = Connection::open(&path).unwrap();
-    let sql = "SELECT \"table\" || ' ' || frontend || ' ' || id || ' ' || status || ' ' || due_at || ' ' || raw
-               FROM entities_v";
+    let sql = "SELECT \"table\" || ' ' || frontend || ' ' || id || ' ' || name || ' ' || status || ' ' ||
+               due_in_seconds || ' ' || created_at || ' ' || raw FROM entities_v";
     let shown: String = operator.query_row(sql, [], |row| row.get(0)).unwrap();
-    assert_eq!(shown, "orders mage2 1 N 2026-01-01T00:00:00Z the raw text");
+    assert_eq!(shown, "orders mage2 1 number 1 N 30 2026-01-01T00:00:00Z the raw text");
     let shown: String = operator.query_row("SELECT started_at FROM sync_tasks_v", [], |row| row.get(0)).unwrap();
     assert_eq!(shown, "2026-01-01T00:00:00Z");
     let health: String = operator.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();

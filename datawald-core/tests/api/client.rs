@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use datawald_core::api::{ApiSettings, Scope};
 use datawald_core::client::{ClientSettings, CoreQueue, RemoteCore};
-use datawald_core::engine::{Done, Engine, FetchQuery, Flow, Source, SourcePage, Target};
+use datawald_core::engine::{Applied, Done, Engine, FetchQuery, Flow, Source, SourcePage, Target};
 use datawald_core::model::{EntityKey, Fingerprint, FlowId, Intent, SyncStatus, Table};
 use datawald_core::queue::TaskQueue;
 use datawald_core::store::{Claimed, EntityFilter, Push, StageEntity, StagingStore};
@@ -24,6 +24,7 @@ fn entity(n: usize) -> StageEntity {
     let doc = format!("{{\"fe_order_id\":\"{n}\"}}");
     StageEntity {
         id: n.to_string(),
+        name: n.to_string(),
         intent: Intent::Apply,
         source_status: "pending".into(),
         source_updated_at: None,
@@ -49,10 +50,11 @@ struct Erp(Arc<AtomicU64>);
 
 #[async_trait]
 impl Target for Erp {
-    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         self.0.fetch_add(batch.len() as u64, Ordering::SeqCst);
-        let done =
-            |claimed: &Claimed| Ok(Done::Applied { target_id: format!("B1-{}", claimed.key.id), note: String::new() });
+        let done = |claimed: &Claimed| {
+            Ok(Done::Applied { target_id: format!("B1-{}", claimed.key.id), note: String::new() }).into()
+        };
         batch.iter().map(done).collect()
     }
 }
@@ -97,7 +99,7 @@ async fn long_lists_come_page_by_page() {
     let flow = FlowId::new(Table::Orders, "mage2");
     for part in 0..3 {
         let pushes = (part * 500..part * 500 + 500).map(|n| Push { entity: entity(n), if_rev: None }).collect();
-        client.push(&flow, pushes, Timestamp::now()).await.unwrap();
+        client.push(&flow, pushes, Timestamp::now().into()).await.unwrap();
     }
     let before = client.requests_sent();
     let filter = EntityFilter { limit: 400, ..EntityFilter::default() };
@@ -113,7 +115,8 @@ async fn what_a_token_may_not_do_is_told() {
         RemoteCore::new(settings).unwrap()
     };
     let key = EntityKey { table: Table::Orders, frontend: "mage2".into(), id: "1".into() };
-    let error = with(core.token("reader", &[Scope::Read]).await).resync(&key, Timestamp::now()).await.unwrap_err();
+    let error =
+        with(core.token("reader", &[Scope::Read]).await).resync(&key, Timestamp::now().into()).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
     assert!(error.to_string().contains("does not have the scope `operate`"), "{error}");
     let error = with("dw_nobody_x".to_owned()).get(&key).await.unwrap_err();

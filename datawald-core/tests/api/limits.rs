@@ -97,15 +97,23 @@ async fn a_token_has_so_many_requests() {
 async fn a_clock_that_is_far_off_leases_nothing() {
     let core = Core::start().await;
     let token = core.any_scope("worker").await;
-    let claim = |now: &str| {
+    let claim = |wall: &str, store: &str| {
         json!({"flow": {"table": "orders", "frontend": "mage2"}, "keys": null, "limit": 10, "owner": "w",
-            "lease_ms": 60_000, "settle_delay_ms": 0, "now": now})
+            "lease_ms": 60_000, "settle_delay_ms": 0, "now": {"wall": wall, "store": store}})
     };
-    for (now, status) in [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)] {
-        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(now))).await;
+    let times = [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)];
+    for (now, status) in times {
+        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(now, NOW))).await;
         assert_eq!(answer.status, status, "{now}: {answer:?}");
         // An old request is not always the fault of a clock.
         assert_eq!(answer.text.contains("try again for less long"), status == 422, "{answer:?}");
+    }
+    for (now, status) in times {
+        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(NOW, now))).await;
+        assert_eq!(answer.status, status, "{now}: {answer:?}");
+        if status == 422 {
+            assert_eq!(answer.fields(), ["now.store"]);
+        }
     }
 }
 
@@ -120,7 +128,8 @@ async fn leases_end_within_bounds() {
             ("acquire_pull", json!({"flow": flow, "owner": "w", "now": NOW, "until": until}), "until"),
             (
                 "stage",
-                json!({"lease": pull, "lease_until": until, "sync_task": "1", "entities": [], "cut": null, "now": NOW}),
+                json!({"lease": pull, "lease_until": until, "sync_task": "1", "entities": [], "cut": null,
+                    "now": {"wall": NOW, "store": NOW}}),
                 "lease_until",
             ),
             ("renew", json!({"leases": [], "until": until, "due_at": until}), "until"),
@@ -143,7 +152,7 @@ async fn leases_end_within_bounds() {
     }
     for (lease_ms, settle_delay_ms, field) in [(u64::MAX, 0, "lease_ms"), (1, u64::MAX, "settle_delay_ms")] {
         let body = json!({"flow": flow, "keys": null, "limit": 1, "owner": "w", "lease_ms": lease_ms,
-            "settle_delay_ms": settle_delay_ms, "now": NOW});
+            "settle_delay_ms": settle_delay_ms, "now": {"wall": NOW, "store": NOW}});
         let answer = core.json(&token, "POST", "/engine/claim", Some(&body)).await;
         assert_eq!((answer.status, answer.fields()), (422, vec![field.to_owned()]), "{answer:?}");
     }

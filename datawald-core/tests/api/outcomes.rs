@@ -71,7 +71,7 @@ async fn mending_an_outcome_gives_workers_nothing_to_do() {
                     owner: "worker",
                     lease: Duration::from_millis(1),
                     settle_delay: Duration::ZERO,
-                    now: SystemClock.now(),
+                    now: SystemClock.now().into(),
                 };
                 taken += store.claim(claim).await.unwrap().len();
             }

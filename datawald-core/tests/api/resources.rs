@@ -240,7 +240,7 @@ async fn outcomes_are_fenced() {
     let token = core.any_scope("worker").await;
     core.json(&token, "PUT", "/backoffice/order/1", Some(&handed("1"))).await;
     let claim = json!({"flow": {"table": "orders", "frontend": "mage2"}, "keys": null, "limit": 10, "owner": "w",
-        "lease_ms": 60_000, "settle_delay_ms": 0, "now": crate::world::NOW});
+        "lease_ms": 60_000, "settle_delay_ms": 0, "now": {"wall": crate::world::NOW, "store": crate::world::NOW}});
     let claimed = core.json(&token, "POST", "/engine/claim", Some(&claim)).await.body()["answer"][0].clone();
     let outcome = |extra: Value| {
         let mut body = json!({"frontend": "mage2", "fe_order_id": "1", "bo_order_id": "536", "tx_status": "S"});

@@ -217,7 +217,8 @@ async fn injections(core: &Core, tally: &mut Tally) {
     let all = core.store.list(&EntityFilter { limit: 1_000, ..EntityFilter::default() }).await.unwrap();
     assert_eq!(all.items.len(), HARMLESS.len());
     let records = core.json(&token, "POST", "/engine/records", Some(&json!({"prefix": ""}))).await.body();
-    assert_eq!(records["answer"], json!([]), "tokens are not told");
+    let records: Vec<_> = records["answer"].as_array().unwrap().iter().map(|record| record["name"].clone()).collect();
+    assert_eq!(records, [json!("clock")], "tokens are not told");
     tally.add(
         "operators of MongoDB, quotes of OData and SQL, templates, as keys, names, cursors, notes",
         harmless,

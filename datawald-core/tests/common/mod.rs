@@ -31,6 +31,7 @@ pub(crate) fn pass() -> SyncTaskId {
 pub(crate) fn entity(id: &str, raw: &str) -> StageEntity {
     StageEntity {
         id: id.to_owned(),
+        name: format!("number {id}"),
         intent: Intent::Apply,
         source_status: "processing".into(),
         source_updated_at: None,
@@ -61,7 +62,7 @@ pub(crate) fn batch(lease: &PullLease, entities: Vec<StageEntity>) -> StageBatch
         sync_task: SyncTaskId::from_stored(format!("pass of {}", lease.flow.frontend)),
         entities,
         cut: None,
-        now: start(),
+        now: start().into(),
     }
 }
 

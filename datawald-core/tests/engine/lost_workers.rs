@@ -4,14 +4,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Done, Engine, EngineSettings, Flow, Target};
-use datawald_core::model::TxStatus;
+use datawald_core::Cx;
+use datawald_core::engine::{Applied, Engine, EngineSettings, Flow, Target};
+use datawald_core::model::{Intent, TxStatus};
 use datawald_core::queue::{InProcessQueue, TaskQueue};
 use datawald_core::store::{Claim, Claimed, StagingStore};
-use datawald_core::{Clock, Cx, Result, SystemClock};
 use tokio::sync::Semaphore;
 
-use crate::sides::{Bench, Rows, applied, flow, quick};
+use crate::sides::{Answers, Bench, Rows, applied, flow, quick};
 
 /// A target that notes the sizes of its batches, and applies one for each permit.
 #[derive(Clone)]
@@ -32,15 +32,15 @@ impl Gated {
 
 #[async_trait]
 impl Target for Gated {
-    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         self.batches.lock().unwrap().push(batch.iter().map(|claimed| claimed.key.id.clone()).collect());
         self.gate.acquire().await.unwrap().forget();
-        batch.iter().map(|claimed| applied(&claimed.key.id)).collect()
+        batch.iter().map(|claimed| applied(&claimed.key.id).into()).collect()
     }
 }
 
 /// Leases `keys` as a worker that then dies.
-async fn die_with(bench: &Bench, keys: &[String]) {
+async fn die_with(bench: &Bench, engine: &Engine, keys: &[String]) {
     let flow = flow();
     loop {
         let claim = Claim {
@@ -50,7 +50,7 @@ async fn die_with(bench: &Bench, keys: &[String]) {
             owner: "dead",
             lease: Duration::from_millis(1),
             settle_delay: Duration::from_millis(1),
-            now: SystemClock.now(),
+            now: engine.now().await.unwrap(),
         };
         if bench.store.claim(claim).await.unwrap().len() == keys.len() {
             return;
@@ -74,17 +74,18 @@ async fn an_entity_that_kills_its_workers_ends_with_its_reason_and_takes_nobody_
     let keys: Vec<String> = (0..4).map(|number| format!("{number:05}")).collect();
     // Twice all four go down together, then the culprit alone.
     for _ in 0..2 {
-        die_with(&bench, &keys).await;
+        die_with(&bench, &engine, &keys).await;
     }
-    for _ in 0..3 {
-        die_with(&bench, &keys[..1]).await;
+    // The last of them was to look it up before it is given up.
+    for _ in 0..4 {
+        die_with(&bench, &engine, &keys[..1]).await;
     }
     let report = engine.run_once(&flow()).await.unwrap();
     assert_eq!((report.sync_task.pulled, report.counts.open()), (true, 0));
 
     let culprit = bench.entity("00000").await;
     assert_eq!(culprit.status, TxStatus::Failed);
-    assert!(culprit.note.starts_with("given up: 5 times in a row a worker died"), "{}", culprit.note);
+    assert!(culprit.note.starts_with("given up: 6 times in a row a worker died"), "{}", culprit.note);
     let dead = queue.dead_letters(&flow(), 10).await.unwrap();
     assert_eq!(dead.len(), 1);
     assert_eq!(dead[0].message.as_ref().unwrap().keys, ["00000"]);
@@ -96,6 +97,22 @@ async fn an_entity_that_kills_its_workers_ends_with_its_reason_and_takes_nobody_
     let mut batches = gated.batches();
     batches.sort();
     assert_eq!(batches, keys[1..].iter().map(|key| vec![key.clone()]).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn an_entity_that_killed_its_workers_is_looked_up_before_it_is_given_up() {
+    let bench = Bench::new();
+    let answers = Answers::new(|_, claimed, _| {
+        assert!(matches!(claimed.intent, Intent::Reject(_)), "it is not to be written");
+        applied(&claimed.key.id)
+    });
+    let engine = bench.engine(&Rows::many(1), &answers, EngineSettings { max_lost_leases: 2, ..quick() });
+    engine.pull(&flow()).await.unwrap();
+    for _ in 0..2 {
+        die_with(&bench, &engine, &["00000".to_owned()]).await;
+    }
+    engine.run_once(&flow()).await.unwrap();
+    assert_eq!((bench.entity("00000").await.status, answers.calls("00000")), (TxStatus::Success, 1));
 }
 
 #[tokio::test]
@@ -126,7 +143,7 @@ async fn stopping_finishes_what_is_applied_and_hands_back_what_waits_for_its_tur
     let stopping = tokio::spawn(workers.stop());
     // Those that wait are handed back while the one is still being applied.
     loop {
-        if bench.store.due(&flow(), SystemClock.now(), 100).await.unwrap().len() == 8 {
+        if bench.store.due(&flow(), engine.now().await.unwrap().store, 100).await.unwrap().len() == 8 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(2)).await;

@@ -96,7 +96,7 @@ async fn what_a_dead_worker_held_is_taken_up_after_lease_and_settle_delay() {
             owner: "a worker that dies",
             lease: Duration::from_millis(200),
             settle_delay: Duration::from_millis(100),
-            now: jiff::Timestamp::now(),
+            now: engine.now().await.unwrap(),
         })
         .await
         .unwrap();
@@ -115,12 +115,12 @@ async fn a_slow_batch_keeps_its_lease_by_renewing_it() {
             &self,
             cx: &datawald_core::Cx,
             batch: &[datawald_core::store::Claimed],
-        ) -> Vec<Result<datawald_core::engine::Done>> {
+        ) -> Vec<datawald_core::engine::Applied> {
             // More than two leases.
             tokio::time::sleep(Duration::from_millis(3_500)).await;
             assert!(cx.time_left().unwrap() > Duration::from_millis(50), "the deadline moved with the lease");
             assert_eq!(batch[0].attempts, 1, "nobody else took it meanwhile");
-            vec![applied(&batch[0].key.id)]
+            vec![applied(&batch[0].key.id).into()]
         }
     }
     let bench = Bench::new();

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use datawald_core::engine::{Cursor, Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target};
+use datawald_core::engine::{
+    Applied, Cursor, Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target,
+};
 use datawald_core::model::{Cut, Entity, EntityKey, Fingerprint, FlowId, Intent, Table};
 use datawald_core::queue::TaskQueue;
 use datawald_core::store::{Claimed, SqliteStore, StageEntity, StagingStore};
@@ -60,6 +62,7 @@ impl Source for Rows {
         rows.truncate(query.page_size);
         let last = rows.last().map(|(second, id, _)| (*second, id.clone()));
         let entity = |(second, id, content): (i64, String, String)| StageEntity {
+            name: id.clone(),
             id,
             intent: match content.as_str() {
                 "cancel" => Intent::Cancel,
@@ -106,7 +109,7 @@ pub(crate) fn applied(id: &str) -> Result<Done> {
 
 #[async_trait]
 impl Target for Answers {
-    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+    async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         let mut results = Vec::new();
         for claimed in batch {
             let call = {
@@ -115,7 +118,7 @@ impl Target for Answers {
                 *call += 1;
                 *call
             };
-            results.push((self.answer)(cx, claimed, call));
+            results.push((self.answer)(cx, claimed, call).into());
         }
         results
     }

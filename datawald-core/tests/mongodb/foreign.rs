@@ -21,7 +21,7 @@ async fn a_foreign_document_is_named_and_holds_up_nobody() {
 
     let claimed = claim(&store, None).await.unwrap();
     assert_eq!(claimed.len(), 2);
-    let settled = store.settle(claimed[0].lease_until, claimed.iter().map(applied).collect()).await.unwrap();
+    let settled = store.settle(claimed[0].lease_until.into(), claimed.iter().map(applied).collect()).await.unwrap();
     assert_eq!(settled, [Settled::Done; 2]);
 
     let error = store.list(&datawald_core::store::EntityFilter::default()).await.unwrap_err();

@@ -37,7 +37,7 @@ async fn a_page_that_is_cut_off_anywhere_is_completed_by_the_next_pull() {
         for outcome in outcomes.iter_mut().filter(|outcome| outcome.key.id == "failed") {
             outcome.outcome = datawald_core::store::Outcome::Failed { note: "no".into() };
         }
-        direct.settle(sec(0), outcomes).await.unwrap();
+        direct.settle(sec(0).into(), outcomes).await.unwrap();
 
         // The process that stages is cut off after so many commands.
         let proxy = Proxy::before(database.host()).await;

@@ -46,7 +46,7 @@ async fn claiming_gives_what_was_leased_and_once() {
     assert_eq!(store.renew(&leases, sec(90), sec(110)).await.unwrap(), [true, true]);
 
     proxy.lose_one("update", "entities");
-    let settled = store.settle(sec(1), claimed.iter().map(applied).collect()).await.unwrap();
+    let settled = store.settle(sec(1).into(), claimed.iter().map(applied).collect()).await.unwrap();
     assert_eq!((settled, proxy.lost()), (vec![Settled::Done; 2], 3));
     assert_eq!(store.get(&key("2")).await.unwrap().unwrap().status, TxStatus::Success);
 }
@@ -72,9 +72,9 @@ async fn doing_again_and_sync_tasks_are_told_as_they_are() {
     let pass = pull(&store, "pass").await;
     store.stage(batch(&pass, vec![entity("1", "v1")])).await.unwrap();
     let claimed = claim(&store, None).await.unwrap();
-    store.settle(sec(1), claimed.iter().map(applied).collect()).await.unwrap();
+    store.settle(sec(1).into(), claimed.iter().map(applied).collect()).await.unwrap();
     proxy.lose_one("update", "entities");
-    assert!(store.resync(&key("1"), sec(2)).await.unwrap());
+    assert!(store.resync(&key("1"), sec(2).into()).await.unwrap());
     assert_eq!(proxy.lost(), 2);
     assert_eq!(store.get(&key("1")).await.unwrap().unwrap().status, TxStatus::New);
 }

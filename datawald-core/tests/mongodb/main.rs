@@ -5,6 +5,7 @@
 mod foreign;
 mod interrupted;
 mod lost_answers;
+mod names;
 mod opening;
 mod passes;
 mod proxy;

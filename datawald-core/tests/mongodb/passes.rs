@@ -15,7 +15,7 @@ async fn an_entity_of_many_passes_stays_small_and_each_keeps_its_count() {
         let pass = pull(&store, &format!("pass {n}")).await;
         store.stage(batch(&pass, vec![entity("1", &format!("v{n}"))])).await.unwrap();
         let claimed = claim(&store, None).await.unwrap();
-        store.settle(sec(0), claimed.iter().map(applied).collect()).await.unwrap();
+        store.settle(sec(0).into(), claimed.iter().map(applied).collect()).await.unwrap();
     }
     let raw = database.raw().await;
     let found = raw.collection::<Document>("entities").find_one(doc! {}).await.unwrap().unwrap();
@@ -36,7 +36,7 @@ async fn lists_of_a_pass_hold_what_it_brought_and_what_it_found_unchanged() {
     let ids: Vec<String> = (0..50).map(|n| format!("{n:02}")).collect();
     store.stage(batch(&first, ids.iter().map(|id| entity(id, "v1")).collect())).await.unwrap();
     let claimed = claim(&store, None).await.unwrap();
-    store.settle(sec(0), claimed.iter().map(applied).collect()).await.unwrap();
+    store.settle(sec(0).into(), claimed.iter().map(applied).collect()).await.unwrap();
 
     let second = pull(&store, "second").await;
     let content = |n: usize| if n.is_multiple_of(2) { "v1" } else { "v2" };

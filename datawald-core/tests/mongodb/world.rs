@@ -24,6 +24,7 @@ pub(crate) fn key(id: &str) -> EntityKey {
 pub(crate) fn entity(id: &str, content: &str) -> StageEntity {
     StageEntity {
         id: id.to_owned(),
+        name: format!("number {id}"),
         intent: Intent::Apply,
         source_status: "pending".to_owned(),
         source_updated_at: Some(sec(0)),
@@ -43,7 +44,14 @@ pub(crate) async fn pull(store: &MongoStore, task: &str) -> (PullLease, SyncTask
 }
 
 pub(crate) fn batch(of: &(PullLease, SyncTaskId), entities: Vec<StageEntity>) -> StageBatch {
-    StageBatch { lease: of.0.clone(), lease_until: sec(60), sync_task: of.1.clone(), entities, cut: None, now: sec(0) }
+    StageBatch {
+        lease: of.0.clone(),
+        lease_until: sec(60),
+        sync_task: of.1.clone(),
+        entities,
+        cut: None,
+        now: sec(0).into(),
+    }
 }
 
 pub(crate) async fn claim(store: &MongoStore, keys: Option<&[String]>) -> Result<Vec<Claimed>> {
@@ -54,7 +62,7 @@ pub(crate) async fn claim(store: &MongoStore, keys: Option<&[String]>) -> Result
         owner: "worker",
         lease: Duration::from_secs(60),
         settle_delay: Duration::from_secs(20),
-        now: sec(0),
+        now: sec(0).into(),
     };
     store.claim(claim).await
 }
@@ -64,6 +72,7 @@ pub(crate) fn applied(claimed: &Claimed) -> Settlement {
         key: claimed.key.clone(),
         token: claimed.token,
         rev: claimed.rev,
+        reference: None,
         outcome: Outcome::Success { target_id: format!("for {}", claimed.key.id), note: String::new() },
     }
 }

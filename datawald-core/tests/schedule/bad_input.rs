@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use datawald_core::schedule::{SCHEDULE_NAME_LIMIT, Schedule, Scheduler, SchedulerSettings};
-use datawald_core::testing::MemoryStore;
+use datawald_core::store::SqliteStore;
 use datawald_core::{Error, ErrorKind};
 use proptest::prelude::*;
 
@@ -58,7 +58,7 @@ fn an_expression_that_never_comes_is_found_out_soon() {
 }
 
 fn builder() -> datawald_core::schedule::SchedulerBuilder {
-    Scheduler::builder(Arc::new(MemoryStore::new()))
+    Scheduler::builder(Arc::new(SqliteStore::in_memory().unwrap()))
 }
 
 fn field(error: &Error) -> &str {

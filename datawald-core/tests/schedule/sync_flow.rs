@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
-use datawald_core::engine::{Cursor, Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target};
+use datawald_core::engine::{
+    Applied, Cursor, Done, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage, Target,
+};
 use datawald_core::model::{Fingerprint, FlowId, Intent, SyncStatus, Table};
 use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
 use datawald_core::store::{Claimed, StageEntity, StagingStore, SyncTaskFilter};
@@ -20,6 +22,7 @@ impl Source for Shop {
     async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
         let order = |id: &str| StageEntity {
             id: id.to_owned(),
+            name: id.to_owned(),
             intent: Intent::Apply,
             source_status: "pending".into(),
             source_updated_at: None,
@@ -56,12 +59,12 @@ struct Erp;
 
 #[async_trait]
 impl Target for Erp {
-    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         let apply = |claimed: &Claimed| match claimed.key.id.as_str() {
             "2" => Err(Error::refused("insert order", "no such item")),
             id => Ok(Done::Applied { target_id: id.to_owned(), note: String::new() }),
         };
-        batch.iter().map(apply).collect()
+        batch.iter().map(|claimed| apply(claimed).into()).collect()
     }
 }
 

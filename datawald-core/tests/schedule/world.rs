@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_core::schedule::{Job, Run, Schedule, ScheduleControl, ScheduleState, Scheduler, SchedulerSettings};
-use datawald_core::store::StagingStore;
-use datawald_core::testing::MemoryStore;
+use datawald_core::store::{SqliteStore, StagingStore};
 use datawald_core::{ManualClock, Result};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
@@ -89,7 +88,7 @@ pub(crate) struct Host {
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self::over(Arc::new(MemoryStore::new()))
+        Self::over(Arc::new(SqliteStore::in_memory().unwrap()))
     }
 
     pub(crate) fn over(store: Arc<dyn StagingStore>) -> Self {

@@ -38,8 +38,9 @@ pub(super) struct EntityDoc {
     pub(super) frontend: String,
     pub(super) id: String,
     pub(super) name: String,
-    /// Whether it is the one of its flow that is called so; a unique index sees to it.
-    pub(super) holds_name: bool,
+    /// Its name, if it is the one of its flow that is called so; a unique index sees to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) held: Option<String>,
     pub(super) status: TxStatus,
     pub(super) note: String,
     pub(super) target_id: Option<String>,
@@ -144,7 +145,7 @@ impl EntityDoc {
             frontend: key.frontend.clone(),
             id: key.id.clone(),
             name: staged.name.clone(),
-            holds_name: named.holds_name,
+            held: named.holds_name.then(|| staged.name.clone()),
             status,
             note,
             target_id: None,

@@ -87,9 +87,9 @@ async fn indexes(commands: &Commands) -> Result<()> {
     let passes = doc! { "name": "passes", "key": { "passes.task": 1 } };
     let names = doc! {
         "name": "names",
-        "key": { "flow": 1, "name": 1 },
+        "key": { "flow": 1, "held": 1 },
         "unique": true,
-        "partialFilterExpression": { "holds_name": true },
+        "partialFilterExpression": { "held": { "$exists": true } },
     };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
     for (collection, indexes) in [(ENTITIES, vec![due, passes, names]), (SYNC_TASKS, vec![started])] {

@@ -27,7 +27,7 @@ pub(super) struct Named {
 #[derive(Debug, Deserialize)]
 struct Holder {
     id: String,
-    name: String,
+    held: String,
 }
 
 /// The source keys of those who have these names.
@@ -40,11 +40,11 @@ pub(super) async fn holders(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    let filter = doc! { "flow": flow_id(flow), "name": { "$in": names }, "holds_name": true };
-    let options = FindOptions::builder().projection(doc! { "id": 1, "name": 1 }).build();
+    let filter = doc! { "flow": flow_id(flow), "held": { "$in": names } };
+    let options = FindOptions::builder().projection(doc! { "id": 1, "held": 1 }).build();
     let found = commands.find(operation, ENTITIES, filter, options).await?;
     let holders = found.iter().map(|found| read::<Holder>(operation, ENTITIES, found));
-    holders.map(|holder| holder.map(|holder| (holder.name, holder.id))).collect()
+    holders.map(|holder| holder.map(|holder| (holder.held, holder.id))).collect()
 }
 
 /// The name that an entity is to take, if it has to be seen first whether another has it.
@@ -53,7 +53,8 @@ pub(super) fn to_look_up<'a>(
     known: Option<&EntityDoc>,
     refused: &HashSet<String>,
 ) -> Option<&'a str> {
-    let keeps = known.is_some_and(|known| known.holds_name && (known.name == entity.name || known.token > 0));
+    let keeps =
+        known.is_some_and(|known| known.held.as_ref().is_some_and(|held| *held == entity.name || known.token > 0));
     let doubtful = known.is_some() || refused.contains(&entity.name);
     (doubtful && !keeps && !entity.name.is_empty()).then_some(entity.name.as_str())
 }
@@ -65,12 +66,12 @@ pub(super) fn check(
     known: Option<&EntityDoc>,
     holders: &HashMap<String, String>,
 ) -> Named {
-    if let Some(known) = known.filter(|known| known.holds_name) {
-        if known.name == entity.name {
+    if let Some((known, held)) = known.and_then(|known| Some((known, known.held.as_ref()?))) {
+        if *held == entity.name {
             return Named { intent: entity.intent.clone(), holds_name: true };
         }
         if known.token > 0 {
-            let intent = transition::renamed(&entity.intent, &known.name, &entity.name);
+            let intent = transition::renamed(&entity.intent, held, &entity.name);
             return Named { intent, holds_name: true };
         }
     }
@@ -88,6 +89,6 @@ pub(super) fn check(
 
 /// The names that staging an entity takes or gives back. Two of a page that have one in common are taken in order.
 pub(super) fn touched<'a>(entity: &'a StageEntity, known: Option<&'a EntityDoc>) -> impl Iterator<Item = &'a str> {
-    let before = known.filter(|known| known.holds_name).map(|known| known.name.as_str());
+    let before = known.and_then(|known| known.held.as_deref());
     [Some(entity.name.as_str()), before].into_iter().flatten().filter(|name| !name.is_empty())
 }

@@ -105,18 +105,12 @@ impl Page<'_> {
         let mut refused = HashSet::new();
         let mut in_vain = 0;
         while in_vain < ROUNDS {
-            // Each key once a round, so that two of one key are taken in order.
-            let mut keys = HashSet::new();
-            let turn: Vec<usize> = (0..entities.len())
-                .filter(|at| answers.get(*at).is_some_and(Option::is_none))
-                .filter(|at| entities.get(*at).is_some_and(|push| keys.insert(push.entity.id.as_str())))
-                .collect();
-            if turn.is_empty() {
+            let open: Vec<(usize, &Push)> =
+                entities.iter().enumerate().filter(|(at, _)| answers.get(*at).is_some_and(Option::is_none)).collect();
+            if open.is_empty() {
                 return Ok(answers.into_iter().flatten().collect());
             }
-            let turn: Vec<(usize, &Push)> =
-                turn.into_iter().filter_map(|at| entities.get(at).map(|push| (at, push))).collect();
-            let staged = self.round(commands, &turn, &mut refused).await?;
+            let staged = self.round(commands, &open, &mut refused).await?;
             in_vain = if staged.is_empty() { in_vain + 1 } else { 0 };
             for (at, staging) in staged {
                 if let Some(answer) = answers.get_mut(at) {
@@ -127,16 +121,16 @@ impl Page<'_> {
         Err(Error::store(OPERATION, "entities of this page are changed by others all the time; pull again"))
     }
 
-    /// Stages what nobody changes at the same moment; the rest is for the next round.
+    /// Stages those whose turn it is and that nobody changes at the same moment; the rest is for the next round.
     async fn round(
         &self,
         commands: &Commands,
-        turn: &[(usize, &Push)],
+        open: &[(usize, &Push)],
         refused: &mut HashSet<String>,
     ) -> Result<Vec<(usize, Option<Staging>)>> {
-        let ids: Vec<String> = turn.iter().map(|(_, push)| self.id(&push.entity)).collect();
+        let ids: Vec<String> = open.iter().map(|(_, push)| self.id(&push.entity)).collect();
         let mut known = self.known(commands, &ids).await?;
-        let turn = one_per_name(turn, &ids, &known);
+        let turn = in_order(open, &ids, &known);
         let looked_up: Vec<&str> =
             turn.iter().filter_map(|(_, push, id)| names::to_look_up(&push.entity, known.get(*id), refused)).collect();
         let holders = names::holders(commands, OPERATION, self.flow, &looked_up).await?;
@@ -300,10 +294,13 @@ impl Page<'_> {
         if staging == Staging::Restaged {
             let (intent, reason) = IntentWord::of(&named.intent);
             // What was taken up keeps its name: the other side may know it by that.
-            let name = if known.holds_name && known.token > 0 { &known.name } else { &entity.name };
+            let name = known.held.as_ref().filter(|_| known.token > 0).unwrap_or(&entity.name);
+            match named.holds_name {
+                true => set.insert("held", name),
+                false => unset.insert("held", ""),
+            };
             set.extend(doc! {
                 "name": name,
-                "holds_name": named.holds_name,
                 "intent": intent.word(),
                 "reason": reason,
                 "source_status": &entity.source_status,
@@ -373,17 +370,18 @@ impl Page<'_> {
     }
 }
 
-/// Those of a turn that have no name in common with one before them, each with its `_id`: names go in order, too.
-fn one_per_name<'a>(
-    turn: &[(usize, &'a Push)],
+/// Those that have neither key nor name in common with one before them, each with its `_id`: so these are taken in order.
+fn in_order<'a>(
+    open: &[(usize, &'a Push)],
     ids: &'a [String],
     known: &HashMap<String, EntityDoc>,
 ) -> Vec<(usize, &'a Push, &'a String)> {
+    let mut keys = HashSet::new();
     let mut names: HashSet<String> = HashSet::new();
-    let mut first = Vec::with_capacity(turn.len());
-    for ((at, push), id) in turn.iter().zip(ids) {
+    let mut first = Vec::with_capacity(open.len());
+    for ((at, push), id) in open.iter().zip(ids) {
         let touched: Vec<&str> = touched(&push.entity, known.get(id)).collect();
-        let free = touched.iter().all(|name| !names.contains(*name));
+        let free = keys.insert(id) && touched.iter().all(|name| !names.contains(*name));
         names.extend(touched.into_iter().map(str::to_owned));
         if free {
             first.push((*at, *push, id));

@@ -7,7 +7,7 @@ use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{bson, count, date, number, read, time};
-use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
+use super::change::{ROUNDS, busy, known, mark, standing};
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc};
 use super::keys::{entity_id, flow_id};
@@ -183,8 +183,13 @@ pub(super) async fn renew(
     if written.matched == leases.len() as u64 {
         return Ok(vec![true; leases.len()]);
     }
-    let held = carried_out(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?;
-    Ok(ids.iter().map(|id| held.contains(id)).collect())
+    let filter = doc! { "_id": { "$in": &ids }, "op": op };
+    let options = FindOptions::builder().projection(doc! { "token": 1 }).build();
+    let found = commands.find(OPERATION, ENTITIES, filter, options).await?;
+    // With the token, since an earlier one of the same entity may be among them.
+    let held: HashSet<(&str, i64)> =
+        found.iter().filter_map(|found| Some((found.get_str("_id").ok()?, found.get_i64("token").ok()?))).collect();
+    Ok(leases.iter().zip(&ids).map(|((_, token), id)| held.contains(&(id.as_str(), number(*token)))).collect())
 }
 
 pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Now) -> Result<bool> {
