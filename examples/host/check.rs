@@ -4,6 +4,7 @@ use datawald_core::{Error, Result};
 use datawald_examples::Backends;
 
 use crate::args::Args;
+use crate::company::{Remark, examine};
 use crate::config::Config;
 use crate::health;
 use crate::sides::Sides;
@@ -28,6 +29,7 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
         }
     };
     let (mut tried, answers) = tokio::join!(backends, sides.try_all());
+    let remarks = examine(&sides, &config, &answers).await;
     sides.close().await;
     tried.extend(answers);
     let mut failed = Vec::new();
@@ -38,6 +40,12 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
                 println!("{part}: {}", config.redaction.apply(&reason));
                 failed.push(part);
             }
+        }
+    }
+    for Remark { part, text, wrong } in remarks {
+        println!("{part}: {}", config.redaction.apply(&text));
+        if wrong && !failed.contains(&part) {
+            failed.push(part);
         }
     }
     match failed.is_empty() {

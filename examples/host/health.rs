@@ -13,7 +13,7 @@ use datawald_examples::Backends;
 use crate::sides::Sides;
 
 /// How long one part may take to answer.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a part is not ready that nobody has tried.
 const UNTRIED: &str = "was not tried yet";

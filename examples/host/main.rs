@@ -24,6 +24,7 @@
 mod api;
 mod args;
 mod check;
+mod company;
 mod config;
 mod health;
 mod monitor;

@@ -54,6 +54,11 @@ impl Sides {
         self.erps.get(name).cloned()
     }
 
+    /// The ERPs that this process applies to.
+    pub(crate) fn erps(&self) -> impl Iterator<Item = (&str, &Arc<B1Agency>)> {
+        self.erps.iter().map(|(name, erp)| (name.as_str(), erp))
+    }
+
     /// Gives back what ERPs hold for this process, as sessions.
     pub(crate) async fn close(&self) {
         join_all(self.erps.values().map(|erp| erp.api().close())).await;
@@ -82,10 +87,10 @@ impl Sides {
     }
 }
 
-fn part(name: &str) -> String {
+pub(crate) fn part(name: &str) -> String {
     format!("connection {name}")
 }
 
-fn cx(name: &str) -> Cx {
+pub(crate) fn cx(name: &str) -> Cx {
     Cx::new(FlowId::new(Table::Orders, name))
 }

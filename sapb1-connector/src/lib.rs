@@ -3,7 +3,8 @@
 //! Orders go into SAP B1 through [`B1Agency`]: it knows SAP B1's rules (customer, due date, freight, discount, tax codes,
 //! transport, payment, reference), each a step of [`datawald_backoffice::Backoffice`] that an agent can override, and
 //! each steered by [`B1Settings`], which load from TOML. Before anything is sent it reckons what SAP B1 will make of the
-//! document and refuses what would not come to what the customer was charged.
+//! document and refuses what would not come to what the customer was charged. What keeps an order from becoming two
+//! documents, and what of it SAP B1 itself can do, is told in [`fence`].
 //!
 //! The agency works on any [`B1Api`]. [`RestfulClient`] is the way in through *SAP B1 RESTful*, a small service on top of
 //! SAP's DI API; [`ServiceLayerClient`] is the one through SAP's own *Service Layer*, with [its own
@@ -44,6 +45,10 @@
 
 mod agency;
 mod api;
+/// What keeps an order from becoming two documents.
+pub mod fence {
+    #![doc = include_str!("fence.md")]
+}
 pub mod fields;
 mod restful;
 #[cfg(feature = "sandbox")]

@@ -112,7 +112,7 @@ impl Translated {
     /// # Errors
     /// As [`Header::new`], and rejected if a field is missing.
     pub(super) fn new(doc: &NativeOrder, settings: &ServiceLayerSettings, codes: &Codes) -> Result<Self> {
-        let reference = reference(doc)?;
+        let reference = reference(doc, settings.mark.as_deref())?;
         let Header { mut json, person, foreign } = Header::new(doc, settings, codes)?;
         let card_code = json.get(fields::CARD_CODE).and_then(Value::as_str).unwrap_or_default().to_owned();
         // What is empty stays as the customer has it.
@@ -192,12 +192,12 @@ impl Translated {
 }
 
 /// What the document is looked up by: the user-defined field that holds the number, or `NumAtCard`.
-fn reference(doc: &NativeOrder) -> Result<Reference> {
+fn reference(doc: &NativeOrder, mark: Option<&str>) -> Result<Reference> {
     let holds = |name: &str| doc.get(name).and_then(Value::as_str) == Some(doc.reference.as_str());
     let field = if holds(fields::NUM_AT_CARD) {
         None
     } else {
-        let udf = doc.header.keys().find(|name| fields::is_udf(name) && holds(name));
+        let udf = doc.header.keys().find(|name| fields::is_udf(name) && Some(name.as_str()) != mark && holds(name));
         Some(udf.ok_or_else(|| {
             Error::invalid(OPERATION, "is missing; SAP B1 makes no order that cannot be found again")
                 .field(fields::NUM_AT_CARD)

@@ -5,6 +5,7 @@
 mod client;
 mod common;
 mod faults;
+mod found;
 mod reconcile;
 mod restful;
 mod rules;

@@ -3,11 +3,15 @@
 use std::process::Output;
 
 use mage2_connector::sandbox::OrderSet;
-use sapb1_connector::sandbox::{Faults, Way};
+use sapb1_connector::sandbox::{COMPANY_DB, Faults, LOGIN, Way};
 
 use crate::world::World;
 
-sapb1_connector::over_both_ways! { what_the_file_names_is_tried_without_writing }
+sapb1_connector::over_both_ways! {
+    what_the_file_names_is_tried_without_writing
+    two_connections_to_one_company_are_told
+    whether_documents_show_whose_they_are_is_told
+}
 
 async fn check(world: &World, args: &[&str]) -> Output {
     let mut command = world.command(args);
@@ -117,4 +121,89 @@ async fn what_the_file_names_is_tried_without_writing(way: Way) {
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("store and queue: open store") && told.contains("connection b1: answers"), "{told}");
+}
+
+/// A connection of `way`'s kind to the sandbox, with rules of its own.
+fn connection(world: &World, name: &str, rules: &str) -> String {
+    let kind = match world.b1.way() {
+        Way::Restful => "kind = 'sapb1-restful'".to_owned(),
+        Way::ServiceLayer => format!("kind = 'sapb1-service-layer'\ncompany_db = '{COMPANY_DB}'"),
+    };
+    let (url, user) = (world.b1.url(), LOGIN.0);
+    format!(
+        "[connections.{name}]\n{kind}\nurl = '{url}'\nuser = '{user}'\npassword = {{ file = 'b1-password' }}\n\
+         [connections.{name}.settings]\ncompany_currency = 'USD'\n{rules}\n"
+    )
+}
+
+/// A file with a shop and an ERP for each of `pairs`.
+fn file(world: &World, pairs: &[(&str, &str, &str)]) -> String {
+    let mut text = "[store]\nkind = 'sqlite'\npath = 'host.db'\n".to_owned();
+    for (shop, erp, rules) in pairs {
+        let magento = world.magento.url();
+        text.push_str(&format!(
+            "[connections.{shop}]\nkind = 'magento2'\nbase_url = '{magento}'\n\
+             credentials = {{ kind = 'bearer', token = {{ env = 'MAGENTO_TOKEN' }} }}\n{}\
+             [[flows]]\ntable = 'orders'\nfrontend = '{shop}'\nbackoffice = '{erp}'\n",
+            connection(world, erp, rules)
+        ));
+    }
+    text
+}
+
+async fn two_connections_to_one_company_are_told(way: Way) {
+    let world = World::new(way, OrderSet::Empty).await;
+    let both = |rules: &str| file(&world, &[("mage2", "b1", ""), ("other", "b2", rules)]);
+    world.write_as(&both(""));
+    let output = check(&world, &["--connect"]).await;
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    let line = told.lines().find(|line| line.contains("are the same company")).unwrap_or_else(|| panic!("{told}"));
+    for part in ["connections b1 and b2:", COMPANY_DB, "orders of mage2 and other", "reference.prefix"] {
+        assert!(line.contains(part), "{line}");
+    }
+    // Their orders can be told apart: it is said, and nothing has to be mended.
+    for rules in ["reference.prefix = { other = 'O-' }", "reference.udf = 'U_WebOrder'"] {
+        world.write_as(&both(rules));
+        let output = check(&world, &["--connect"]).await;
+        let told = text(&output.stdout);
+        assert!(output.status.success(), "{told} {output:?}");
+        assert!(told.contains("connections b1 and b2: are the same company"), "{told}");
+        assert!(!told.contains("same references"), "{told}");
+    }
+    world.write_as(&file(&world, &[("mage2", "b1", "")]));
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    assert!(told.contains("connection b1: answers") && !told.contains("same company"), "{told}");
+}
+
+async fn whether_documents_show_whose_they_are_is_told(way: Way) {
+    let world = World::new(way, OrderSet::Empty).await;
+    let checked = async |rules: &str| {
+        world.write_as(&file(&world, &[("mage2", "b1", rules)]));
+        let output = check(&world, &["--connect"]).await;
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, told, _) = checked("").await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("connection b1: documents bear no mark of ours"), "{told}");
+    let (code, told, _) = checked("reference.udf = 'U_None'").await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("connection b1: orders have no field U_None (`reference.udf`)"), "{told}");
+    let (code, told, mistakes) = checked("reference.mark = 'U_None'").await;
+    assert_eq!(code, Some(1), "{told}");
+    match way {
+        Way::Restful => {
+            assert!(
+                mistakes.contains("connections.b1.settings.reference.mark: SAP B1 RESTful writes no"),
+                "{mistakes}"
+            );
+        }
+        Way::ServiceLayer => {
+            assert!(told.contains("connection b1: orders have no field U_None (`reference.mark`)"), "{told}");
+            let (code, told, _) = checked("reference.mark = 'U_WebOrder'").await;
+            assert_eq!(code, Some(0), "{told}");
+            assert!(told.contains("connection b1: documents bear our mark in U_WebOrder"), "{told}");
+        }
+    }
+    assert_eq!(world.b1.counters().writes, 0);
 }

@@ -120,8 +120,9 @@ fn order_cell<'a>(state: &'a State, store: &'a Store, at: u32, name: &str) -> Co
             let udf = state.options.udfs.iter().position(|udf| udf.eq_ignore_ascii_case(name));
             let here = udf.and_then(|place| u16::try_from(place + 1).ok()) == Some(document.field);
             let other = by_hand.into_iter().flat_map(|by_hand| &by_hand.fields);
-            let other = other.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
-            Cow::Borrowed(if here { &document.reference } else { other.last().unwrap_or_default() })
+            let mut other =
+                other.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str());
+            Cow::Borrowed(if here { &document.reference } else { other.next().unwrap_or_default() })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod currencies;
 mod faults;
+mod marks;
 mod orders;
 mod sessions;
 mod texts;
