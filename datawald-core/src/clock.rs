@@ -16,6 +16,12 @@ pub trait Clock: Send + Sync + std::fmt::Debug {
     /// How much time has passed since a moment that stays the same as long as the process lives. Nobody sets this clock:
     /// it neither jumps nor goes back.
     fn monotonic(&self) -> Duration;
+
+    /// [`Clock::monotonic`] as a time: what the wall clock would show if nobody had set it since the process began. Compare it
+    /// with others of the same process only.
+    fn steady(&self) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, self.monotonic())
+    }
 }
 
 /// The time of a change in a staging store.
@@ -41,8 +47,8 @@ impl From<Timestamp> for Now {
     }
 }
 
-/// Where [`SystemClock::monotonic`] counts from.
-static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// Where [`SystemClock::monotonic`] counts from, by both clocks.
+static START: LazyLock<(Instant, Timestamp)> = LazyLock::new(|| (Instant::now(), Timestamp::now()));
 
 /// The operating system's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -54,7 +60,11 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        START.elapsed()
+        START.0.elapsed()
+    }
+
+    fn steady(&self) -> Timestamp {
+        later(START.1, self.monotonic())
     }
 }
 
@@ -74,12 +84,13 @@ pub struct ManualClock {
     wall: AtomicI64,
     /// In microseconds since the clock was made.
     passed: AtomicI64,
+    began: Timestamp,
 }
 
 impl ManualClock {
     /// A clock that shows `now`, to the microsecond.
     pub fn at(now: Timestamp) -> Self {
-        Self { wall: AtomicI64::new(now.as_microsecond()), passed: AtomicI64::new(0) }
+        Self { wall: AtomicI64::new(now.as_microsecond()), passed: AtomicI64::new(0), began: now }
     }
 
     /// Lets time pass. Of a negative `by`, only the wall clock takes notice: time does not run backwards.
@@ -102,6 +113,10 @@ impl Clock for ManualClock {
 
     fn monotonic(&self) -> Duration {
         Duration::from_micros(u64::try_from(self.passed.load(Ordering::SeqCst)).unwrap_or(0))
+    }
+
+    fn steady(&self) -> Timestamp {
+        later(self.began, self.monotonic())
     }
 }
 

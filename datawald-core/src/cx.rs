@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::later;
 use crate::model::FlowId;
 use crate::{Clock, SystemClock};
 
@@ -174,10 +173,9 @@ impl Cx {
         self.clock.monotonic()
     }
 
-    /// The monotonic clock, as if the process had started in 1970: a time that never jumps, to compare with others of the
-    /// same process.
+    /// A time that never jumps ([`Clock::steady`]), for what is kept for so long, or tried again after so long.
     pub fn steady(&self) -> Timestamp {
-        later(Timestamp::UNIX_EPOCH, self.clock.monotonic())
+        self.clock.steady()
     }
 
     /// How much of the lease is left; `None` if there is no deadline. A write must be over before.

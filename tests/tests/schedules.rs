@@ -12,7 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use datawald_backoffice::OrdersTarget;
 use datawald_core::engine::{Engine, EngineSettings, FetchQuery, Flow};
-use datawald_core::model::{EntityKey, FlowId, Order, Table, TxStatus};
+use datawald_core::model::{FlowId, Order, Table, TxStatus};
 use datawald_core::store::{SqliteStore, StagingStore};
 use datawald_core::{Cx, ManualClock, Result};
 use datawald_frontend::{Frontend, OrdersSource, RawPage};

@@ -37,6 +37,13 @@ impl<'a> Job<'a> {
         Ok(Self { at, claimed, order, reference })
     }
 
+    /// The order as it was when it may have been written, where that is in doubt and it has changed since.
+    pub(super) fn as_written(&self) -> Result<Option<Self>> {
+        let Some(doc) = &self.claimed.written_doc else { return Ok(None) };
+        let order = parse(doc)?;
+        Ok(Some(Self { at: self.at, claimed: self.claimed, order, reference: self.reference.clone() }))
+    }
+
     /// What tells its document from all others.
     pub(super) fn mark(&self) -> String {
         format!("{}/{}", self.claimed.key.frontend, self.claimed.key.id)
@@ -65,10 +72,7 @@ fn read(claimed: &Claimed) -> Result<Order> {
         let frontend = claimed.key.frontend.clone();
         return Ok(Order { frontend, fe_order_id: number.clone(), ..Order::default() });
     }
-    let order: Order = serde_json::from_str(&claimed.doc).map_err(|error| {
-        let message = format!("the staged document is not a canonical order (line {})", error.line());
-        Error::mapping("read staged order", message)
-    })?;
+    let order = parse(&claimed.doc)?;
     if order.fe_order_id != *number {
         let message = format!(
             "is {}, but the order was staged as {number}, by which it is looked up: have the steps of the frontend name it \
@@ -78,4 +82,11 @@ fn read(claimed: &Claimed) -> Result<Order> {
         return Err(Error::mapping("read staged order", message).field("fe_order_id"));
     }
     Ok(order)
+}
+
+fn parse(doc: &str) -> Result<Order> {
+    serde_json::from_str(doc).map_err(|error| {
+        let message = format!("the staged document is not a canonical order (line {})", error.line());
+        Error::mapping("read staged order", message)
+    })
 }

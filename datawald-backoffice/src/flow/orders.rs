@@ -11,11 +11,11 @@ use tracing::{Instrument, debug_span};
 
 use super::document::Document;
 use super::job::{FoundJob, Job};
-use super::recognize::{Known, not_ours, recognize};
+use super::recognize::{Known, check_total, not_ours, recognize};
 use super::refusals::{another_number, cancelled_there, gone, several};
 use super::results::Results;
 use super::write;
-use crate::{Backoffice, Found};
+use crate::{Backoffice, Found, NativeOrder};
 
 /// Applies orders to a [`Backoffice`].
 ///
@@ -100,51 +100,66 @@ impl OrdersTarget {
 
     /// Lets those through whose document is their own and comes to what the order does. What that takes is made in one go.
     async fn recognize_all<'a>(&self, cx: &Cx, found: Vec<FoundJob<'a>>, results: &mut Results) -> Vec<FoundJob<'a>> {
-        let mut settled = Vec::new();
-        let mut open = Vec::new();
+        let (mut ours, mut unmarked, mut follow) = (Vec::new(), Vec::new(), Vec::new());
         for found in found {
-            if found.known() == Known::Theirs {
-                results.set(&found.job, Err(not_ours(&found, None)));
-            } else if found.is_settled() || !needs_document(&found) {
-                settled.push(found);
-            } else if found.job.claimed.doc.is_empty() {
-                // Of what cannot be mapped, nothing can be made to compare.
-                results.set(&found.job, Err(not_ours(&found, None)));
-            } else {
-                open.push(found);
+            match found.known() {
+                Known::Theirs => results.set(&found.job, Err(not_ours(&found, None))),
+                Known::Ours if found.is_settled() || !found.must_follow() => ours.push(found),
+                Known::Ours => follow.push(found),
+                Known::Unmarked => match found.job.as_written() {
+                    // Of what cannot be mapped, nothing can be made to compare.
+                    Ok(None) if found.job.claimed.doc.is_empty() => {
+                        results.set(&found.job, Err(not_ours(&found, None)))
+                    }
+                    Ok(older) => unmarked.push((found, older)),
+                    Err(error) => results.set(&found.job, Err(error)),
+                },
             }
         }
-        let jobs: Vec<&Job<'_>> = open.iter().map(|found| &found.job).collect();
+        let jobs: Vec<&Job<'_>> = unmarked.iter().map(|(found, older)| older.as_ref().unwrap_or(&found.job)).collect();
         let made = write::make_of(&*self.backoffice, cx, &jobs).await;
-        for (found, made) in open.into_iter().zip(made) {
-            let result = match made {
-                Ok(Document::Ready(made)) => match recognize(&*self.backoffice, cx, &found, &made).await {
-                    Ok(()) => {
-                        settled.push(found);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                },
-                Ok(Document::Ignore(note)) if found.known() == Known::Ours => {
-                    let target_id = found.document.target_id.clone();
-                    Ok(Done::Applied { target_id, note })
+        for ((found, older), made) in unmarked.into_iter().zip(made) {
+            let order = older.as_ref().map_or(&found.job.order, |older| &older.order);
+            let recognized = match made {
+                Ok(Document::Ready(made)) => {
+                    recognize(&*self.backoffice, cx, &found, order, &made).await.map(|()| Some(made))
                 }
                 Ok(Document::Ignore(_)) => Err(not_ours(&found, None)),
                 Err(error) => Err(error),
             };
-            results.set(&found.job, result);
+            match recognized {
+                Err(error) => results.set(&found.job, Err(error)),
+                Ok(_) if !found.must_follow() => ours.push(found),
+                Ok(_) if older.is_some() => follow.push(found),
+                Ok(made) => keep_if_follows(found, made, &mut ours, results),
+            }
         }
-        settled
+        let jobs: Vec<&Job<'_>> = follow.iter().map(|found| &found.job).collect();
+        let made = write::make_of(&*self.backoffice, cx, &jobs).await;
+        for (found, made) in follow.into_iter().zip(made) {
+            match made {
+                Ok(Document::Ready(made)) => keep_if_follows(found, Some(made), &mut ours, results),
+                Ok(Document::Ignore(note)) => {
+                    let target_id = found.document.target_id.clone();
+                    results.set(&found.job, Ok(Done::Applied { target_id, note }));
+                }
+                Err(error) => results.set(&found.job, Err(error)),
+            }
+        }
+        ours
     }
 }
 
-/// Whether what would be made of the order has to be known: to tell whose the document is, or whether it can stay as it is.
-fn needs_document(found: &FoundJob<'_>) -> bool {
-    match (&found.job.claimed.intent, found.known()) {
-        (_, Known::Unmarked) => true,
-        // A document that is cancelled, or is to be, need not come to anything.
-        (Intent::Apply, _) => !found.cancelled,
-        (Intent::Cancel | Intent::Ignore(_) | Intent::Reject(_), _) => false,
+/// Lets an order through whose document comes to what would be made of it now.
+fn keep_if_follows<'a>(
+    found: FoundJob<'a>,
+    made: Option<NativeOrder>,
+    ours: &mut Vec<FoundJob<'a>>,
+    results: &mut Results,
+) {
+    match made.map_or(Ok(()), |made| check_total(&found, &made)) {
+        Ok(()) => ours.push(found),
+        Err(error) => results.set(&found.job, Err(error)),
     }
 }
 

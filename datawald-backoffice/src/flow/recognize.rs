@@ -3,6 +3,7 @@
 //! A number says little: two stores may use the same one, prefixes may collide, and people enter documents by hand. What is
 //! taken for an order's document, though it is somebody else's, loses the order without a word.
 
+use datawald_core::model::{Intent, Order};
 use datawald_core::{Cx, Error, Result};
 
 use super::job::FoundJob;
@@ -31,24 +32,34 @@ impl FoundJob<'_> {
         }
     }
 
+    /// Whether the document has to come to what the order does: not if it is cancelled, or is to be, or is to stay as it is.
+    pub(super) fn must_follow(&self) -> bool {
+        self.job.claimed.intent == Intent::Apply && !self.cancelled
+    }
+
     /// Whether it is enough to know whose it is: it is recorded in the version that is claimed.
     pub(super) fn is_settled(&self) -> bool {
         self.job.is_recorded(&self.document.target_id) && !self.job.is_newer()
     }
 }
 
-/// Refuses a document that is not the order's, and one whose total is not what the order's would be now.
+/// Refuses a document without a mark that does not agree with what `order` makes: the order as it was when it may have been
+/// written.
 pub(super) async fn recognize(
     backoffice: &dyn Backoffice,
     cx: &Cx,
     found: &FoundJob<'_>,
+    order: &Order,
     made: &NativeOrder,
 ) -> Result<()> {
-    if found.known() == Known::Unmarked
-        && !backoffice.recognize_order(cx, &found.job.order, made, &found.document).await?
-    {
-        return Err(not_ours(found, Some(made)));
+    match backoffice.recognize_order(cx, order, made, &found.document).await? {
+        true => Ok(()),
+        false => Err(not_ours(found, Some(made))),
     }
+}
+
+/// Refuses a document whose total is not what the order's would be now.
+pub(super) fn check_total(found: &FoundJob<'_>, made: &NativeOrder) -> Result<()> {
     match (found.document.total, &made.totals) {
         (Some(stands), Some(totals)) if stands != totals.document => Err(cannot_follow(found, made)),
         _ => Ok(()),

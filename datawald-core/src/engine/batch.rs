@@ -75,7 +75,7 @@ impl Crew {
         let keys = in_hand.ids();
         let now = self.engine.now().await?;
         let began = cx.monotonic();
-        let claimed = shared
+        let mut claimed = shared
             .store
             .claim(Claim {
                 flow: &self.flow,
@@ -90,8 +90,22 @@ impl Crew {
             .await?;
         meter::claimed(&self.flow, claimed.len(), claimed.iter().filter(|claimed| claimed.lost_leases > 0).count());
         in_hand.keep(&claimed);
+        self.add_written(&mut claimed).await?;
         cx.reached(Checkpoint::AfterClaim);
         Ok((cx.with_deadline(began + settings.lease()), claimed, in_hand))
+    }
+
+    /// Adds what may have been written where newer content came while that was in doubt. It is seldom so.
+    async fn add_written(&self, claimed: &mut [Claimed]) -> Result<()> {
+        for claimed in claimed {
+            let older = claimed.written.filter(|written| *written < claimed.rev && claimed.target_id.is_none());
+            if let Some(rev) = older {
+                let versions = self.engine.shared.store.history(&claimed.key).await?;
+                let version = versions.into_iter().find(|version| version.rev == rev);
+                claimed.written_doc = version.map(|version| version.doc).filter(|doc| !doc.is_empty());
+            }
+        }
+        Ok(())
     }
 
     /// Applies what was leased and settles the outcomes; hands it back if the workers are to stop first.

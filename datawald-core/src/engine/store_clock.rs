@@ -6,11 +6,11 @@
 //! - A process that finds the record as it last wrote or read it adds the time that has passed for it since. Whoever does so
 //!   first is the one that all others follow, until it stops.
 //! - A process that finds the record changed takes over what stands there, and adds nothing: that time is counted already.
-//! - A process that was out of touch, or has just begun, writes the record before it relies on it. So nobody else can add
-//!   a time that began before: a lease that is given now would lose it.
+//! - Nobody adds more than a step at once, however long ago he last looked: a lease that was given just before may lose that
+//!   much, and no more, since whoever looked before the record was changed adds nothing any more.
 //!
-//! So the clock never runs faster than time, and two processes differ by no more than [`StoreClock::margin`]. It stands still
-//! while no process works on the store; that only delays.
+//! So the clock runs no faster than time but for a step, by which what is waited for lasts longer ([`StoreClock::margin`]). It
+//! stands still while no process works on the store; that only delays.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +28,9 @@ const RECORD: &str = "clock";
 /// How long a process relies on what it read at most.
 const LONGEST_FRESH: Duration = Duration::from_millis(500);
 
+/// The most that a process adds at once: longer than the time between two looks of one that is idle.
+const LONGEST_STEP: Duration = Duration::from_secs(10);
+
 /// How often the record is tried for while other processes change it.
 const TRIES: usize = 20;
 
@@ -36,6 +39,7 @@ pub(super) struct StoreClock {
     store: Arc<dyn StagingStore>,
     clock: Arc<dyn Clock>,
     fresh: Duration,
+    step: Duration,
     anchor: Mutex<Option<Anchor>>,
 }
 
@@ -46,8 +50,6 @@ struct Anchor {
     time: Timestamp,
     /// By the monotonic clock.
     at: Duration,
-    /// When this process was last in touch, by the monotonic clock.
-    touched: Duration,
 }
 
 impl Anchor {
@@ -59,12 +61,13 @@ impl Anchor {
 impl StoreClock {
     /// The clock of `store`, for leases of the length `lease`.
     pub(super) fn new(store: Arc<dyn StagingStore>, clock: Arc<dyn Clock>, lease: Duration) -> Self {
-        Self { store, clock, fresh: LONGEST_FRESH.min(lease / 16), anchor: Mutex::new(None) }
+        let (fresh, step) = (LONGEST_FRESH.min(lease / 16), LONGEST_STEP.min(lease / 4));
+        Self { store, clock, fresh, step, anchor: Mutex::new(None) }
     }
 
     /// By how much two processes may differ: what is waited for lasts so much longer.
     pub(super) fn margin(&self) -> Duration {
-        self.fresh * 3
+        self.step + self.fresh
     }
 
     /// The time by the store's clock.
@@ -72,7 +75,7 @@ impl StoreClock {
         let mut anchor = self.anchor.lock().await;
         let at = self.clock.monotonic();
         if let Some(known) = &*anchor
-            && at.saturating_sub(known.touched) < self.fresh
+            && at.saturating_sub(known.at) < self.fresh
         {
             return Ok(known.time_at(at));
         }
@@ -80,7 +83,7 @@ impl StoreClock {
         let synced = match self.store.time().await? {
             Some(time) => {
                 let at = self.clock.monotonic();
-                Anchor { rev: 0, time, at, touched: at }
+                Anchor { rev: 0, time, at }
             }
             None => self.sync(*anchor).await?,
         };
@@ -98,15 +101,13 @@ impl StoreClock {
             };
             let stands = read(&record.value)?;
             let read_at = self.clock.monotonic();
-            let time = match known {
-                Some(known) if known.rev == record.rev => known.time_at(before).max(stands),
-                Some(known) if before.saturating_sub(known.touched) <= self.fresh * 2 => {
-                    return Ok(Anchor { rev: record.rev, time: stands, at: read_at, touched: before });
-                }
-                _ => stands,
+            let Some(known) = known.filter(|known| known.rev == record.rev) else {
+                return Ok(Anchor { rev: record.rev, time: stands, at: read_at });
             };
+            let passed = before.saturating_sub(known.at).min(self.step);
+            let time = later(known.time, passed);
             if self.store.write_record(RECORD, record.rev, &time.as_microsecond().to_string()).await? {
-                return Ok(Anchor { rev: record.rev + 1, time, at: before, touched: before });
+                return Ok(Anchor { rev: record.rev + 1, time, at: before });
             }
         }
         Err(Error::store("read the store's clock", "other processes change it all the time; try again"))
@@ -181,7 +182,7 @@ mod tests {
         assert!(ran <= passed && ran * 10 >= passed * 9, "{ran} of {passed}");
     }
 
-    /// Whoever was away does not bring the time of his absence along: a lease that was given meanwhile would lose it.
+    /// Whoever was away brings no more than a step of his absence along: a lease that was given meanwhile would lose it.
     #[tokio::test]
     async fn who_was_away_does_not_push_the_clock_on() {
         let store = store();
@@ -189,12 +190,25 @@ mod tests {
         one.clock.now().await.unwrap();
         pass(&[&one, &two], 500_000);
         let given = two.clock.now().await.unwrap();
-        assert_eq!(one.clock.now().await.unwrap(), given);
-        // And alone again, it counts the time that has passed for it.
-        pass(&[&one, &two], 100_000);
-        assert!(one.clock.now().await.unwrap() <= later(given, Duration::from_secs(100)));
-        pass(&[&one, &two], 400);
-        two.clock.now().await.unwrap();
+        assert!(one.clock.now().await.unwrap() <= later(given, one.clock.margin()));
+        // From here on nobody adds a time that began before.
+        pass(&[&one, &two], 600);
+        let latest = later(given, one.clock.margin() + Duration::from_millis(600));
+        assert!(two.clock.now().await.unwrap() <= latest && one.clock.now().await.unwrap() <= latest);
+    }
+
+    /// Though each looks in turn, and seldom.
+    #[tokio::test]
+    async fn it_runs_while_several_wait() {
+        let store = store();
+        let processes = [process(&store, NOON), process(&store, NOON), process(&store, NOON)];
+        let begin = processes[0].clock.now().await.unwrap();
+        for turn in 0..300 {
+            pass(&processes.iter().collect::<Vec<_>>(), 1_000);
+            processes[turn % 3].clock.now().await.unwrap();
+        }
+        let ran = processes[0].clock.now().await.unwrap().duration_since(begin);
+        assert!(ran >= SignedDuration::from_secs(270) && ran <= SignedDuration::from_secs(300), "{ran}");
     }
 
     #[tokio::test]

@@ -127,6 +127,10 @@ pub struct Claimed {
     pub written: Option<u64>,
     /// Whether a look-up has found nothing since something may have been written last.
     pub missed: bool,
+    /// The canonical document of the version [`Claimed::written`], if it is in doubt whether that was written and the claimed
+    /// version is a later one: what is found then is what this one makes. The engine adds it to what a store answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written_doc: Option<String>,
     /// The number of this attempt, from 1.
     pub attempts: u32,
     /// How many leases of it ran out in a row before this one: whoever held it did not come back.

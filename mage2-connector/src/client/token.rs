@@ -38,7 +38,7 @@ impl TokenCache {
         // Held while logging in, so that there is one log-in at a time and the others wait for its token.
         let mut kept = self.0.lock().await;
         if let Some(token) = &*kept
-            && clock.now() < token.renew_at
+            && clock.steady() < token.renew_at
             && refused.is_none_or(|refused| refused.expose_secret() != token.value.expose_secret())
         {
             return Ok(token.value.clone());
@@ -47,7 +47,7 @@ impl TokenCache {
         let value = log_in().await?;
         // A tenth of its life, at most five minutes, before its end.
         let margin = (lifetime / 10).min(Duration::from_secs(300));
-        let renew_at = later(clock.now(), lifetime.saturating_sub(margin));
+        let renew_at = later(clock.steady(), lifetime.saturating_sub(margin));
         *kept = Some(Token { value: value.clone(), renew_at });
         Ok(value)
     }

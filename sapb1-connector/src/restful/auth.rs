@@ -46,7 +46,7 @@ impl Session {
     /// A token that is good for a while.
     pub(super) async fn token(&self, client: &RestfulClient, cx: &Cx) -> Result<Arc<Token>> {
         let mut held = self.0.lock().await;
-        let now = cx.now();
+        let now = cx.steady();
         if let Some(token) = held.as_ref().filter(|token| now < token.renew_at) {
             return Ok(token.clone());
         }

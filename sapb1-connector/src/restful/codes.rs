@@ -51,7 +51,7 @@ pub(super) struct Held {
 /// The codes, from memory while they are fresh. Whoever needs them while they are fetched waits for the same.
 pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes>> {
     let mut held = client.codes.lock().await;
-    let now = cx.now();
+    let now = cx.steady();
     if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
         return Ok(codes.clone());
     }

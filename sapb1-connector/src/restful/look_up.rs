@@ -91,7 +91,7 @@ async fn look_up_chunk<'a>(
                 let rows = fetch(client, cx, column, &[*first]).await.map_err(|_| error)?;
                 tracing::warn!("SAP B1 RESTful refuses a list of numbers; looking orders up one by one for a while");
                 if let Ok(mut until) = client.lists_refused_until.lock() {
-                    *until = Some(later(cx.now(), REFUSED_FOR));
+                    *until = Some(later(cx.steady(), REFUSED_FOR));
                 }
                 take(main_currency, column, &[*first], rows, &mut found)?;
                 waiting.extend(rest.iter().map(|value| vec![*value]));
@@ -128,7 +128,7 @@ pub(super) async fn has_field(client: &RestfulClient, cx: &Cx, name: &str) -> Re
 }
 
 fn lists_are_refused(client: &RestfulClient, cx: &Cx) -> bool {
-    client.lists_refused_until.lock().is_ok_and(|until| until.is_some_and(|until| cx.now() < until))
+    client.lists_refused_until.lock().is_ok_and(|until| until.is_some_and(|until| cx.steady() < until))
 }
 
 async fn fetch(client: &RestfulClient, cx: &Cx, column: &str, values: &[&str]) -> Result<Rows> {

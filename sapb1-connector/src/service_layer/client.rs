@@ -188,7 +188,7 @@ impl ServiceLayerClient {
             request.headers.insert(HeaderName::from_static("prefer"), prefer);
         }
         request.timeout = Some(timeout);
-        let now = cx.now();
+        let now = cx.steady();
         let response = self.http.send(request).await?;
         turn.used(now);
         if let Some(session) = turn.session() {

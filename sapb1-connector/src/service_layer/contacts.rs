@@ -82,7 +82,7 @@ impl Held {
 }
 
 fn fresh_until(client: &ServiceLayerClient, cx: &Cx) -> Timestamp {
-    later(cx.now(), client.settings.requests.codes_fresh())
+    later(cx.steady(), client.settings.requests.codes_fresh())
 }
 
 /// Whether two texts are alike but for case and blanks around.
@@ -145,7 +145,7 @@ fn ask(card_code: &str) -> Request {
 /// Reads the contact persons of customers that are not fresh. Of a customer that is not there none are known; its orders are
 /// refused with SAP's own words.
 async fn fetch(client: &ServiceLayerClient, cx: &Cx, locked: &mut Locked) -> Result<()> {
-    let now = cx.now();
+    let now = cx.steady();
     let old: Vec<_> = locked
         .iter_mut()
         .filter(|(_, customer)| customer.fresh_until.is_none_or(|until| until <= now))

@@ -140,7 +140,7 @@ impl Pool {
             tokio::pin!(changed);
             // From here on no change is missed.
             changed.as_mut().enable();
-            match self.next(cx.now()) {
+            match self.next(cx.steady()) {
                 Next::Session(session, age) => return Ok(Turn::new(self, cx, session, age)),
                 Next::Room(old) => self.open(cx, old).await?,
                 Next::Wait => changed.await,
@@ -208,13 +208,13 @@ impl Pool {
             // Its licence is free before the next is asked for.
             if let Some(old) = old
                 && log_out(&pool.http, &pool.settings, &old).await.is_err()
-                && !old.is_over(cx.now())
+                && !old.is_over(cx.steady())
             {
-                pool.keep(cx.now(), old);
+                pool.keep(cx.steady(), old);
                 return Ok(());
             }
             let opened = log_in(&pool.http, &pool.settings, &cx).await;
-            pool.opened(cx.now(), opened)
+            pool.opened(cx.steady(), opened)
         };
         match tokio::spawn(opening.in_current_span()).await {
             Ok(opened) => opened,

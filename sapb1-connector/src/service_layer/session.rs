@@ -140,7 +140,7 @@ pub(super) async fn log_in(http: &Http, settings: &ServiceLayerSettings, cx: &Cx
         .map_err(|_| Error::config(LOG_IN, "user or password cannot be written as JSON"))?;
     let mut request = HttpRequest::new(LOG_IN, Effect::Read, Method::POST, http.url("Login")?).json(body);
     request.timeout = Some(settings.requests.read_timeout());
-    let sent_at = cx.now();
+    let sent_at = cx.steady();
     let response = http.send(request).await.map_err(|error| match error.kind() {
         ErrorKind::Timeout | ErrorKind::Protocol | ErrorKind::TooLarge => NoSession::Lost(error),
         _ => NoSession::Failed(error),
@@ -159,7 +159,7 @@ pub(super) async fn log_in(http: &Http, settings: &ServiceLayerSettings, cx: &Cx
     tracing::debug!(version = granted.version, "logged in to the Service Layer");
     // A time-out of nothing would have every call log in.
     let life = Duration::from_secs(granted.session_timeout.clamp(1, 60 * 24 * 7) * 60);
-    Ok(Session { cookies: joined(&cookies), used_at: sent_at, seen_at: cx.now(), life, proven: false, kept: false })
+    Ok(Session { cookies: joined(&cookies), used_at: sent_at, seen_at: cx.steady(), life, proven: false, kept: false })
 }
 
 fn refused(settings: &ServiceLayerSettings, response: &HttpResponse) -> NoSession {

@@ -66,7 +66,7 @@ impl Drop for Turn<'_> {
         let mut session = self.session.take();
         if let Some(session) = &mut session {
             // Whatever came of the call, it may have let the session live on.
-            session.seen_at = self.cx.now();
+            session.seen_at = self.cx.steady();
         }
         self.pool.put_back(session);
     }

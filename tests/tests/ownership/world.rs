@@ -117,6 +117,7 @@ pub(crate) fn order(total: &str) -> Order {
 /// The order as a worker takes it up for the first time.
 pub(crate) fn claimed(order: &Order, intent: Intent) -> Claimed {
     Claimed {
+        written_doc: None,
         key: EntityKey::new(&flow(), "7"),
         name: order.fe_order_id.clone(),
         token: 1,
@@ -142,6 +143,7 @@ pub(crate) fn in_doubt(order: &Order, intent: Intent) -> Claimed {
 /// The order in its second version, of which the first was written as document 540.
 pub(crate) fn changed(order: &Order, intent: Intent) -> Claimed {
     Claimed {
+        written_doc: None,
         rev: 2,
         written: Some(1),
         target_id: Some("540".into()),
