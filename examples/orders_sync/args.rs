@@ -83,6 +83,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) rounds: u32,
 
+    /// How long to wait between two of these times
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub(crate) pause_ms: u64,
+
     /// Orders per page of Magento
     #[arg(long, value_name = "N", default_value_t = EngineSettings::default().page_size)]
     pub(crate) page_size: usize,

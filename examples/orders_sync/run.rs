@@ -58,7 +58,10 @@ pub(crate) async fn run(
         Role::Worker => work(engine, &flows, signals).await?,
         Role::Frontend | Role::All => {
             let all = async {
-                for _ in 0..args.rounds {
+                for nth in 0..args.rounds {
+                    if nth > 0 {
+                        tokio::time::sleep(Duration::from_millis(args.pause_ms)).await;
+                    }
                     rounds.push(round(args.role, engine, &flows, sides).await?);
                 }
                 Ok(())

@@ -4,6 +4,7 @@
 
 mod child;
 mod data;
+pub mod endure;
 mod plain_backoffice;
 mod plain_frontend;
 mod process;
