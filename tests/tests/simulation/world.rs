@@ -1,6 +1,7 @@
 //! The world: shops, SAP B1, a store, processes; and a run from the first order until all is at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,10 @@ pub(crate) struct World {
     pub(crate) resynced: Mutex<BTreeSet<EntityKey>>,
     /// Runs of frontends that began since it is calm, by flow.
     pub(crate) runs: Mutex<BTreeMap<FlowId, usize>>,
+    /// No run is to begin any more.
+    pub(crate) closing: AtomicBool,
+    /// Runs of frontends that have begun and not ended.
+    pub(crate) under_way: AtomicUsize,
     serial: Mutex<u64>,
 }
 
@@ -121,6 +126,8 @@ impl World {
             foreign,
             resynced: Mutex::default(),
             runs: Mutex::default(),
+            closing: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
             serial: Mutex::new(0),
         };
         world.set_faults(true);
@@ -223,6 +230,16 @@ impl World {
         self.set_faults(false);
         self.processes.iter().for_each(|process| process.clock.correct());
         self.shops.iter().for_each(|shop| shop.clock.correct());
+        self.come_to_rest().await;
+        // Runs that have begun come to their end, and no other begins.
+        self.closing.store(true, Ordering::Relaxed);
+        let deadline = self.story.elapsed() + Duration::from_secs(1_800);
+        while self.under_way.load(Ordering::Relaxed) > 0 && self.story.elapsed() < deadline {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    }
+
+    async fn come_to_rest(&self) {
         let deadline = self.story.elapsed() + PATIENCE;
         let mut quiet = 0;
         while quiet < 3 && self.story.elapsed() < deadline {
