@@ -29,7 +29,7 @@ fn settings() -> EngineSettings {
         batch: 5,
         concurrency: 2,
         sweep_ms: 12_000,
-        close_wait_ms: 240_000,
+        close_wait_ms: 90_000,
         max_backoff_ms: 60_000,
         // Nothing fails here for having been tried too often.
         max_attempts: 10_000,

@@ -97,6 +97,6 @@ fn story() {
         }
     };
     let began = Instant::now();
-    let story = run(&schedule).story.join("\n");
-    println!("{schedule}\n{story}\n{:?}", began.elapsed());
+    let verdict = run(&schedule);
+    println!("{schedule}\n{}\n{:?}; {:?}", verdict.story.join("\n"), began.elapsed(), verdict.passed);
 }

@@ -5,7 +5,7 @@ use super::schedule::{Group, Schedule};
 use super::world::{Verdict, run};
 
 /// How many runs shrinking may take.
-const MOST: usize = 400;
+const MOST: usize = 150;
 
 /// A shorter schedule with the same kind of wrong, and what comes of it.
 pub(crate) fn shrink(schedule: &Schedule, kind: Kind) -> (Schedule, Verdict) {

@@ -58,6 +58,8 @@ pub(crate) struct Verdict {
     pub(crate) wrongs: Vec<Wrong>,
     pub(crate) struck: Vec<Strike>,
     pub(crate) story: Vec<String>,
+    /// How often each place was passed where something may strike.
+    pub(crate) passed: BTreeMap<&'static str, u64>,
 }
 
 /// Runs a schedule.
@@ -70,7 +72,7 @@ pub(crate) fn run(schedule: &Schedule) -> Verdict {
         for wrong in &wrongs {
             world.story.tell("JUDGE", wrong);
         }
-        Verdict { wrongs, struck: world.chance.struck(), story: world.story.lines() }
+        Verdict { wrongs, struck: world.chance.struck(), story: world.story.lines(), passed: world.chance.passed() }
     })
 }
 
