@@ -218,7 +218,7 @@ impl World {
                 process.live(move || engines::life(world.clone(), own.clone())).await;
             });
         }
-        for place in 0..self.schedule().orders {
+        for place in (0..self.schedule().orders).filter(|place| !self.schedule().absent.contains(place)) {
             tokio::spawn(customers::order(self.clone(), place));
             tokio::spawn(people::colleague(self.clone(), place));
         }
