@@ -76,6 +76,8 @@ holes! {
     hole_8_the_shop_runs_ahead: [ShopClock], 2, 1, [Lost], [5];
     /// A cut that an operator sets ahead loses nothing.
     hole_8_a_cut_ahead: [Cuts], 2, 1, [Lost], [4];
+    /// Money that changes after the document was made is told.
+    hole_10_money_changes: [Money], 2, 1, [WrongMoney], [2];
     /// A run closes no run that still pulls.
     hole_9_closed_while_pulling: [SlowShop], 2, 2, [FalselyCompleted], [1];
     /// The same, with processes that are killed.
