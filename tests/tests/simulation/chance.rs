@@ -99,6 +99,15 @@ impl Chance {
         self.struck.lock().unwrap().clone()
     }
 
+    /// How often each place was passed, by whomever.
+    pub(crate) fn passed(&self) -> BTreeMap<&'static str, u64> {
+        let mut sum = BTreeMap::new();
+        for ((site, _), passed) in self.passed.lock().unwrap().iter() {
+            *sum.entry(*site).or_default() += passed;
+        }
+        sum
+    }
+
     fn number(&self, site: &'static str, who: usize) -> (u64, u64) {
         let nth = {
             let mut passed = self.passed.lock().unwrap();

@@ -1,6 +1,7 @@
 //! What runs in a process: the real engine, flows, agencies and clients, over the simulated store, queue and network.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use datawald_backoffice::{Backoffice, OrdersTarget};
@@ -25,7 +26,7 @@ fn settings() -> EngineSettings {
         batch: 5,
         concurrency: 2,
         sweep_ms: 12_000,
-        close_wait_ms: 240_000,
+        close_wait_ms: 90_000,
         max_backoff_ms: 60_000,
         // Nothing fails here for having been tried too often.
         max_attempts: 10_000,
@@ -101,10 +102,30 @@ pub(crate) async fn life(world: Arc<World>, process: Arc<Process>) {
     process.tell(format!("ends by itself: {error}"));
 }
 
+/// Counts a run as long as it goes on, also if it is killed.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn new(world: &'a World) -> Self {
+        world.under_way.fetch_add(1, Ordering::Relaxed);
+        Self(&world.under_way)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn pull(world: &World, process: &Process, engine: &Engine) {
     loop {
         for flow in &world.flows {
+            if world.closing.load(Ordering::Relaxed) {
+                std::future::pending::<()>().await;
+            }
             let calm = world.is_calm();
+            let _under_way = UnderWay::new(world);
             match engine.sync(flow).await {
                 Ok(report) => {
                     let run = world.watch.run(&report.sync_task.id);

@@ -178,7 +178,7 @@ fn of_record(
                 let standing = has.map(|paper| format!("document {} of {} cents", paper.entry, paper.cents));
                 return Some((Kind::TakenForAnother, format!("is S, but not on its own document: {standing:?}")));
             };
-            if latest.status == "canceled" {
+            if latest.status == "canceled" && latest.mappable {
                 return Some((Kind::Outdated, "is cancelled at the shop, but its document stands".into()));
             }
             if latest.mappable && paper.cents != latest.cents {

@@ -101,6 +101,16 @@ impl Wires {
         self.windows.iter().find(is).map(|window| window.until)
     }
 
+    /// Until when a peer stands still. It is writing that stands still first.
+    fn stalls(&self, peer: Peer, writes: bool) -> Option<Instant> {
+        let (now, early) = (Instant::now(), if writes { Duration::from_secs(30) } else { Duration::ZERO });
+        let is = |window: &&Window| {
+            let stall = window.kind == Group::Stall && window.place == peer.place();
+            stall && window.from <= now + early && now < window.until
+        };
+        self.windows.iter().find(is).map(|window| window.until)
+    }
+
     /// How many requests are not carried out yet.
     pub(crate) fn on_the_way(&self) -> usize {
         self.on_the_way.load(Ordering::Relaxed)
@@ -251,7 +261,7 @@ impl Transport for Link {
             self.wires.on_the_way.fetch_add(1, Ordering::Relaxed);
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
-                if let Some(until) = wires.within(Group::Stall, peer) {
+                if let Some(until) = wires.stalls(peer, writes) {
                     // What was held up is done in any order.
                     let catching_up =
                         wires.chance.dice("catching up", 0).millis(0, if writes { 20_000 } else { 2_000 });

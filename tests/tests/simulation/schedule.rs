@@ -97,6 +97,8 @@ pub(crate) struct Schedule {
     pub(crate) orders: usize,
     pub(crate) workers: usize,
     pub(crate) frontends: usize,
+    /// Orders that are not placed.
+    pub(crate) absent: BTreeSet<usize>,
     /// What would strike, but is left out.
     pub(crate) without: BTreeSet<Strike>,
 }
@@ -124,6 +126,7 @@ impl Schedule {
             orders: dice.random_range(5..=24),
             workers: dice.random_range(1..=3),
             frontends: dice.random_range(1..=2),
+            absent: BTreeSet::new(),
             without: BTreeSet::new(),
         }
     }
@@ -135,8 +138,8 @@ impl Schedule {
 
 impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, groups, way, orders, workers, frontends, without } = self;
-        let left_out = without.len();
+        let Self { seed, groups, way, orders, workers, frontends, absent, without } = self;
+        let (orders, left_out) = (orders - absent.len(), without.len());
         write!(
             f,
             "seed {seed} over {way}: {orders} orders, {workers} workers, {frontends} frontends, {groups:?}, \

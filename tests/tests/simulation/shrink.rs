@@ -5,7 +5,7 @@ use super::schedule::{Group, Schedule};
 use super::world::{Verdict, run};
 
 /// How many runs shrinking may take.
-const MOST: usize = 400;
+const MOST: usize = 250;
 
 /// A shorter schedule with the same kind of wrong, and what comes of it.
 pub(crate) fn shrink(schedule: &Schedule, kind: Kind) -> (Schedule, Verdict) {
@@ -20,11 +20,9 @@ pub(crate) fn shrink(schedule: &Schedule, kind: Kind) -> (Schedule, Verdict) {
         }
         while tried.best.workers > 1 && tried.attempt(|schedule| schedule.workers -= 1) {}
         while tried.best.frontends > 1 && tried.attempt(|schedule| schedule.frontends -= 1) {}
-        for by in [8, 4, 2, 1] {
-            while tried.best.orders > by && tried.attempt(|schedule| schedule.orders -= by) {}
-        }
+        let fewer = tried.orders();
         let shorter = tried.faults();
-        if !shorter || tried.left == 0 || tried.left == before {
+        if !(fewer || shorter) || tried.left == 0 || tried.left == before {
             return (tried.best, tried.verdict);
         }
     }
@@ -52,6 +50,23 @@ impl Tried {
             (self.best, self.verdict) = (schedule, verdict);
         }
         same
+    }
+
+    /// Leaves orders out: half of them, a quarter, one by one.
+    fn orders(&mut self) -> bool {
+        let mut fewer = false;
+        let mut size = self.best.orders.div_ceil(2);
+        while size > 0 {
+            for from in (0..self.best.orders).step_by(size) {
+                let places = from..self.best.orders.min(from + size);
+                if places.clone().all(|place| self.best.absent.contains(&place)) {
+                    continue;
+                }
+                fewer |= self.attempt(|schedule| schedule.absent.extend(places));
+            }
+            size = if size == 1 { 0 } else { size.div_ceil(2) };
+        }
+        fewer
     }
 
     /// Leaves faults out: half of them, a quarter, one by one.

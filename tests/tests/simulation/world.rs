@@ -1,6 +1,7 @@
 //! The world: shops, SAP B1, a store, processes; and a run from the first order until all is at rest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -47,6 +48,10 @@ pub(crate) struct World {
     pub(crate) resynced: Mutex<BTreeSet<EntityKey>>,
     /// Runs of frontends that began since it is calm, by flow.
     pub(crate) runs: Mutex<BTreeMap<FlowId, usize>>,
+    /// No run is to begin any more.
+    pub(crate) closing: AtomicBool,
+    /// Runs of frontends that have begun and not ended.
+    pub(crate) under_way: AtomicUsize,
     serial: Mutex<u64>,
 }
 
@@ -55,6 +60,8 @@ pub(crate) struct Verdict {
     pub(crate) wrongs: Vec<Wrong>,
     pub(crate) struck: Vec<Strike>,
     pub(crate) story: Vec<String>,
+    /// How often each place was passed where something may strike.
+    pub(crate) passed: BTreeMap<&'static str, u64>,
 }
 
 /// Runs a schedule.
@@ -67,7 +74,7 @@ pub(crate) fn run(schedule: &Schedule) -> Verdict {
         for wrong in &wrongs {
             world.story.tell("JUDGE", wrong);
         }
-        Verdict { wrongs, struck: world.chance.struck(), story: world.story.lines() }
+        Verdict { wrongs, struck: world.chance.struck(), story: world.story.lines(), passed: world.chance.passed() }
     })
 }
 
@@ -123,6 +130,8 @@ impl World {
             foreign,
             resynced: Mutex::default(),
             runs: Mutex::default(),
+            closing: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
             serial: Mutex::new(0),
         };
         world.set_faults(true);
@@ -218,7 +227,7 @@ impl World {
                 process.live(move || engines::life(world.clone(), own.clone())).await;
             });
         }
-        for place in 0..self.schedule().orders {
+        for place in (0..self.schedule().orders).filter(|place| !self.schedule().absent.contains(place)) {
             tokio::spawn(customers::order(self.clone(), place));
             tokio::spawn(people::colleague(self.clone(), place));
         }
@@ -232,6 +241,16 @@ impl World {
         self.set_faults(false);
         self.processes.iter().for_each(|process| process.clock.correct());
         self.shops.iter().for_each(|shop| shop.clock.correct());
+        self.come_to_rest().await;
+        // Runs that have begun come to their end, and no other begins.
+        self.closing.store(true, Ordering::Relaxed);
+        let deadline = self.story.elapsed() + Duration::from_secs(1_800);
+        while self.under_way.load(Ordering::Relaxed) > 0 && self.story.elapsed() < deadline {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+    }
+
+    async fn come_to_rest(&self) {
         let deadline = self.story.elapsed() + PATIENCE;
         let mut quiet = 0;
         while quiet < 3 && self.story.elapsed() < deadline {
