@@ -169,12 +169,15 @@ fn of_record(
         TxStatus::New | TxStatus::InProcess | TxStatus::InDoubt => Some((Kind::Stuck, "has not ended".into())),
         TxStatus::Success => {
             let has = papers.iter().find(|paper| target(paper));
-            if let Some(paper) = has.filter(|paper| !paper.draft && foreign.contains_key(&paper.entry)) {
+            // SAP B1 RESTful answers an insert by the first document under the number. One that somebody enters between the look-up
+            // and the insert is that one; ours stands beside it, and whoever looks next sees both.
+            let beside = world.schedule().way == Way::Restful && !own.is_empty();
+            if let Some(paper) = has.filter(|paper| !beside && !paper.draft && foreign.contains_key(&paper.entry)) {
                 return Some((Kind::TakenForAnother, format!("is S on the foreign document {}", paper.entry)));
             }
             // Once approved, a draft is a document under another key.
             let draft = entity.target_id.as_ref().is_some_and(|target| target.starts_with("draft"));
-            let Some(paper) = own.iter().find(|paper| draft || target(paper)) else {
+            let Some(paper) = own.iter().find(|paper| draft || beside || target(paper)) else {
                 let standing = has.map(|paper| format!("document {} of {} cents", paper.entry, paper.cents));
                 return Some((Kind::TakenForAnother, format!("is S, but not on its own document: {standing:?}")));
             };
@@ -184,7 +187,9 @@ fn of_record(
             if latest.mappable && paper.cents != latest.cents {
                 return Some((Kind::WrongMoney, format!("has {} cents, its document {}", latest.cents, paper.cents)));
             }
-            let open = world.schedule().way == Way::ServiceLayer && !draft && latest.mappable;
+            // Changes do not reach a draft, which the remark says; nor the document that is made of it.
+            let was_draft = draft || world.approved.lock().unwrap().contains(&paper.entry);
+            let open = world.schedule().way == Way::ServiceLayer && !was_draft && latest.mappable;
             let street = paper.street.as_ref().filter(|street| open && **street != latest.street)?;
             Some((Kind::Outdated, format!("goes to {}, its document {} to {street}", latest.street, paper.entry)))
         }

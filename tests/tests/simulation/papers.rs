@@ -59,6 +59,7 @@ pub(crate) fn approve(world: &World) {
     let B1Sandbox::ServiceLayer(sandbox) = &*world.b1 else { return };
     for draft in sandbox.drafts().iter().filter(|draft| !draft.closed) {
         let entry = sandbox.approve(draft.doc_entry);
+        world.approved.lock().unwrap().extend(entry);
         world.story.tell("approver", format!("approves draft {}: document {entry:?}", draft.doc_entry));
     }
 }
@@ -83,7 +84,10 @@ pub(crate) async fn enter(world: &World, reference: &str, cents: u64) -> Option<
             order.extend(more.as_object()?.clone());
             let header = ("authorization", format!("JWT {token}"));
             let answer = call(world, "/v1/orders/insert", json!([order]), Some(header)).await?;
-            answer[0]["bo_order_id"].as_str()?.parse().ok()
+            // The answer names the first document under the number, which may be another.
+            let made = |answer: &Value| answer[0]["tx_status"] == "S";
+            made(&answer)
+                .then(|| all(&world.b1).iter().filter(|paper| paper.cents == cents).map(|paper| paper.entry).max())?
         }
         B1Sandbox::ServiceLayer(_) => {
             let login = json!({ "CompanyDB": COMPANY_DB, "UserName": LOGIN.0, "Password": LOGIN.1 });

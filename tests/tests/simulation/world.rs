@@ -44,6 +44,8 @@ pub(crate) struct World {
     pub(crate) watch: Arc<Watch>,
     /// Documents of other people's making, with their totals.
     pub(crate) foreign: Arc<Mutex<BTreeMap<i64, u64>>>,
+    /// Documents that were drafts.
+    pub(crate) approved: Mutex<BTreeSet<i64>>,
     /// What operators have had done again.
     pub(crate) resynced: Mutex<BTreeSet<EntityKey>>,
     /// Runs of frontends that began since it is calm, by flow.
@@ -128,6 +130,7 @@ impl World {
             processes,
             watch,
             foreign,
+            approved: Mutex::default(),
             resynced: Mutex::default(),
             runs: Mutex::default(),
             closing: AtomicBool::new(false),
