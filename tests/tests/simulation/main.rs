@@ -25,6 +25,7 @@ mod story;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use judge::{Kind, Wrong};
@@ -47,20 +48,44 @@ fn told(schedule: &Schedule, wrongs: &[Wrong], kinds: Option<&[Kind]>) -> String
     format!("{first}\nof {schedule}\nshrunk to {short}\n{story}\n")
 }
 
+/// Runs schedules, each of the next seed, until one shows something wrong; how often each fault struck.
+fn lane(next: &AtomicU64, end: u64) -> BTreeMap<Group, u64> {
+    let mut struck = BTreeMap::new();
+    loop {
+        let seed = next.fetch_add(1, Ordering::Relaxed);
+        if seed >= end {
+            return struck;
+        }
+        let schedule = Schedule::of_seed(seed);
+        let verdict = run(&schedule);
+        if !verdict.wrongs.is_empty() {
+            next.store(end, Ordering::Relaxed);
+            panic!("{}", told(&schedule, &verdict.wrongs, None));
+        }
+        for strike in verdict.struck {
+            *struck.entry(strike.group).or_default() += 1;
+        }
+    }
+}
+
 /// Runs schedules of seeds with all groups of faults, and tells how often each struck.
 #[test]
 fn nothing_is_lost_doubled_or_taken_for_another() {
     let (first, count) = (number("DATAWALD_SIM_SEED", 1), number("DATAWALD_SIM_SCHEDULES", 2_000));
     let began = Instant::now();
-    let mut struck: BTreeMap<Group, u64> = BTreeMap::new();
-    for seed in first..first + count {
-        let schedule = Schedule::of_seed(seed);
-        let verdict = run(&schedule);
-        assert!(verdict.wrongs.is_empty(), "{}", told(&schedule, &verdict.wrongs, None));
-        for strike in verdict.struck {
-            *struck.entry(strike.group).or_default() += 1;
+    let next = AtomicU64::new(first);
+    // Each schedule is of one thread; several run side by side.
+    let side_by_side = std::thread::available_parallelism().map_or(1, usize::from);
+    let struck = std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..side_by_side).map(|_| scope.spawn(|| lane(&next, first + count))).collect();
+        let mut struck: BTreeMap<Group, u64> = BTreeMap::new();
+        for lane in lanes {
+            for (group, times) in lane.join().unwrap_or_else(|failed| std::panic::resume_unwind(failed)) {
+                *struck.entry(group).or_default() += times;
+            }
         }
-    }
+        struck
+    });
     println!("{count} schedules in {:?}; faults: {struck:?}", began.elapsed());
     if count >= 500 {
         for group in Group::ALL.iter().filter(|group| **group != Group::Fence && **group != Group::Agent) {
