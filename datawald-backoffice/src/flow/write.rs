@@ -118,7 +118,8 @@ pub(super) async fn cancel(backoffice: &dyn Backoffice, cx: &Cx, jobs: Vec<Found
 fn written<'a>(span: &Span, jobs: impl Iterator<Item = &'a Job<'a>>) {
     span.in_scope(|| {
         for job in jobs {
-            tracing::debug!(entity = job.claimed.key.id, "is sent to the backoffice");
+            let (entity, order) = (&job.claimed.key.id, &job.claimed.name);
+            tracing::debug!(entity, order, "is sent to the backoffice");
         }
     });
 }

@@ -70,7 +70,7 @@ impl Watch {
     pub(crate) async fn closed(&self, store: &SqliteStore, id: &SyncTaskId, who: &str) {
         let (run, task) = (self.run(id), store.sync_task(id).await.unwrap());
         let counts = store.sync_task_counts(id).await.unwrap();
-        if let Some(task) = task.filter(|_| counts.total() > counts.ignored) {
+        if let Some(task) = task.filter(|task| !task.pulled || counts.total() > counts.ignored) {
             let pulled = if task.pulled { "" } else { " before its pull has come to its end" };
             self.story.tell(who, format!("closes run {run} as {}{pulled}: {counts:?}", task.status.as_str()));
         }

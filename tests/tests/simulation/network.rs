@@ -184,7 +184,8 @@ impl Link {
     }
 
     fn fenced(&self) -> bool {
-        self.chance().schedule().has(Group::Fence)
+        // SAP B1 refuses a number that stands; where people write over numbers, it does not stand any more.
+        self.chance().schedule().has(Group::Fence) && !self.chance().schedule().has(Group::References)
     }
 
     fn fate(&self, writes: bool, timeout: Duration) -> Fate {

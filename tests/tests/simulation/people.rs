@@ -30,13 +30,20 @@ pub(crate) async fn colleague(world: Arc<World>, place: usize) {
         tokio::time::sleep(dice.seconds(0, 120)).await;
     }
     let (reference, cents) = (world.reference(&record), world.cents());
-    if let Some(entry) = papers::enter(&world, &reference, cents).await {
-        world.story.tell("colleague", format!("enters document {entry} of {cents} cents under {reference}"));
-        world.foreign.lock().unwrap().insert(entry, cents);
-        for record in shop.records.lock().unwrap().iter_mut() {
-            if world.reference(record) == reference {
-                record.excuses.insert(Excuse::ForeignDocument);
-            }
+    let entered = papers::enter(&world, &reference, cents).await;
+    match entered {
+        Some(entry) => {
+            world.story.tell("colleague", format!("enters document {entry} of {cents} cents under {reference}"));
+            world.foreign.lock().unwrap().insert(entry, cents);
+        }
+        // It may have become a draft.
+        None => {
+            world.story.tell("colleague", format!("enters a document of {cents} cents under {reference}, not at once"))
+        }
+    }
+    for record in shop.records.lock().unwrap().iter_mut() {
+        if world.reference(record) == reference {
+            record.excuses.insert(Excuse::ForeignDocument);
         }
     }
 }
