@@ -126,6 +126,7 @@ fn read(text: &str) -> Result<Timestamp> {
 }
 
 #[cfg(all(test, feature = "sqlite", feature = "testing"))]
+#[allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 mod tests {
     use jiff::SignedDuration;
 
