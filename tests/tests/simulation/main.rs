@@ -71,7 +71,7 @@ fn lane(next: &AtomicU64, end: u64) -> BTreeMap<Group, u64> {
 /// Runs schedules of seeds with all groups of faults, and tells how often each struck.
 #[test]
 fn nothing_is_lost_doubled_or_taken_for_another() {
-    let (first, count) = (number("DATAWALD_SIM_SEED", 1), number("DATAWALD_SIM_SCHEDULES", 2_000));
+    let (first, count) = (number("DATAWALD_SIM_SEED", 1), number("DATAWALD_SIM_SCHEDULES", 300));
     let began = Instant::now();
     let next = AtomicU64::new(first);
     // Each schedule is of one thread; several run side by side.
@@ -87,7 +87,7 @@ fn nothing_is_lost_doubled_or_taken_for_another() {
         struck
     });
     println!("{count} schedules in {:?}; faults: {struck:?}", began.elapsed());
-    if count >= 500 {
+    if count >= 300 {
         for group in Group::ALL.iter().filter(|group| **group != Group::Fence && **group != Group::Agent) {
             assert!(struck.contains_key(group), "{group:?} has never struck");
         }
