@@ -102,6 +102,9 @@ mod tls;
 #[cfg(any(feature = "api", feature = "client"))]
 mod wire;
 
+#[doc = include_str!("docs/proof.md")]
+pub mod proof {}
+
 /// The decisions that shaped this library, and why they were made.
 pub mod decisions {
     #[doc = include_str!("docs/adr/0001-steps-and-base.md")]
