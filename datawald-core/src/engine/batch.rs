@@ -286,7 +286,7 @@ impl Crew {
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let settled = async { shared.store.settle(self.engine.now().await?, outcomes.clone()).await };
+            let settled = async { shared.store.settle(self.engine.due_now().await?, outcomes.clone()).await };
             match settled.instrument(span.clone()).await {
                 Ok(settled) => {
                     span.in_scope(|| self.tell(&outcomes, &settled));

@@ -42,6 +42,7 @@ pub use worker::Workers;
 use self::in_hand::Hands;
 use self::meter::Part;
 use self::store_clock::StoreClock;
+use crate::clock::earlier;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
 use crate::queue::{InProcessQueue, TaskQueue};
 use crate::store::StagingStore;
@@ -221,6 +222,13 @@ impl Engine {
         Ok(Now { wall: self.shared.clock.now(), store: self.shared.time.now().await? })
     }
 
+    /// As [`Engine::now`], for what is to be due at once in every process: the store's clock may show a little less in another
+    /// one, which would find nothing to take up when it is told.
+    pub(crate) async fn due_now(&self) -> Result<Now> {
+        let now = self.now().await?;
+        Ok(Now { store: earlier(now.store, self.shared.time.margin()), ..now })
+    }
+
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
     ///
     /// If another process is pulling the flow, or died doing so, the pull waits for its turn. What an earlier run left open
@@ -332,7 +340,7 @@ impl Engine {
     /// # Errors
     /// Of the store.
     pub async fn resync(&self, key: &EntityKey) -> Result<bool> {
-        self.resync_at(key, self.now().await?).await
+        self.resync_at(key, self.due_now().await?).await
     }
 
     pub(crate) async fn resync_at(&self, key: &EntityKey, now: Now) -> Result<bool> {
@@ -349,7 +357,7 @@ impl Engine {
     /// Of the store.
     pub async fn resync_task(&self, id: &SyncTaskId) -> Result<u64> {
         // What became due is found by the workers' next sweep.
-        self.shared.store.resync_task(id, self.now().await?).await
+        self.shared.store.resync_task(id, self.due_now().await?).await
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

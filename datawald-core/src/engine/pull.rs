@@ -190,10 +190,11 @@ impl Engine {
         let cut = page.reached.map(|reached| horizon.bound(reached));
         let staged: Vec<(String, bool)> =
             page.entities.iter().map(|entity| (entity.id.clone(), entity.intent.is_to_be_done())).collect();
-        let now = self.now().await?;
+        let now = self.due_now().await?;
+        let until = later(self.now().await?.store, shared.settings.pull_lease());
         let batch = StageBatch {
             lease: lease.clone(),
-            lease_until: later(now.store, shared.settings.pull_lease()),
+            lease_until: until,
             sync_task: pulled.sync_task.clone(),
             entities: page.entities,
             cut,

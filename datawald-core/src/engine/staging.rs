@@ -12,7 +12,7 @@ impl Engine {
     /// # Errors
     /// Of the store. A queue that is away only delays.
     pub async fn push(&self, flow: &FlowId, entities: Vec<Push>) -> Result<Vec<Option<Staging>>> {
-        self.push_at(flow, entities, self.now().await?).await
+        self.push_at(flow, entities, self.due_now().await?).await
     }
 
     pub(crate) async fn push_at(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
