@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Cursor, Engine, FetchQuery, Flow, Source, SourcePage};
-use datawald_core::model::TxStatus;
-use datawald_core::store::StagingStore;
+use datawald_core::engine::{Cursor, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage};
+use datawald_core::model::{Cut, SyncStatus, SyncTaskId, TxStatus};
+use datawald_core::store::{NewSyncTask, StagingStore};
 use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
+use jiff::{SignedDuration, Timestamp};
 
 use crate::sides::{Answers, Bench, Rows, applied, at, flow, quick};
 
@@ -43,6 +44,71 @@ async fn the_next_pull_starts_at_the_cut_less_the_overlap() {
     engine.run_once(&flow()).await.unwrap();
     let queries = rows.queries.lock().unwrap();
     assert_eq!(queries.last().unwrap().from, Some(at(9)));
+}
+
+/// An operator has mistyped a year, or a clock was corrected since: what changed before it would be left out without a word.
+#[tokio::test]
+async fn a_cut_that_lies_ahead_is_moved_back_to_where_a_pull_had_come() {
+    let bench = Bench::new();
+    let rows = Rows::many(15);
+    let engine = bench.engine(&rows, &Answers::new(|_, claimed, _| applied(&claimed.key.id)), quick());
+    engine.pull(&flow()).await.unwrap();
+    let ahead = Cut { cut_dt: "2062-01-01T00:00:00Z".parse().unwrap(), offset: 0 };
+    bench.store.set_cut(&flow(), Some(ahead)).await.unwrap();
+    rows.put("00020", 20, "content");
+    let pulled = engine.pull(&flow()).await.unwrap();
+    assert_eq!((pulled.inserted, pulled.cut.unwrap().cut_dt), (1, at(20)));
+    assert_eq!(bench.store.cut(&flow()).await.unwrap().unwrap().cut_dt, at(20));
+    let from = rows.queries.lock().unwrap().last().unwrap().from;
+    assert_eq!(from, Some(at(14 - 300)), "where the first pull had come, less the overlap");
+}
+
+#[tokio::test]
+async fn a_source_whose_clock_runs_ahead_takes_the_cut_no_further_than_ours() {
+    let bench = Bench::new();
+    let rows = Rows::default();
+    let (before, hour) = (Timestamp::now(), SignedDuration::from_hours(1));
+    let stamp = (before + hour).as_second() - at(0).as_second();
+    rows.put("00001", stamp, "content");
+    *rows.source_now.lock().unwrap() = Some(before + hour);
+    let engine = bench.engine(&rows, &Answers::new(|_, claimed, _| applied(&claimed.key.id)), quick());
+    engine.pull(&flow()).await.unwrap();
+    let cut = bench.store.cut(&flow()).await.unwrap().unwrap().cut_dt;
+    assert!(cut <= Timestamp::now(), "{cut}");
+    // Once the clock is corrected, what it stamps is taken.
+    *rows.source_now.lock().unwrap() = None;
+    rows.put("00002", Timestamp::now().as_second() - at(0).as_second(), "content");
+    assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 1);
+}
+
+/// More may join it: to call it `Completed` would be wrong a moment later.
+#[tokio::test]
+async fn a_run_that_is_still_pulled_is_not_closed_by_another_one() {
+    let bench = Bench::new();
+    let engine = bench.engine(&Rows::many(3), &Answers::new(|_, claimed, _| applied(&claimed.key.id)), quick());
+    let live =
+        NewSyncTask { id: SyncTaskId::from_stored("live"), flow: flow(), cut_before: None, now: Timestamp::now() };
+    bench.store.create_sync_task(live).await.unwrap();
+    assert_eq!(engine.close_left_over(&flow()).await.unwrap(), 0);
+    let status = || async { bench.store.sync_task(&SyncTaskId::from_stored("live")).await.unwrap().unwrap() };
+    assert_eq!(status().await.status, SyncStatus::Processing);
+    // Whoever has the right to pull knows that nobody else is at it.
+    engine.run_once(&flow()).await.unwrap();
+    let closed = status().await;
+    assert_eq!(closed.status, SyncStatus::Completed);
+    assert!(closed.note.contains("cut off"), "{}", closed.note);
+}
+
+#[test]
+fn times_that_are_too_short_are_refused() {
+    for (field, settings) in [
+        ("settle_delay_ms", EngineSettings { settle_delay_ms: 0, ..quick() }),
+        ("lease_ms", EngineSettings { lease_ms: 1, ..quick() }),
+        ("pull_lease_ms", EngineSettings { pull_lease_ms: 999, ..quick() }),
+        ("batch", EngineSettings { batch: 0, ..quick() }),
+    ] {
+        assert_eq!(settings.check().unwrap_err().field_path(), Some(field));
+    }
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ async fn a_slow_batch_keeps_its_lease_by_renewing_it() {
     let mut settings = quick();
     // A renewal is due every 500 ms, and may come a second late.
     settings.lease_ms = 1_500;
-    settings.settle_delay_ms = 0;
+    settings.settle_delay_ms = 500;
     let engine = datawald_core::engine::Engine::builder(bench.store.clone())
         .settings(settings)
         .flow(datawald_core::engine::Flow::new(flow()).source(Rows::many(1)).target(Slow))
