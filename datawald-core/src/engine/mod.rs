@@ -226,7 +226,7 @@ impl Engine {
     /// one, which would find nothing to take up when it is told.
     pub(crate) async fn due_now(&self) -> Result<Now> {
         let now = self.now().await?;
-        Ok(Now { store: earlier(now.store, self.shared.time.margin()), ..now })
+        Ok(Now { store: earlier(now.store, self.shared.time.lag()), ..now })
     }
 
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.

@@ -70,6 +70,11 @@ impl StoreClock {
         self.step + self.fresh
     }
 
+    /// By how much one process may be behind another while both look at the clock all the time.
+    pub(super) fn lag(&self) -> Duration {
+        self.fresh * 2
+    }
+
     /// The time by the store's clock.
     pub(super) async fn now(&self) -> Result<Timestamp> {
         let mut anchor = self.anchor.lock().await;
