@@ -71,8 +71,7 @@ impl Crew {
         let settings = &shared.settings;
         let cx = self.engine.cx(&self.flow);
         cx.reached(Checkpoint::BeforeClaim);
-        let mut in_hand = shared.in_hand.take(&self.flow, keys);
-        let keys = in_hand.ids();
+        let keys = shared.in_hand.free(&self.flow, keys);
         let now = self.engine.now().await?;
         let began = cx.monotonic();
         let mut claimed = shared
@@ -89,7 +88,7 @@ impl Crew {
             .instrument(debug_span!("claim"))
             .await?;
         meter::claimed(&self.flow, claimed.len(), claimed.iter().filter(|claimed| claimed.lost_leases > 0).count());
-        in_hand.keep(&claimed);
+        let in_hand = shared.in_hand.take(&mut claimed);
         self.add_written(&mut claimed).await?;
         cx.reached(Checkpoint::AfterClaim);
         Ok((cx.with_deadline(began + settings.lease()), claimed, in_hand))

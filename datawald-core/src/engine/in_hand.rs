@@ -26,19 +26,24 @@ pub(super) struct InHand<'a> {
 }
 
 impl Hands {
-    /// Takes those of `ids` that are not in hand yet.
-    pub(super) fn take(&self, flow: &FlowId, ids: &[String]) -> InHand<'_> {
+    /// Those of `ids` that are not in hand.
+    pub(super) fn free(&self, flow: &FlowId, ids: &[String]) -> Vec<String> {
+        let held = self.held();
+        ids.iter().filter(|id| !held.contains_key(&EntityKey::new(flow, (*id).clone()))).cloned().collect()
+    }
+
+    /// Takes what was leased, but for what is in hand by now: its lease had run out in between, and its work goes on.
+    pub(super) fn take(&self, claimed: &mut Vec<Claimed>) -> InHand<'_> {
         let number = self.taken.fetch_add(1, Ordering::Relaxed);
         let mut held = self.held();
-        let mut keys: Vec<EntityKey> = ids.iter().map(|id| EntityKey::new(flow, id.clone())).collect();
-        keys.retain(|key| {
-            let free = !held.contains_key(key);
+        claimed.retain(|claimed| {
+            let free = !held.contains_key(&claimed.key);
             if free {
-                held.insert(key.clone(), number);
+                held.insert(claimed.key.clone(), number);
             }
             free
         });
-        InHand { hands: self, number, keys }
+        InHand { hands: self, number, keys: claimed.iter().map(|claimed| claimed.key.clone()).collect() }
     }
 
     /// Puts down what has its outcome: whoever is told that there is more to do of it finds it free.
@@ -55,17 +60,6 @@ impl Hands {
 }
 
 impl InHand<'_> {
-    /// The keys without their flow.
-    pub(super) fn ids(&self) -> Vec<String> {
-        self.keys.iter().map(|key| key.id.clone()).collect()
-    }
-
-    /// Puts down all but what was leased.
-    pub(super) fn keep(&mut self, claimed: &[Claimed]) {
-        let leased: HashSet<&EntityKey> = claimed.iter().map(|claimed| &claimed.key).collect();
-        self.put_down_where(|key| !leased.contains(key));
-    }
-
     /// Puts down what was handed back.
     pub(super) fn put_down(&mut self, claimed: &[Claimed]) {
         let back: HashSet<&EntityKey> = claimed.iter().map(|claimed| &claimed.key).collect();

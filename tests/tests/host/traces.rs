@@ -65,9 +65,9 @@ async fn an_order_is_followed_from_the_shop_to_sap_b1_and_back(way: Way) {
         }
     }
 
-    // Each order is told where it is staged, written and settled.
+    // Each order is told where it is staged, written and settled, by the id of its record.
     for order in 1..=ORDERS {
-        let order = format!("9{order:08}");
+        let order = order.to_string();
         for name in ["stage", "insert", "settle"] {
             let told = of_run.iter().filter(|span| span.name == name && span.orders.contains(&order)).count();
             assert_eq!(told, 1, "order {order} in {name}: {spans:?}");
