@@ -19,9 +19,9 @@ impl Hole {
         Schedule { workers: self.workers, frontends: self.frontends, ..Schedule::with_groups(seed, self.groups) }
     }
 
-    /// Nothing is wrong any more with the seeds in which it showed, nor with twenty others.
+    /// Nothing is wrong any more with the seeds in which it showed, nor with eight others.
     fn is_closed(&self) {
-        for seed in self.seeds.iter().copied().chain(1..=20) {
+        for seed in self.seeds.iter().copied().chain(1..=8) {
             let schedule = self.schedule(seed);
             let verdict = run(&schedule);
             assert!(verdict.wrongs.is_empty(), "{}", told(&schedule, &verdict.wrongs, None));
