@@ -1,8 +1,8 @@
 //! Where a pull begins, and how far its cut may go.
 //!
 //! A cut says that all that changed before it is staged. It is told by two clocks that people set, the source's and this
-//! process', and either may be wrong: so a cut is never ahead of either of them, and one that is ahead of both (set by hand, or
-//! reached by a clock that was corrected since) is not believed.
+//! process', and either may be wrong: so a cut is never ahead of either of them, and one that is (set by hand, or reached while
+//! clocks were wrong that were corrected since) is not believed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::meter;
 use super::{Engine, FetchQuery, Pulled, Source, SourcePage};
-use crate::clock::earlier;
+use crate::clock::{earlier, later};
 use crate::model::Cut;
 use crate::store::{PullLease, SyncTaskFilter};
 use crate::{Cx, Disposition, Error, ErrorKind, Result};
@@ -56,13 +56,12 @@ impl Engine {
             let page = self.fetch(cx, source, &query).await?;
             let took = cx.monotonic().saturating_sub(began);
             let source_began = page.source_now.map(|now| earlier(now, took + Duration::from_secs(1)));
-            let latest = source_began.map_or(wall, |source| source.max(wall));
+            let horizon = source_began.map_or(wall, |source| source.min(wall));
+            // The clocks of two processes may differ a little, which is no reason to read anything again.
+            let latest = later(horizon, self.shared.settings.overlap() / 10);
             match pulled.cut {
-                Some(cut) if cut.cut_dt > latest => pulled.cut = self.move_back(cx, lease, cut, latest).await?,
-                _ => {
-                    let horizon = Horizon(source_began.map_or(wall, |source| source.min(wall)));
-                    return Ok(Start { query, page, horizon });
-                }
+                Some(cut) if cut.cut_dt > latest => pulled.cut = self.move_back(cx, lease, cut, horizon).await?,
+                _ => return Ok(Start { query, page, horizon: Horizon(horizon) }),
             }
         }
     }
@@ -74,7 +73,7 @@ impl Engine {
         let back = self.last_cut_before(cx, latest).await?;
         tracing::warn!(
             %flow, cut = %ahead.cut_dt, back_to = back.map(|cut| cut.cut_dt.to_string()),
-            "the cut lies ahead of the clocks of both sides (was it set by hand, or was a clock corrected?), and what changed \
+            "the cut lies ahead of the source's clock or of ours (was it set by hand, or was a clock corrected?), and what changed \
              before it would be left out; it is moved back to where an earlier pull had come"
         );
         meter::cut_moved_back(flow);

@@ -29,7 +29,7 @@ const CUTS_MOVED_BACK: &str = "datawald_cuts_moved_back_total";
 /// | `datawald_apply_seconds` | | histogram: how long a batch took on the other side, its look-up included |
 /// | `datawald_failures_total` | `part`: source, store, queue, target | failures of what the engine works with |
 /// | `datawald_leases_lost_total` | | entities whose lease ran out or passed to a successor |
-/// | `datawald_cuts_moved_back_total` | | cuts that lay ahead of the clocks of both sides |
+/// | `datawald_cuts_moved_back_total` | | cuts that lay ahead of the source's clock or of ours |
 ///
 /// Each has the labels `table` and `frontend` too.
 pub fn describe_metrics() {
@@ -40,7 +40,7 @@ pub fn describe_metrics() {
     describe_histogram!(APPLY, Unit::Seconds, "How long a batch took on the other side, its look-up included");
     describe_counter!(FAILURES, "Failures of what the engine works with: source, store, queue, target");
     describe_counter!(LEASES_LOST, "Entities whose lease ran out or passed to a successor");
-    describe_counter!(CUTS_MOVED_BACK, "Cuts that lay ahead of the clocks of both sides");
+    describe_counter!(CUTS_MOVED_BACK, "Cuts that lay ahead of the source's clock or of ours");
 }
 
 fn labels(flow: &FlowId) -> Vec<Label> {
