@@ -182,7 +182,8 @@ async fn every_recorded_request_is_taken() {
         let request = read(&path);
         let name = path.file_name().unwrap().to_str().unwrap();
         // Others are of what is not asked for here: changes, series, webhooks, agreements.
-        if !name.contains("post") || name.contains("agreement") {
+        let invoice = name == "uz-invoice-from-order-v2.json";
+        if !invoice && (!name.contains("post") || name.contains("agreement")) {
             continue;
         }
         let (target, body) = match request.get("path").and_then(Value::as_str) {
