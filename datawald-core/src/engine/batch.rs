@@ -72,8 +72,9 @@ impl Crew {
         let cx = self.engine.cx(&self.flow);
         cx.reached(Checkpoint::BeforeClaim);
         let keys = shared.in_hand.free(&self.flow, keys);
-        let now = self.engine.now().await?;
+        // Before the store is asked for the time: for whoever is stopped in between, the lease is not longer than for others.
         let began = cx.monotonic();
+        let now = self.engine.now().await?;
         let mut claimed = shared
             .store
             .claim(Claim {
@@ -198,7 +199,17 @@ impl Crew {
                     renewals += 1;
                     match self.renew(cx, &leases).await {
                         Ok(true) => {}
-                        Ok(false) => renewals = MAX_RENEWALS,
+                        // A successor has one of them: nothing more is to be written.
+                        Ok(false) => {
+                            renewals = MAX_RENEWALS;
+                            cx.move_deadline(cx.monotonic());
+                        }
+                        // Nobody knows any more who holds what.
+                        Err(error) if error.disposition() == Disposition::Permanent => {
+                            tracing::error!(%error, "the store is gone: nothing more of this batch is written");
+                            renewals = MAX_RENEWALS;
+                            cx.move_deadline(cx.monotonic());
+                        }
                         Err(error) => tracing::warn!(%error, "could not renew leases"),
                     }
                 }

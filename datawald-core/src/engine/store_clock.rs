@@ -67,7 +67,12 @@ impl StoreClock {
 
     /// By how much two processes may differ: what is waited for lasts so much longer.
     pub(super) fn margin(&self) -> Duration {
-        self.step + self.fresh
+        self.step + self.patience() + self.fresh
+    }
+
+    /// How old an answer of the store's may be at most that is gone by.
+    fn patience(&self) -> Duration {
+        self.step / 4
     }
 
     /// By how much one process may be behind another while both look at the clock all the time.
@@ -84,14 +89,7 @@ impl StoreClock {
         {
             return Ok(known.time_at(at));
         }
-        // A core on another machine keeps the clock itself.
-        let synced = match self.store.time().await? {
-            Some(time) => {
-                let at = self.clock.monotonic();
-                Anchor { rev: 0, time, at }
-            }
-            None => self.sync(*anchor).await?,
-        };
+        let synced = self.sync(*anchor).await?;
         *anchor = Some(synced);
         Ok(synced.time_at(self.clock.monotonic()))
     }
@@ -99,6 +97,14 @@ impl StoreClock {
     async fn sync(&self, known: Option<Anchor>) -> Result<Anchor> {
         for _ in 0..TRIES {
             let before = self.clock.monotonic();
+            // A core on another machine keeps the clock itself.
+            if let Some(time) = self.store.time().await? {
+                let at = self.clock.monotonic();
+                if self.is_old(before, at) {
+                    continue;
+                }
+                return Ok(Anchor { rev: 0, time, at });
+            }
             let Some(record) = self.store.record(RECORD).await? else {
                 let begin = self.clock.now().as_microsecond().to_string();
                 self.store.write_record(RECORD, 0, &begin).await?;
@@ -107,6 +113,9 @@ impl StoreClock {
             let stands = read(&record.value)?;
             let read_at = self.clock.monotonic();
             let Some(known) = known.filter(|known| known.rev == record.rev) else {
+                if self.is_old(before, read_at) {
+                    continue;
+                }
                 return Ok(Anchor { rev: record.rev, time: stands, at: read_at });
             };
             let passed = before.saturating_sub(known.at).min(self.step);
@@ -115,7 +124,14 @@ impl StoreClock {
                 return Ok(Anchor { rev: record.rev + 1, time, at: before });
             }
         }
-        Err(Error::store("read the store's clock", "other processes change it all the time; try again"))
+        let message = "other processes change it all the time, or reading it takes very long; try again";
+        Err(Error::store("read the store's clock", message))
+    }
+
+    /// Whether an answer says little of now: this process was stopped, or the store was slow, between asking and reading it.
+    /// A lease that began by such an answer would end for all others long before its holder takes it for ended.
+    fn is_old(&self, asked_at: Duration, read_at: Duration) -> bool {
+        read_at.saturating_sub(asked_at) > self.patience()
     }
 }
 
@@ -133,6 +149,9 @@ fn read(text: &str) -> Result<Timestamp> {
 #[cfg(all(test, feature = "sqlite", feature = "testing"))]
 #[allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures::FutureExt;
     use jiff::SignedDuration;
 
     use super::*;
@@ -226,6 +245,57 @@ mod tests {
         let last = one.clock.now().await.unwrap();
         let later_start = process(&store, "2026-02-03T12:00:00Z");
         assert_eq!(later_start.clock.now().await.unwrap(), last);
+    }
+
+    /// A clock by which its process is stopped for 400 s when it is looked at for the third time.
+    struct Stopped {
+        own: ManualClock,
+        looks: AtomicU32,
+        meanwhile: Box<dyn Fn() + Send + Sync>,
+    }
+
+    impl std::fmt::Debug for Stopped {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Stopped")
+        }
+    }
+
+    impl Clock for Stopped {
+        fn now(&self) -> Timestamp {
+            self.own.now()
+        }
+
+        fn monotonic(&self) -> Duration {
+            if self.looks.fetch_add(1, Ordering::SeqCst) == 2 {
+                self.own.advance(SignedDuration::from_secs(400));
+                (self.meanwhile)();
+            }
+            self.own.monotonic()
+        }
+
+        fn steady(&self) -> Timestamp {
+            self.own.steady()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_stop_is_read_again() {
+        let store = store();
+        let other = Arc::new(process(&store, NOON));
+        let begin = other.clock.now().await.unwrap();
+        let meanwhile = {
+            let other = other.clone();
+            move || {
+                for _ in 0..400 {
+                    pass(&[&other], 1_000);
+                    tokio::task::unconstrained(other.clock.now()).now_or_never().unwrap().unwrap();
+                }
+            }
+        };
+        let own = ManualClock::at(NOON.parse().unwrap());
+        let stopped = Stopped { own, looks: AtomicU32::new(0), meanwhile: Box::new(meanwhile) };
+        let clock = StoreClock::new(Arc::new(store.clone()), Arc::new(stopped), LEASE);
+        assert_eq!(clock.now().await.unwrap(), later(begin, Duration::from_secs(400)));
     }
 
     #[tokio::test]

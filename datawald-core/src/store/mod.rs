@@ -109,7 +109,7 @@ pub trait StagingStore: Send + Sync {
     ///   as I (unless it is still open, or this pass has brought it before: then it counts as what it is).
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came. A sync task that was closed
-    /// is open again: whoever closed it took the pull for dead.
+    /// is open again, without a note: whoever closed it, or noted that it was cut off, took the pull for dead.
     async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>>;
 
     /// Stages entities outside a pull: what a source hands over by itself.

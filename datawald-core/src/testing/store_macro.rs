@@ -119,6 +119,7 @@ macro_rules! staging_store_conformance {
                     recording_twice_changes_nothing
                     an_id_names_one_task_of_one_flow
                     a_pull_comes_to_its_end
+                    staging_opens_what_was_closed_or_noted
                     a_sync_task_is_closed_and_closed_again
                     a_sync_task_is_deleted_without_its_entities
                     what_is_not_there_is_told

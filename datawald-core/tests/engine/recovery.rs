@@ -1,15 +1,19 @@
 //! What is lost with a queue or a process is found again.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::Result;
+use datawald_core::engine::{Engine, EngineSettings, Flow};
 use datawald_core::model::{FlowId, SyncStatus, TxStatus};
 use datawald_core::queue::{DeadLetter, Delivery, InProcessQueue, Published, TaskMessage, TaskQueue};
 use datawald_core::store::{Claim, StagingStore};
+use datawald_core::{Checkpoint, Clock, ManualClock, Observer, Result};
 
-use crate::sides::{Answers, Bench, Rows, applied, flow, quick};
+use jiff::{SignedDuration, Timestamp};
+
+use crate::sides::{Answers, Bench, Rows, applied, at, flow, quick};
 
 /// A queue that loses every message that is published, and fails now and then.
 #[derive(Default)]
@@ -136,4 +140,60 @@ async fn a_slow_batch_keeps_its_lease_by_renewing_it() {
     let report = engine.run_once(&flow()).await.unwrap();
     assert_eq!(report.counts.success, 1);
     assert_eq!(bench.entity("00000").await.attempts, 1);
+}
+
+/// A clock of a process that is stopped for 400 s when it looks for the second time after it was told to claim.
+#[derive(Debug)]
+struct Stopped {
+    own: ManualClock,
+    looks: AtomicI32,
+}
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.own.now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        if self.looks.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.own.advance(SignedDuration::from_secs(400));
+        }
+        self.own.monotonic()
+    }
+
+    fn steady(&self) -> Timestamp {
+        self.own.steady()
+    }
+}
+
+struct BeforeClaim(Arc<Stopped>);
+
+impl Observer for BeforeClaim {
+    fn reached(&self, point: Checkpoint, _: &FlowId) {
+        if point == Checkpoint::BeforeClaim {
+            self.0.looks.store(2, Ordering::SeqCst);
+        }
+    }
+}
+
+/// Its lease would have run out for all others before the other side is asked to write.
+#[tokio::test]
+async fn a_process_that_is_stopped_while_it_claims_has_no_time_left() {
+    let bench = Bench::new();
+    let clock = Arc::new(Stopped { own: ManualClock::at(at(0)), looks: AtomicI32::new(0) });
+    let left = Arc::new(Mutex::new(Vec::new()));
+    let seen = left.clone();
+    let answers = Answers::new(move |cx, claimed, _| {
+        seen.lock().unwrap().push(cx.time_left().unwrap());
+        applied(&claimed.key.id)
+    });
+    let engine = Engine::builder(bench.store.clone())
+        .settings(EngineSettings { lease_ms: 120_000, ..quick() })
+        .clock(clock.clone())
+        .observer(Arc::new(BeforeClaim(clock)))
+        .flow(Flow::new(flow()).source(Rows::many(1)).target(answers))
+        .build()
+        .unwrap();
+    engine.run_once(&flow()).await.unwrap();
+    assert_eq!(*left.lock().unwrap(), [Duration::ZERO]);
 }

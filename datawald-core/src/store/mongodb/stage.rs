@@ -83,7 +83,9 @@ async fn open_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Resul
         Some(found) if found.flow != flow_id(flow) => {
             refused(ErrorKind::Invalid, "belongs to another flow; nothing was staged")
         }
-        Some(found) if found.status != SyncStatus::Processing => tasks::open(commands, OPERATION, id).await,
+        Some(found) if found.status != SyncStatus::Processing || !found.note.is_empty() => {
+            tasks::open(commands, OPERATION, id).await
+        }
         Some(_) => Ok(()),
     }
 }

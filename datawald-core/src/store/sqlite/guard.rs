@@ -130,6 +130,8 @@ mod tests {
         let error = store.set_cut(&flow, None).await.unwrap_err();
         assert_eq!(error.disposition(), Disposition::Permanent);
         assert!(error.to_string().contains("deleted or replaced"), "{error}");
+        // Nor is what it holds told any more, as if all were well.
+        assert_eq!(store.next_due(&flow).await.unwrap_err().disposition(), Disposition::Permanent);
 
         // Nobody makes a second one as long as somebody has the first.
         let error = open(&path).unwrap_err();

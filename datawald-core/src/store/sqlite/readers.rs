@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::Semaphore;
 
 use super::error::at_work;
+use super::guard::Guard;
 use super::open;
 use crate::{Error, Result};
 
@@ -17,19 +18,22 @@ pub(super) struct Readers {
     busy_timeout: Duration,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
+    /// None for a store in memory.
+    guard: Option<Arc<Guard>>,
     /// The one connection of a store that works in line, which writes too.
     #[cfg(feature = "testing")]
     in_line: Option<Arc<Mutex<Connection>>>,
 }
 
 impl Readers {
-    pub(super) fn new(path: &Path, busy_timeout: Duration, most: usize) -> Arc<Self> {
+    pub(super) fn new(path: &Path, busy_timeout: Duration, most: usize, guard: Arc<Guard>) -> Arc<Self> {
         let permits = Arc::new(Semaphore::new(most.clamp(1, Semaphore::MAX_PERMITS)));
         Arc::new(Self {
             path: path.to_owned(),
             busy_timeout,
             idle: Mutex::default(),
             permits,
+            guard: Some(guard),
             #[cfg(feature = "testing")]
             in_line: None,
         })
@@ -40,7 +44,7 @@ impl Readers {
     pub(super) fn in_line(connection: Arc<Mutex<Connection>>, path: &Path) -> Arc<Self> {
         let (idle, permits) = (Mutex::default(), Arc::new(Semaphore::new(1)));
         let (path, busy_timeout) = (path.to_owned(), Duration::ZERO);
-        Arc::new(Self { path, busy_timeout, idle, permits, in_line: Some(connection) })
+        Arc::new(Self { path, busy_timeout, idle, permits, guard: None, in_line: Some(connection) })
     }
 
     /// Runs `query` on a thread that may block, in one snapshot of the file.
@@ -53,6 +57,9 @@ impl Readers {
         if let Some(connection) = &self.in_line {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             return in_snapshot(&mut connection, query).map_err(|error| at_work(operation, &self.path, error));
+        }
+        if let Some(guard) = &self.guard {
+            guard.check(operation)?;
         }
         let permit = Arc::clone(&self.permits)
             .acquire_owned()

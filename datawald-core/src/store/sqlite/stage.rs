@@ -62,7 +62,7 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     // Whoever closed it took the pull for dead.
     db.prepare_cached(
         "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL
-         WHERE seq = ?1 AND status <> 'Processing'",
+         WHERE seq = ?1 AND (status <> 'Processing' OR note <> '')",
     )?
     .execute([task])?;
     let pass = Pass { db, flow, task: Some(task), now };

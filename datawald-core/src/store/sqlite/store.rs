@@ -103,8 +103,9 @@ impl SqliteStore {
         })?;
         let (connection, guard) =
             Guard::over(&path, settings.busy_timeout, || open::writer(&path, settings.busy_timeout))?;
-        let writer = Writer::start(connection, guard, &path, settings.waiting_writes, settings.busy_timeout)?;
-        let readers = Readers::new(&path, settings.busy_timeout, settings.readers);
+        let guard = Arc::new(guard);
+        let writer = Writer::start(connection, guard.clone(), &path, settings.waiting_writes, settings.busy_timeout)?;
+        let readers = Readers::new(&path, settings.busy_timeout, settings.readers, guard);
         Ok(Self(Arc::new(Inner { path, readers, writer })))
     }
 

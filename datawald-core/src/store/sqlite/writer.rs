@@ -5,8 +5,7 @@
 
 use std::path::{Path, PathBuf};
 #[cfg(feature = "testing")]
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -58,7 +57,7 @@ pub(super) struct Writer {
 
 enum Mode {
     /// A thread of its own.
-    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Mutex<Option<JoinHandle<()>>>, guard: Guard },
+    Thread { jobs: Option<mpsc::Sender<Job>>, thread: Mutex<Option<JoinHandle<()>>>, guard: Arc<Guard> },
     /// The caller's thread, each piece of work in a transaction of its own.
     #[cfg(feature = "testing")]
     InLine(Arc<Mutex<Connection>>),
@@ -68,7 +67,7 @@ impl Writer {
     /// Starts the thread. `waiting` bounds the work that waits for it.
     pub(super) fn start(
         connection: Connection,
-        guard: Guard,
+        guard: Arc<Guard>,
         path: &Path,
         waiting: usize,
         busy: Duration,

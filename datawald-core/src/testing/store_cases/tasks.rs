@@ -49,6 +49,16 @@ pub async fn an_id_names_one_task_of_one_flow(store: Store) {
     assert_eq!(store.sync_task(&id("t")).await.unwrap().unwrap().flow, flow());
 }
 
+pub async fn staging_opens_what_was_closed_or_noted(store: Store) {
+    let world = World::new(store).await;
+    for status in [SyncStatus::Incompleted, SyncStatus::Processing] {
+        world.store.close_sync_task(&world.task, status, "cut off", sec(9)).await.unwrap();
+        world.stage_one(entity("1", "a")).await;
+        let task = world.store.sync_task(&world.task).await.unwrap().unwrap();
+        assert_eq!((task.status, task.note.as_str(), task.ended_at), (SyncStatus::Processing, "", None));
+    }
+}
+
 pub async fn a_pull_comes_to_its_end(store: Store) {
     store.create_sync_task(new("t", &flow(), 0)).await.unwrap();
     store.create_sync_task(new("u", &flow(), 0)).await.unwrap();
