@@ -87,10 +87,10 @@ impl ScheduleControl {
         let now = self.clock.now();
         let id = records::change(&self.store, name, |state| match state.wanted_at {
             _ if !state.scheduled => (None, None),
-            Some(at) => (None, Some(run_id(name, at, true))),
+            Some(at) => (None, Some(run_id(name, at, true, state.set_back))),
             None => {
                 let wanted = ScheduleState { wanted_at: Some(now), ..state.clone() };
-                (Some(wanted), Some(run_id(name, now, true)))
+                (Some(wanted), Some(run_id(name, now, true, state.set_back)))
             }
         });
         id.await?.ok_or_else(|| {

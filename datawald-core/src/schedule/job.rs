@@ -55,7 +55,7 @@ impl Run {
     /// # Ok::<(), jiff::Error>(())
     /// ```
     pub fn of(schedule: &str, tick: Timestamp) -> Self {
-        let id = run_id(schedule, tick, false);
+        let id = run_id(schedule, tick, false, 0);
         Self { schedule: schedule.to_owned(), id, tick, asked_for: false, missed: 0, attempt: 1, stop: None }
     }
 

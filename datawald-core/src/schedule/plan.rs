@@ -9,6 +9,10 @@ use super::{Schedule, SchedulerSettings, ticks};
 use crate::clock::later;
 use crate::{Disposition, Error, ErrorKind, Result};
 
+/// By how much a record may lie ahead of this host's clock: another host's may be ahead. What is further ahead was written
+/// by a clock that has been corrected since.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// Who leads, and when.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Leading<'a> {
@@ -42,6 +46,17 @@ impl Leading<'_> {
             state.accounted_to = state.accounted_to.max(self.now);
             state.when = when;
             state.scheduled = true;
+        }
+        if state.accounted_to > later(self.now, AHEAD) {
+            tracing::warn!(
+                schedule = state.name, accounted_to = %state.accounted_to,
+                "the clock was set back: ticks that come again are run again"
+            );
+            state.accounted_to = self.now;
+            state.set_back = state.set_back.saturating_add(1);
+            if let Some(run) = &mut state.running {
+                run.waits_until = run.waits_until.min(Some(self.now));
+            }
         }
         // Who asks for a run by name while the schedule is paused wants it to come to its end.
         let rests = state.paused && !state.running.as_ref().is_some_and(|run| run.asked_for);
@@ -115,7 +130,7 @@ impl Leading<'_> {
     fn start(&self, state: &mut ScheduleState, tick: Timestamp, asked_for: bool, missed: u64) {
         state.runs = state.runs.saturating_add(1);
         state.running = Some(Running {
-            id: run_id(&state.name, tick, asked_for),
+            id: run_id(&state.name, tick, asked_for, state.set_back),
             tick,
             asked_for,
             missed,
@@ -235,7 +250,7 @@ mod tests {
         let done = Ok(String::new());
         let earlier = Attempt { attempt: 1, ..attempt.clone() };
         assert_eq!(leading(&settings).ended(&state, &earlier, &done), None);
-        let other = Attempt { id: run_id("orders", NOW, true), ..attempt.clone() };
+        let other = Attempt { id: run_id("orders", NOW, true, 0), ..attempt.clone() };
         assert_eq!(leading(&settings).ended(&state, &other, &done), None);
         let old = Leading { term: 2, ..leading(&settings) };
         assert_eq!(old.ended(&state, &attempt, &done), None);

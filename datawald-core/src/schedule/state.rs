@@ -41,6 +41,9 @@ pub struct ScheduleState {
     pub running: Option<Running>,
     /// How many ticks had no run of their own so far: another made up for them, or they were skipped.
     pub missed: u64,
+    /// How often the clock was set back so far, by more than clocks may differ: the ticks since then come again.
+    #[serde(default)]
+    pub set_back: u64,
     /// How many runs have been started so far.
     pub runs: u64,
     /// The runs that ended last, the newest first; at most [`LAST_RUNS`].
@@ -132,6 +135,7 @@ impl ScheduleState {
             wanted_at: None,
             running: None,
             missed: 0,
+            set_back: 0,
             runs: 0,
             last_runs: Vec::new(),
             term: 0,
@@ -158,11 +162,14 @@ impl ScheduleState {
     }
 }
 
-/// The id of the run of a tick: the same on every host, and sorted by the tick.
-pub(super) fn run_id(schedule: &str, tick: Timestamp, asked_for: bool) -> SyncTaskId {
+/// The id of the run of a tick: the same on every host, and sorted by the tick. `set_back` is of [`ScheduleState`]: a tick that
+/// comes again is another run.
+pub(super) fn run_id(schedule: &str, tick: Timestamp, asked_for: bool, set_back: u64) -> SyncTaskId {
     let kind = if asked_for { "asked for" } else { "tick" };
     let millis = u64::try_from(tick.as_millisecond()).unwrap_or(0);
-    let share = first_bytes::<10>(&digest(&["run", kind, schedule], tick));
+    let again = set_back.to_string();
+    let texts = ["run", kind, schedule, &again];
+    let share = first_bytes::<10>(&digest(if set_back == 0 { &texts[..3] } else { &texts }, tick));
     let id: Uuid = Builder::from_unix_timestamp_millis(millis, &share).into_uuid();
     SyncTaskId::from_stored(id.to_string())
 }

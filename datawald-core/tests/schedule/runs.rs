@@ -61,6 +61,39 @@ async fn missed_ticks_are_made_up_for_by_one_run() {
     assert_eq!((state.missed, state.last_runs[0].missed), (59, 59));
 }
 
+/// A clock that ran ahead and is corrected, or is set back, stops nothing; and a tick that comes again is another run.
+#[tokio::test]
+async fn a_clock_that_is_set_back_stops_no_schedule() {
+    let world = World::new();
+    let host = world.host(vec![minutely()]).await;
+    world.clock.advance(seconds(60));
+    world.ended("minutely", 1).await;
+    world.clock.advance(seconds(3_600));
+    world.ended("minutely", 2).await;
+
+    world.clock.set(at("2026-01-31T10:00:30Z"));
+    meanwhile().await;
+    world.clock.advance(seconds(60));
+    let state = world.ended("minutely", 3).await;
+    let (runs, tick) = (host.book.runs(), at("2026-01-31T10:01:00Z"));
+    assert_eq!((runs[0].tick, runs[2].tick, state.set_back), (tick, tick, 1));
+    assert_ne!(runs[0].id, runs[2].id);
+    assert_eq!(state.next_due, Some(at("2026-01-31T10:02:00Z")));
+}
+
+/// Nor does a run wait for a time by a clock that was corrected since.
+#[tokio::test]
+async fn a_run_that_waits_by_a_clock_that_was_set_back_is_tried_again() {
+    let world = World::new();
+    let host = world.host(vec![minutely()]).await;
+    host.book.answer(Err(Error::store("pull", "away")));
+    world.clock.advance(seconds(3_600));
+    world.until("minutely", |state| state.running.as_ref().is_some_and(|run| run.waits_until.is_some())).await;
+    world.clock.set(at("2026-01-31T10:00:30Z"));
+    world.ended("minutely", 1).await;
+    assert_eq!(host.book.runs()[1].attempt, 2);
+}
+
 #[tokio::test]
 async fn missed_ticks_are_skipped_if_they_are_to_be() {
     let world = World::new();
