@@ -29,7 +29,8 @@ pub struct ApiSettings {
     pub burst: u32,
     /// Connections at the same time.
     pub max_connections: usize,
-    /// How far a caller's clock may be from this host's, in milliseconds; leases are given in the caller's time.
+    /// How far the times that a caller gives may be from the store's clock, which it asks for, in milliseconds; and how far a cut
+    /// may be ahead of this host's wall clock.
     pub max_clock_skew_ms: u64,
     /// For how long a token is not looked up again, in milliseconds; one that is revoked may be of use for that long.
     pub token_cache_ms: u64,

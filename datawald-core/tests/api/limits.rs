@@ -101,13 +101,12 @@ async fn a_clock_that_is_far_off_leases_nothing() {
         json!({"flow": {"table": "orders", "frontend": "mage2"}, "keys": null, "limit": 10, "owner": "w",
             "lease_ms": 60_000, "settle_delay_ms": 0, "now": {"wall": wall, "store": store}})
     };
-    let times = [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)];
-    for (now, status) in times {
-        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(now, NOW))).await;
-        assert_eq!(answer.status, status, "{now}: {answer:?}");
-        // An old request is not always the fault of a clock.
-        assert_eq!(answer.text.contains("try again for less long"), status == 422, "{answer:?}");
+    // A wall clock may show anything: where it is far off, this host writes down its own time.
+    for wall in ["2026-01-31T10:01:01Z", "2006-01-31T10:00:00Z"] {
+        let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(wall, NOW))).await;
+        assert_eq!(answer.status, 200, "{wall}: {answer:?}");
     }
+    let times = [("2026-01-31T10:00:59Z", 200), ("2026-01-31T10:01:01Z", 422), ("2006-01-31T10:00:00Z", 422)];
     for (now, status) in times {
         let answer = core.json(&token, "POST", "/engine/claim", Some(&claim(NOW, now))).await;
         assert_eq!(answer.status, status, "{now}: {answer:?}");

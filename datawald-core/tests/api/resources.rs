@@ -1,8 +1,12 @@
 //! The routes of the resources.
 
+use datawald_core::Clock;
 use datawald_core::api::ApiSettings;
-use datawald_core::model::{Direction, EntityKey, FlowId, Table, TxStatus};
+use datawald_core::model::{
+    Direction, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus,
+};
 use datawald_core::queue::TaskQueue;
+use datawald_core::store::{NewSyncTask, Push, StageEntity};
 use serde_json::{Value, json};
 
 use crate::world::{Core, handed, order};
@@ -21,6 +25,58 @@ fn path_of(table: Table) -> String {
         _ => table.name().trim_end_matches('s'),
     };
     format!("/{side}/{one}")
+}
+
+#[tokio::test]
+async fn a_run_that_is_still_pulled_is_not_closed() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let id = SyncTaskId::from_stored("run");
+    let flow = FlowId::new(Table::Orders, "mage2");
+    let now = core.clock.now();
+    core.store.create_sync_task(NewSyncTask { id: id.clone(), flow, cut_before: None, now }).await.unwrap();
+    let refused = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert_eq!(core.store.sync_task(&id).await.unwrap().unwrap().status, SyncStatus::Processing);
+    core.store.finish_pull(&id).await.unwrap();
+    let closed = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
+    assert_eq!(closed.body()["sync_status"], "Completed");
+}
+
+/// Two stores of a shop may use one number: the order that a pull has brought stays the one of its store.
+#[tokio::test]
+async fn a_number_of_another_store_is_not_handed_over() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let flow = FlowId::new(Table::Orders, "mage2");
+    let of_store = |store: &str| {
+        let mut body = handed("000000013");
+        body["data"]["fe_store_id"] = json!(store);
+        body
+    };
+    let pulled = StageEntity {
+        id: "7".into(),
+        name: "000000013".into(),
+        intent: Intent::Apply,
+        source_status: "pending".into(),
+        source_updated_at: None,
+        fingerprint: Fingerprint::of(b"7"),
+        doc: of_store("1")["data"].to_string(),
+        raw: "{}".into(),
+    };
+    core.store.push(&flow, vec![Push { entity: pulled, if_rev: None }], core.clock.now().into()).await.unwrap();
+
+    let path = "/backoffice/order/000000013";
+    let refused = core.json(&token, "PUT", path, Some(&of_store("2"))).await;
+    assert_eq!(refused.status, 409, "{refused:?}");
+    assert!(refused.text.contains("order 7 of store 1"), "{refused:?}");
+    let both = json!({"entities": [{"id": "000000013", "entity": of_store("2")}]});
+    let batch = core.json(&token, "PUT", "/backoffice/order", Some(&both)).await.body();
+    assert_eq!(batch["results"][0]["staging"], "refused", "{batch}");
+    let known = core.store.get(&EntityKey::new(&flow, "7")).await.unwrap().unwrap();
+    assert_eq!(known.rev, 1);
+    // The same store's is the same order.
+    assert_eq!(core.json(&token, "PUT", path, Some(&of_store("1"))).await.status, 200);
 }
 
 #[tokio::test]

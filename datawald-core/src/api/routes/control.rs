@@ -145,16 +145,26 @@ pub(crate) async fn get_sync_task(
     sync_task(&shared, &SyncTaskId::from_stored(of.id)).await.map(Json)
 }
 
-/// Closes a sync task as its entities stand: `Completed`, `Fail`, or `Incompleted` if some have no outcome yet.
+/// Closes a sync task as its entities stand: `Completed`, `Fail`, or `Incompleted` if some have no outcome yet. One that is
+/// still being pulled is not closed.
 #[utoipa::path(
     put, path = "/control/synctask", tag = "control", params(OfSyncTask),
-    responses((status = 200, body = SyncTaskView), (status = 404, description = "There is no such sync task")),
+    responses(
+        (status = 200, body = SyncTaskView),
+        (status = 404, description = "There is no such sync task"),
+        (status = 409, description = "It is still being pulled"),
+    ),
 )]
 pub(crate) async fn close_sync_task(
     State(shared): State<Arc<Shared>>,
     Query(of): Query<OfSyncTask>,
 ) -> Result<Json<SyncTaskView>, Problem> {
     let (store, id) = (shared.engine.store(), SyncTaskId::from_stored(of.id));
+    let task = store.sync_task(&id).await?.ok_or_else(no_sync_task)?;
+    if !task.pulled {
+        let message = "is still being pulled, and more entities may join it; wait until its pull has come to its end";
+        return Err(Problem::conflict("close sync task", message));
+    }
     let counts = store.sync_task_counts(&id).await?;
     store.close_sync_task(&id, counts.sync_status(), "", shared.engine.clock().now()).await?;
     sync_task(&shared, &id).await.map(Json)

@@ -15,7 +15,7 @@ use crate::api::problem::Problem;
 use crate::api::tokens::{PREFIX, Scope};
 use crate::clock::{later, millis_between};
 use crate::model::{Counts, Cut, Entity, EntityKey, SyncTask, Version};
-use crate::store::{Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
+use crate::store::{Claim, Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
 use crate::wire::{
     AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, Nothing,
     OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
@@ -64,25 +64,25 @@ operations! {
     };
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
-        shared.on_time(body.now).await?;
+        let now = shared.on_time(body.now).await?;
         shared.leased("lease_until", body.lease_until).await?;
         shared.bounded("entities", body.entities.len())?;
-        shared.engine.stage_page(body).await?
+        shared.engine.stage_page(StageBatch { now, ..body }).await?
     };
     /// Stages entities outside a pull and dispatches their tasks.
     Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
         shared.check_frontend("flow.frontend", &body.flow.frontend)?;
-        shared.on_time(body.now).await?;
+        let now = shared.on_time(body.now).await?;
         shared.bounded("entities", body.entities.len())?;
-        shared.engine.push_at(&body.flow, body.entities, body.now).await?
+        shared.engine.push_at(&body.flow, body.entities, now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
         shared.check_frontend("task.flow.frontend", &body.task.flow.frontend)?;
-        shared.on_wall_time(body.task.now)?;
         shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
-        shared.engine.record_pushed(body).await?;
+        let task = NewSyncTask { now: shared.wall(body.task.now), ..body.task };
+        shared.engine.record_pushed(PushedSync { task, ..body }).await?;
         true
     };
     /// The store's clock.
@@ -99,10 +99,10 @@ operations! {
     };
     /// Leases due entities to a worker.
     Operate claim "/engine/claim" (ClaimBody) -> Vec<Claimed> = |shared, body| {
-        shared.on_time(body.now).await?;
+        let now = shared.on_time(body.now).await?;
         shared.bounded("limit", body.limit)?;
         shared.bounded("keys", body.keys.as_ref().map_or(0, Vec::len))?;
-        let claim = body.claim();
+        let claim = Claim { now, ..body.claim() };
         shared.leased("lease_ms", later(claim.now.store, claim.lease)).await?;
         shared.leased("settle_delay_ms", later(claim.now.store, claim.settle_delay)).await?;
         shared.engine.store().claim(claim).await?
@@ -125,9 +125,9 @@ operations! {
     };
     /// Writes outcomes.
     Operate settle "/engine/settle" (SettleBody) -> Vec<Settled> = |shared, body| {
-        shared.on_time(body.now).await?;
+        let now = shared.on_time(body.now).await?;
         shared.bounded("settlements", body.settlements.len())?;
-        shared.engine.store().settle(body.now, body.settlements).await?
+        shared.engine.store().settle(now, body.settlements).await?
     };
     /// The cut of a flow.
     Read cut "/engine/cut" (OfFlow) -> Option<Cut> = |shared, body| {
@@ -142,8 +142,7 @@ operations! {
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
         shared.check_frontend("flow.frontend", &body.flow.frontend)?;
-        shared.on_wall_time(body.now)?;
-        shared.engine.store().create_sync_task(body).await?;
+        shared.engine.store().create_sync_task(NewSyncTask { now: shared.wall(body.now), ..body }).await?;
         true
     };
     /// Marks the pull of a sync task as come to its end.
@@ -161,8 +160,7 @@ operations! {
     };
     /// Closes a sync task.
     Stage close_sync_task "/engine/close_sync_task" (CloseBody) -> bool = |shared, body| {
-        shared.on_wall_time(body.now)?;
-        shared.engine.store().close_sync_task(&body.id, body.status, &body.note, body.now).await?
+        shared.engine.store().close_sync_task(&body.id, body.status, &body.note, shared.wall(body.now)).await?
     };
     /// Removes a sync task.
     Operate delete_sync_task "/engine/delete_sync_task" (OfSyncTask) -> bool = |shared, body| {
@@ -182,13 +180,13 @@ operations! {
     };
     /// Has an entity done again.
     Operate resync "/engine/resync" (ResyncBody) -> bool = |shared, body| {
-        shared.on_time(body.now).await?;
-        shared.engine.resync_at(&body.key, body.now).await?
+        let now = shared.on_time(body.now).await?;
+        shared.engine.resync_at(&body.key, now).await?
     };
     /// Has the failed entities of a sync task done again.
     Operate resync_task "/engine/resync_task" (ResyncTaskBody) -> u64 = |shared, body| {
-        shared.on_time(body.now).await?;
-        shared.engine.store().resync_task(&body.id, body.now).await?
+        let now = shared.on_time(body.now).await?;
+        shared.engine.store().resync_task(&body.id, now).await?
     };
     /// Reads a record.
     Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {
@@ -228,9 +226,16 @@ fn not_a_token(name: &str) -> Result<(), Problem> {
 
 impl Shared {
     /// What is due is told by the store's clock, which callers ask for: whoever is far off it has not asked for long.
-    async fn on_time(&self, now: Now) -> Result<(), Problem> {
-        self.on_wall_time(now.wall)?;
-        self.on_store_time("now.store", now.store).await
+    async fn on_time(&self, now: Now) -> Result<Now, Problem> {
+        self.on_store_time("now.store", now.store).await?;
+        Ok(Now { wall: self.wall(now.wall), ..now })
+    }
+
+    /// What people read is written down in the caller's time. A wall clock that is wrong stops nothing: where the caller's is
+    /// far off, it is this host's.
+    fn wall(&self, callers: Timestamp) -> Timestamp {
+        let own = self.engine.clock().now();
+        if millis_between(callers, own) <= self.settings.max_clock_skew_ms { callers } else { own }
     }
 
     async fn on_store_time(&self, field: &str, now: Timestamp) -> Result<(), Problem> {
@@ -241,22 +246,6 @@ impl Shared {
                     "is not the time by the store's clock; ask for it with `/engine/now`, and again every second";
                 Err(Problem::field(OPERATION, field, message))
             }
-        }
-    }
-
-    /// What people read is written down in the caller's time.
-    fn on_wall_time(&self, now: Timestamp) -> Result<(), Problem> {
-        let off = millis_between(now, self.engine.clock().now());
-        match off <= self.settings.max_clock_skew_ms {
-            true => Ok(()),
-            false => Err(Problem::field(
-                OPERATION,
-                "now",
-                format!(
-                    "the time of the request is {off} ms off this host's: set both clocks by a time server, or have the \
-                     caller try again for less long"
-                ),
-            )),
         }
     }
 

@@ -52,7 +52,7 @@ pub(crate) async fn put_entity(
     let flow = FlowId::new(table, body.frontend.clone());
     let mut entity = documents::entity(table, &id, body, "")?;
     shared.check_frontend("frontend", &flow.frontend)?;
-    as_known(&shared, &flow, &mut entity).await?;
+    as_known(&shared, &flow, &mut entity).await??;
     let intent = entity.intent.clone();
     let staged = shared.engine.push(&flow, vec![Push { entity, if_rev }]).await?;
     match staged.first() {
@@ -103,9 +103,16 @@ pub(crate) async fn put_entities(
         }
     }
     for (flow, mut entities) in flows {
-        for (_, entity) in &mut entities {
-            as_known(&shared, &flow, entity).await?;
+        let mut of_another = Vec::new();
+        for (at, entity) in &mut entities {
+            if let Err(problem) = as_known(&shared, &flow, entity).await? {
+                of_another.push(*at);
+                if let Some(place) = results.get_mut(*at) {
+                    *place = Some(refused(entity.name.clone(), &problem.into_error()));
+                }
+            }
         }
+        entities.retain(|(at, _)| !of_another.contains(at));
         let known: Vec<_> =
             entities.iter().map(|(at, entity)| (*at, entity.name.clone(), entity.intent.clone())).collect();
         let pushes = entities.into_iter().map(|(_, entity)| Push { entity, if_rev: None }).collect();
@@ -148,11 +155,34 @@ pub(crate) async fn get_entity(
 }
 
 /// Whoever hands an entity over calls it by its name; if a pull has brought it before, it is the one that has this name.
-async fn as_known(shared: &Shared, flow: &FlowId, entity: &mut StageEntity) -> Result<(), Problem> {
-    if let Some(known) = shared.engine.store().named(flow, &entity.name).await? {
+///
+/// Two stores of a shop may use one number: what is handed over for another store than the one that has it is refused.
+async fn as_known(shared: &Shared, flow: &FlowId, entity: &mut StageEntity) -> Result<Result<(), Problem>, Problem> {
+    let store = shared.engine.store();
+    let Some(known) = store.named(flow, &entity.name).await? else { return Ok(Ok(())) };
+    if known.id != entity.id {
+        let staged = store.get(&known).await?;
+        let stores = staged.and_then(|staged| store_of(&staged.doc)).zip(store_of(&entity.doc));
+        if let Some((theirs, ours)) = stores.filter(|(theirs, ours)| theirs != ours) {
+            let message = format!(
+                "is an order of store {ours}, and the number {} is that of order {} of store {theirs}: hand it over under a                  number of its own",
+                entity.name, known.id
+            );
+            return Ok(Err(Problem::conflict("stage", message)));
+        }
         entity.id = known.id;
     }
-    Ok(())
+    Ok(Ok(()))
+}
+
+/// The store of the shop that an order is of, if it tells.
+fn store_of(doc: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct OfStore {
+        fe_store_id: String,
+    }
+    let OfStore { fe_store_id } = serde_json::from_str(doc).ok()?;
+    (!fe_store_id.is_empty()).then_some(fe_store_id)
 }
 
 /// The version that the request asks for; 0 for none.
