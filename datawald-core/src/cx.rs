@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::model::FlowId;
-use crate::{Clock, SystemClock};
+use crate::store::{Binding, Bound, StagingStore};
+use crate::{Clock, Result, SystemClock};
 
 /// A named point of the engine, before or after a durable step or around a request.
 ///
@@ -117,12 +118,13 @@ pub struct Cx {
     /// In microseconds of the monotonic clock; shared, since the engine renews leases while a step works.
     deadline: Option<Arc<AtomicI64>>,
     observer: Option<Arc<dyn Observer>>,
+    store: Option<Arc<dyn StagingStore>>,
 }
 
 impl Cx {
     /// A context of `flow` on the system's clock, without deadline.
     pub fn new(flow: FlowId) -> Self {
-        Self { flow: Arc::new(flow), clock: Arc::new(SystemClock), deadline: None, observer: None }
+        Self { flow: Arc::new(flow), clock: Arc::new(SystemClock), deadline: None, observer: None, store: None }
     }
 
     /// On another clock.
@@ -151,6 +153,25 @@ impl Cx {
     pub fn with_observer(mut self, observer: Option<Arc<dyn Observer>>) -> Self {
         self.observer = observer;
         self
+    }
+
+    /// With the store that what is worked on was leased from.
+    #[must_use]
+    pub fn with_store(mut self, store: Arc<dyn StagingStore>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Records what leased entities are known by on the other side ([`StagingStore::bind`]). Without a store, as in tests of
+    /// single steps, nothing is recorded and nothing refused.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<Bound>> {
+        match &self.store {
+            Some(store) => store.bind(bindings).await,
+            None => Ok(bindings.iter().map(|_| Bound::Done).collect()),
+        }
     }
 
     /// The flow.

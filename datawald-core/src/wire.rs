@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Now;
 use crate::model::{Cut, EntityKey, FlowId, SyncStatus, SyncTaskId};
-use crate::store::{Claim, EntityFilter, PullLease, Push, Settlement, SyncTaskFilter};
+use crate::store::{Binding, Claim, EntityFilter, PullLease, Push, Settlement, SyncTaskFilter};
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_attr:meta])* $field:ident: $type:ty,)* })*) => {$(
@@ -84,6 +84,8 @@ bodies! {
     }
     /// A lease that is held.
     HeldLease { key: EntityKey, token: u64, }
+    /// What leased entities are known by on the other side.
+    BindBody { bindings: Vec<Binding>, }
     /// Outcomes.
     SettleBody {
         now: Now,

@@ -38,6 +38,7 @@ fn every_case_is_in_a_suite() {
         ("cuts", include_str!("../src/testing/store_cases/cuts.rs")),
         ("staging", include_str!("../src/testing/store_cases/staging.rs")),
         ("claims", include_str!("../src/testing/store_cases/claims.rs")),
+        ("binding", include_str!("../src/testing/store_cases/binding.rs")),
         ("settling", include_str!("../src/testing/store_cases/settling.rs")),
         ("tasks", include_str!("../src/testing/store_cases/tasks.rs")),
         ("pushes", include_str!("../src/testing/store_cases/pushes.rs")),

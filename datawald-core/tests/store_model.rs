@@ -7,7 +7,7 @@ use std::time::Duration;
 use datawald_core::Now;
 use datawald_core::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus};
 use datawald_core::store::{
-    Claim, Claimed, EntityFilter, NewSyncTask, Outcome, PullLease, Push, Settlement, SqliteStore, StageBatch,
+    Binding, Claim, Claimed, EntityFilter, NewSyncTask, Outcome, PullLease, Push, Settlement, SqliteStore, StageBatch,
     StageEntity, StagingStore, SyncTaskFilter,
 };
 use jiff::Timestamp;
@@ -32,6 +32,7 @@ enum Step {
     Push { flow: usize, entities: Vec<(Staged, Option<u64>)> },
     Claim { flow: usize, keys: Option<Vec<usize>>, limit: usize, lease: u64, settle_delay: u64 },
     Renew { claims: Vec<usize>, seconds: i64 },
+    Bind { bindings: Vec<(usize, usize, Option<usize>)> },
     Settle { settlements: Vec<(usize, usize, i64, Option<usize>)> },
     SetCut { flow: usize, cut: Option<(i64, u64)> },
     CreateTask { flow: usize, task: usize },
@@ -61,6 +62,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
             .prop_map(|(flow, keys, limit, lease, settle_delay)| Step::Claim { flow, keys, limit, lease, settle_delay }),
         2 => (proptest::collection::vec(0_usize..9, 0..3), 1_i64..60)
             .prop_map(|(claims, seconds)| Step::Renew { claims, seconds }),
+        3 => proptest::collection::vec((0_usize..9, 0_usize..3, proptest::option::of(0_usize..2)), 0..4)
+            .prop_map(|bindings| Step::Bind { bindings }),
         8 => proptest::collection::vec((0_usize..9, 0_usize..9, 0_i64..30, proptest::option::of(0_usize..3)), 0..4)
             .prop_map(|settlements| Step::Settle { settlements }),
         1 => (0..FLOWS, cut()).prop_map(|(flow, cut)| Step::SetCut { flow, cut }),
@@ -219,6 +222,21 @@ impl<'a> Run<'a> {
                     .collect();
                 let until = at(self.seconds + seconds);
                 format!("{:?}", store.renew(&leases, until, at(self.seconds + seconds + 5)).await.unwrap())
+            }
+            Step::Bind { bindings } => {
+                let bindings = bindings
+                    .iter()
+                    .filter_map(|(n, reference, target)| {
+                        let claim = &self.claims[recent(*n, self.claims.len())?];
+                        Some(Binding {
+                            key: claim.key.clone(),
+                            token: claim.token,
+                            reference: format!("reference {reference}"),
+                            target_id: target.map(|n| format!("target {n}")),
+                        })
+                    })
+                    .collect();
+                format!("{:?}", store.bind(bindings).await.unwrap())
             }
             Step::Settle { settlements } => {
                 let settlements = settlements

@@ -17,13 +17,13 @@ use super::error::error;
 use crate::http::{Http, HttpRequest, HttpSettings};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
-    StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks, NextDue,
-    Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
-    ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks,
+    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
+    ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -188,6 +188,10 @@ impl StagingStore for RemoteCore {
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {
         let leases = leases.iter().map(|(key, token)| HeldLease { key: key.clone(), token: *token }).collect();
         self.call("renew leases", "renew", RenewBody { leases, until, due_at }).await
+    }
+
+    async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<Bound>> {
+        self.call("bind", "bind", BindBody { bindings }).await
     }
 
     async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {

@@ -259,6 +259,9 @@ impl Crew {
         for (claimed, settled) in claimed.iter().zip(settled) {
             match settled {
                 Settled::Done => {}
+                Settled::Taken => {
+                    tracing::warn!(entity = %claimed.key, "its document is recorded as another entity's");
+                }
                 Settled::Superseded => newer.push(claimed.key.id.clone()),
                 Settled::Fenced => {
                     tracing::warn!(entity = %claimed.key, "an outcome came after its lease had passed to a successor");
@@ -318,8 +321,10 @@ impl Crew {
         meter::leases_lost(&self.flow, lost);
         for (settlement, settled) in outcomes.iter().zip(settled) {
             if *settled != Settled::Fenced {
-                meter::settled(&self.flow, &settlement.outcome);
-                let outcome = meter::outcome_word(&settlement.outcome);
+                let refused = Outcome::Failed { note: String::new() };
+                let outcome = if *settled == Settled::Taken { &refused } else { &settlement.outcome };
+                meter::settled(&self.flow, outcome);
+                let outcome = meter::outcome_word(outcome);
                 tracing::debug!(entity = settlement.key.id, outcome, "settled");
             }
         }

@@ -96,7 +96,9 @@ pub trait Target: Send + Sync {
     ///
     /// # Behavior
     /// Looks every entity up before it writes, under the reference that it was written by before
-    /// ([`Claimed::reference`]), and writes nothing of what [`Claimed::may_be_missing`] does not allow. Of an entity that is
+    /// ([`Claimed::reference`]), and writes nothing of what [`Claimed::may_be_missing`] does not allow. Before the other side is
+    /// first told of an entity, and as soon as its document is found there, it is bound to its reference and key
+    /// ([`Cx::bind`]); what is refused it is not written to. Of an entity that is
     /// there in a version before the claimed one ([`Claimed::written`]), the newer content follows. What a failure means for an entity is told by its error's disposition. A
     /// write's time-out is shorter than [`Cx::time_left`].
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied>;

@@ -367,6 +367,9 @@ impl Engine {
     }
 
     fn cx(&self, flow: &FlowId) -> Cx {
-        Cx::new(flow.clone()).with_clock(self.shared.clock.clone()).with_observer(self.shared.observer.clone())
+        Cx::new(flow.clone())
+            .with_clock(self.shared.clock.clone())
+            .with_observer(self.shared.observer.clone())
+            .with_store(self.shared.store.clone())
     }
 }

@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
@@ -160,6 +160,16 @@ pub trait StagingStore: Send + Sync {
     /// claimed it). What is no longer held stays as it is.
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>>;
 
+    /// Records what leased entities are known by on the other side: before it is told of them, and when their documents are
+    /// found there.
+    ///
+    /// # Behavior
+    /// Answers one [`Bound`] per binding, in order. Only the holder of the current token of an entity that is P may bind it;
+    /// else `Fenced`, and nothing changes. The first reference stays. Of the entities of a table, whatever their frontends,
+    /// one has a target id under a reference: `Taken`, and nothing of the binding is stored, if another has it. To bind again
+    /// changes nothing.
+    async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<Bound>>;
+
     /// Writes outcomes.
     ///
     /// # Behavior
@@ -167,7 +177,10 @@ pub trait StagingStore: Send + Sync {
     /// settle it (also after the lease ran out, as long as nobody else has claimed it); else `Fenced`, and nothing
     /// changes. If newer content was staged since the claim (`rev` differs), the outcome's target id and note are kept,
     /// but the status becomes N, due now (for an [`Outcome::InDoubt`]: `?`, due at its time); `Superseded`. An
-    /// `Outcome` without a target id leaves the one that is there, and the first reference stays. After a success, `written` is the
+    /// `Outcome` without a target id leaves the one that is there, and the first reference stays, as long as something may be
+    /// known under it: it goes once `written` is none and no target id is known. If another entity of the table has the target id
+    /// under the same reference, the outcome becomes F with a note that names that one, and as little is known of what was
+    /// written as after `InDoubt`; `Taken`. After a success, `written` is the
     /// claimed version; after `Ignored`, and `Cancelled` without a target id, none if no target id is known; after `Failed`,
     /// `Retry` and `Release` likewise, unless it was in doubt; otherwise it stays. `Release` gives the attempt back, and what was in
     /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. What would become N with an intent of

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{Outcome, Settled};
-use crate::model::{Intent, Table, TxStatus};
+use super::{Bound, Outcome, Settled};
+use crate::model::{EntityKey, Intent, Table, TxStatus};
 
 /// Where an entity stands, and why, and when it may be taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub(crate) fn renamed(intent: &Intent, before: &str, now: &str) -> Intent {
 }
 
 /// A leased entity, as its settlement finds it.
+#[derive(Clone)]
 pub(crate) struct Held {
     pub(crate) note: String,
     pub(crate) target_id: Option<String>,
@@ -130,4 +131,26 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
     };
     let settled = if superseded { Settled::Superseded } else { Settled::Done };
     After { standing, target_id, attempts, written, missed, settled }
+}
+
+/// What a settlement makes of a leased entity whose document is recorded as another's. What it wrote itself, if it did, is not
+/// known by that.
+pub(crate) fn taken(held: Held, outcome: &Outcome, by: &EntityKey, now: Timestamp) -> After {
+    let written = held.written.or(Some(held.claimed));
+    let target_id = outcome.target_id().or(held.target_id.as_deref()).unwrap_or_default();
+    let outcome = Outcome::Failed { note: Bound::taken_note(target_id, by) };
+    let superseded = held.superseded;
+    let after = settle(held, outcome, now);
+    After { written, settled: if superseded { Settled::Superseded } else { Settled::Taken }, ..after }
+}
+
+impl Outcome {
+    /// The key on the other side that it brings.
+    pub(crate) fn target_id(&self) -> Option<&str> {
+        match self {
+            Outcome::Success { target_id, .. } => Some(target_id),
+            Outcome::Cancelled { target_id, .. } => target_id.as_deref(),
+            _ => None,
+        }
+    }
 }

@@ -121,7 +121,7 @@ pub struct Claimed {
     pub doc: String,
     /// The key on the other side, if one is known.
     pub target_id: Option<String>,
-    /// Under what the other side was told of it, if it was.
+    /// Under what the other side was told of it, if it may have been.
     pub reference: Option<String>,
     /// The version that the other side has or may have; `None` if it surely has none.
     pub written: Option<u64>,
@@ -165,6 +165,48 @@ impl fmt::Debug for Claimed {
             .field("rev", &self.rev)
             .field("was", &self.was)
             .finish_non_exhaustive()
+    }
+}
+
+/// What a leased entity is known by on the other side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Binding {
+    /// The entity.
+    pub key: EntityKey,
+    /// The token of the claim.
+    pub token: u64,
+    /// Under what the other side is told of it. The first that is stored stays.
+    pub reference: String,
+    /// The key of its document there, if that was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_id: Option<String>,
+}
+
+/// What binding did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub enum Bound {
+    /// It is stored.
+    Done,
+    /// The document is another entity's, as far as is recorded: nothing was stored.
+    Taken {
+        /// Whose.
+        by: EntityKey,
+    },
+    /// The lease had passed to a successor: nothing was stored.
+    Fenced,
+}
+
+impl Bound {
+    /// The note of an entity whose document is recorded as another's.
+    pub fn taken_note(target_id: &str, by: &EntityKey) -> String {
+        format!(
+            "document {target_id} is recorded as that of {by} already, under the same reference, and one document cannot stand \
+             for two: look at both, enter by hand the one that has none and report it as done; so that it does not happen again, \
+             give one of the two shops a prefix (SAP B1: `reference.prefix`)"
+        )
     }
 }
 
@@ -245,6 +287,8 @@ pub enum Settled {
     Done,
     /// Newer content had been staged: the entity is open again.
     Superseded,
+    /// The document is another entity's, as far as is recorded: this one is F, with a note that names the other.
+    Taken,
     /// The lease had passed to a successor: nothing was written.
     Fenced,
 }

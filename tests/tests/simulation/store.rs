@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use datawald_core::Now;
 use datawald_core::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use datawald_core::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
-    SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use datawald_core::{Error, Result};
 use jiff::Timestamp;
@@ -126,6 +126,7 @@ forward! {
     "due" due(flow: &FlowId, now: Timestamp, limit: usize) -> Vec<String>;
     "next due" next_due(flow: &FlowId) -> Option<Timestamp>;
     "renew" renew(leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Vec<bool>;
+    "bind" bind(bindings: Vec<Binding>) -> Vec<Bound>;
     "cut" cut(flow: &FlowId) -> Option<Cut>;
     "set cut" set_cut(flow: &FlowId, cut: Option<Cut>) -> ();
     "create sync task" create_sync_task(task: NewSyncTask) -> ();

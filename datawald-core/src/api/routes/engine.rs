@@ -15,10 +15,12 @@ use crate::api::problem::Problem;
 use crate::api::tokens::{PREFIX, Scope};
 use crate::clock::{later, millis_between};
 use crate::model::{Counts, Cut, Entity, EntityKey, SyncTask, Version};
-use crate::store::{Claim, Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging};
+use crate::store::{
+    Bound, Claim, Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
+};
 use crate::wire::{
-    AcquirePull, Answer, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue, Nothing,
-    OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
+    AcquirePull, Answer, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue,
+    Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
     ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
@@ -122,6 +124,11 @@ operations! {
         shared.bounded("leases", body.leases.len())?;
         let leases: Vec<_> = body.leases.into_iter().map(|lease| (lease.key, lease.token)).collect();
         shared.engine.store().renew(&leases, body.until, body.due_at).await?
+    };
+    /// Records what leased entities are known by on the other side.
+    Operate bind "/engine/bind" (BindBody) -> Vec<Bound> = |shared, body| {
+        shared.bounded("bindings", body.bindings.len())?;
+        shared.engine.store().bind(body.bindings).await?
     };
     /// Writes outcomes.
     Operate settle "/engine/settle" (SettleBody) -> Vec<Settled> = |shared, body| {

@@ -170,6 +170,11 @@ async fn settle(shared: &Shared, settlement: Settlement) -> Result<(), Problem> 
             shared.engine.dispatch_again(&flow, id).await;
             Ok(())
         }
+        Some(Settled::Taken) => Err(Problem::conflict(
+            OPERATION,
+            "the document is recorded as that of another entity under the same reference; this one has failed, and its note \
+             names the other",
+        )),
         Some(Settled::Fenced) => {
             Err(Problem::conflict(OPERATION, "the lease has passed on to somebody else; nothing was written"))
         }

@@ -91,8 +91,15 @@ async fn indexes(commands: &Commands) -> Result<()> {
         "unique": true,
         "partialFilterExpression": { "held": { "$exists": true } },
     };
+    // A document is one entity's. The reference keeps companies apart, whose keys may be the same.
+    let targets = doc! {
+        "name": "targets",
+        "key": { "table": 1, "target_id": 1, "reference": 1 },
+        "unique": true,
+        "partialFilterExpression": { "target_id": { "$type": "string" }, "reference": { "$type": "string" } },
+    };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in [(ENTITIES, vec![due, passes, names]), (SYNC_TASKS, vec![started])] {
+    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets]), (SYNC_TASKS, vec![started])] {
         create_indexes(commands, collection, indexes).await?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! belongs to it (standing, lease, the passes that brought it) is one document, changed by compare-and-set on the mark of
 //! its last change (`op`); the cut is written after the entities that it covers.
 
+mod bind;
 mod bson;
 mod change;
 mod commands;

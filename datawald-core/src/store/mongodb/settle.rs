@@ -4,12 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use mongodb::bson::{Bson, Document, doc};
 
+use super::bind;
 use super::bson::{count, date, number};
 use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc};
 use super::keys::entity_id;
-use crate::model::TxStatus;
+use crate::model::{EntityKey, TxStatus};
 use crate::store::transition::{self, After, Held};
 use crate::store::{Outcome, Settled, Settlement};
 use crate::{Now, Result};
@@ -25,6 +26,8 @@ pub(super) async fn settle(commands: &Commands, now: Now, settlements: Vec<Settl
             *place = Some(Settled::Done);
         }
     }
+    // Those whose documents are recorded as others'.
+    let mut taken: HashMap<usize, EntityKey> = HashMap::new();
     for _ in 0..ROUNDS {
         // Each entity once a round, so that two outcomes of one are taken in order.
         let mut once = HashSet::new();
@@ -42,18 +45,28 @@ pub(super) async fn settle(commands: &Commands, now: Now, settlements: Vec<Settl
         let known = known(commands, OPERATION, &round).await?;
         let mut statements = Vec::new();
         let mut settled = Vec::new();
+        let mut wanted = Vec::new();
         for (at, settlement, id) in &turn {
             let held = known
                 .get(*id)
                 .filter(|known| known.status == TxStatus::InProcess && known.token == number(settlement.token));
             match held {
                 Some(held) => {
-                    let After { standing: after, target_id, attempts, written, missed, settled: answer } =
-                        outcome(held, settlement, now.store);
+                    let (after, told) = match taken.get(at) {
+                        None => (
+                            transition::settle(leased(held, settlement), settlement.outcome.clone(), now.store),
+                            settlement.reference.as_ref(),
+                        ),
+                        Some(by) => {
+                            (transition::taken(leased(held, settlement), &settlement.outcome, by, now.store), None)
+                        }
+                    };
+                    let After { standing: after, target_id, attempts, written, missed, settled: answer } = after;
+                    let may_be_there = written.is_some() || target_id.is_some();
                     let mut set = doc! {
                         "op": &op,
                         "target_id": target_id,
-                        "reference": held.reference.as_ref().or(settlement.reference.as_ref()),
+                        "reference": held.reference.as_ref().or(told).filter(|_| may_be_there),
                         "written": written.map(number),
                         "missed": missed,
                         "attempts": i64::from(attempts),
@@ -71,6 +84,7 @@ pub(super) async fn settle(commands: &Commands, now: Now, settlements: Vec<Settl
                     }
                     statements.push(doc! { "q": { "_id": id, "op": &held.op }, "u": update });
                     settled.push((*at, *id, answer));
+                    wanted.push((*at, held, *settlement));
                 }
                 None => {
                     if let Some(answer) = answers.get_mut(*at) {
@@ -82,6 +96,11 @@ pub(super) async fn settle(commands: &Commands, now: Now, settlements: Vec<Settl
         let all = statements.len() as u64;
         let written = commands.update(OPERATION, ENTITIES, statements).await?;
         if written.matched < all {
+            for (at, held, settlement) in written.duplicates.iter().filter_map(|place| wanted.get(*place)) {
+                let (reference, target_id) = (settlement.reference.as_deref(), settlement.outcome.target_id());
+                let by = bind::holder(commands, OPERATION, held, reference, target_id).await?;
+                taken.extend(by.map(|by| (*at, by)));
+            }
             let ids: Vec<&String> = settled.iter().map(|(_, id, _)| *id).collect();
             let ours = carried_out(commands, OPERATION, &ids, &op).await?;
             settled.retain(|(_, id, _)| ours.contains(*id));
@@ -99,8 +118,8 @@ fn released(settlement: &Settlement) -> bool {
     matches!(settlement.outcome, crate::store::Outcome::Release)
 }
 
-fn outcome(held: &EntityDoc, settlement: &Settlement, now: jiff::Timestamp) -> After {
-    let held = Held {
+fn leased(held: &EntityDoc, settlement: &Settlement) -> Held {
+    Held {
         note: held.note.clone(),
         target_id: held.target_id.clone(),
         intent: held.intent(),
@@ -109,8 +128,7 @@ fn outcome(held: &EntityDoc, settlement: &Settlement, now: jiff::Timestamp) -> A
         claimed: settlement.rev,
         was_in_doubt: held.was != TxStatus::New,
         superseded: held.rev != number(settlement.rev),
-    };
-    transition::settle(held, settlement.outcome.clone(), now)
+    }
 }
 
 /// A success and its place among the settlements.

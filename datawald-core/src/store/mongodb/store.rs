@@ -16,11 +16,11 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{layout, lists, pulls, pushed, records, settle, stage, tasks, work};
+use super::{bind, layout, lists, pulls, pushed, records, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
-    StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -182,6 +182,10 @@ impl StagingStore for MongoStore {
 
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {
         work::renew(&self.commands, leases, until, due_at).await
+    }
+
+    async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<Bound>> {
+        bind::bind(&self.commands, &bindings).await
     }
 
     async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {

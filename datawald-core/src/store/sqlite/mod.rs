@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file, which any SQLite tool can read.
 
+mod bind;
 mod columns;
 mod error;
 mod guard;

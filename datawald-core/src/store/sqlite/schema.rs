@@ -48,6 +48,9 @@ CREATE TABLE entities (
 ) STRICT;
 CREATE INDEX entities_due ON entities (tbl, frontend, due_at) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX entities_name ON entities (tbl, frontend, name) WHERE holds_name;
+-- A document is one entity's. The reference keeps companies apart, whose keys may be the same.
+CREATE UNIQUE INDEX entities_target ON entities (tbl, target_id, reference)
+    WHERE target_id IS NOT NULL AND reference IS NOT NULL;
 
 CREATE TABLE documents (
     entity INTEGER PRIMARY KEY REFERENCES entities (seq),

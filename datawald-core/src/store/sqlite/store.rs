@@ -13,12 +13,12 @@ use super::guard::Guard;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
-use super::{lists, open, records, stage, tasks, work};
+use super::{bind, lists, open, records, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled, Settlement,
-    StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -190,6 +190,10 @@ impl StagingStore for SqliteStore {
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {
         let leases = leases.to_vec();
         self.0.writer.write("renew leases", move |db| work::renew(db, &leases, until, due_at)).await
+    }
+
+    async fn bind(&self, bindings: Vec<Binding>) -> Result<Vec<Bound>> {
+        self.0.writer.write("bind", move |db| bind::bind(db, &bindings)).await
     }
 
     async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>> {

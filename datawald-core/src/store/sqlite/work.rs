@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
+use super::bind;
 use super::columns::{count, int, intent, micros, opt_count, opt_time, small, status, time};
 use super::writer::WorkError;
 use crate::Now;
@@ -172,13 +173,15 @@ pub(super) fn settle(db: &Connection, now: Now, settlements: Vec<Settlement>) ->
     let mut write = db.prepare_cached(
         "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, target_id = ?5, attempts = ?6, in_doubt = 0,
              lease_owner = NULL, lease_until = NULL, updated_at = ?7,
-             lost_leases = iif(?8, lost_leases, 0), written = ?9, missed = ?10, reference = coalesce(reference, ?11)
+             lost_leases = iif(?8, lost_leases, 0), written = ?9, missed = ?10,
+             reference = iif(?9 IS NULL AND ?5 IS NULL, NULL, coalesce(reference, ?11))
          WHERE seq = ?1",
     )?;
-    settlements.into_iter().map(|settlement| settle_one(&mut find, &mut write, now, settlement)).collect()
+    settlements.into_iter().map(|settlement| settle_one(db, &mut find, &mut write, now, settlement)).collect()
 }
 
 fn settle_one(
+    db: &Connection,
     find: &mut CachedStatement<'_>,
     write: &mut CachedStatement<'_>,
     now: Now,
@@ -202,22 +205,28 @@ fn settle_one(
         .optional()?;
     let Some((seq, held)) = found else { return Ok(Settled::Fenced) };
     let released = matches!(outcome, Outcome::Release);
-    let After { standing, target_id, attempts, written, missed, settled } =
-        transition::settle(held, outcome, now.store);
-    write.execute(params![
-        seq,
-        standing.status.letter(),
-        standing.note,
-        standing.due_at.map(micros),
-        target_id,
-        attempts,
-        micros(now.wall),
-        released,
-        written.map(int),
-        missed,
-        reference,
-    ])?;
-    Ok(settled)
+    let mut write = |after: &After, reference: Option<&str>| {
+        write.execute(params![
+            seq,
+            after.standing.status.letter(),
+            after.standing.note,
+            after.standing.due_at.map(micros),
+            after.target_id,
+            after.attempts,
+            micros(now.wall),
+            released,
+            after.written.map(int),
+            after.missed,
+            reference,
+        ])
+    };
+    let mut after = transition::settle(held.clone(), outcome.clone(), now.store);
+    if let Err(error) = write(&after, reference.as_deref()) {
+        let by = bind::holder(db, error, &key, reference.as_deref(), outcome.target_id())?;
+        after = transition::taken(held, &outcome, &by, now.store);
+        write(&after, None)?;
+    }
+    Ok(after.settled)
 }
 
 pub(super) fn resync(db: &Connection, key: &EntityKey, now: Now) -> Work<bool> {

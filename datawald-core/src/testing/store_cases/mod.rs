@@ -1,6 +1,7 @@
 //! The cases of [`staging_store_conformance`](crate::staging_store_conformance), each a function that takes a fresh store.
 #![allow(missing_docs, reason = "the names of the cases say what they check")]
 
+pub mod binding;
 pub mod claims;
 pub mod cuts;
 pub mod lists;

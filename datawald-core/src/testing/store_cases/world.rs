@@ -173,6 +173,18 @@ impl World {
         settled[0]
     }
 
+    /// Settles what the other side was told of under `reference`.
+    pub(super) async fn settle_under(&self, claimed: &Claimed, reference: &str, outcome: Outcome) -> Settled {
+        let settlement = Settlement {
+            key: claimed.key.clone(),
+            token: claimed.token,
+            rev: claimed.rev,
+            reference: Some(reference.to_owned()),
+            outcome,
+        };
+        self.store.settle(self.now.into(), vec![settlement]).await.unwrap().remove(0)
+    }
+
     /// Stages `id` and takes it to `status`.
     pub(super) async fn bring_to(&self, id: &str, status: TxStatus) {
         assert_eq!(self.stage_one(entity(id, "v1")).await, Staging::Inserted);
