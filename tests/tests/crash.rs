@@ -102,6 +102,7 @@ macro_rules! crashes {
             $($test)*
             killed_while_a_write_whose_answer_was_lost_is_still_carried_out
             killed_while_a_write_is_in_flight
+            killed_after_a_write_and_started_with_another_prefix
             lost_answers_double_nothing
         }
 
@@ -181,6 +182,26 @@ async fn killed_while_a_write_is_in_flight(way: Way) {
     assert_eq!(child.wait().unwrap().signal(), Some(9));
     sides.b1.set_faults(Faults::default());
     sides.recover("killed from outside").await;
+}
+
+/// Before the restart somebody gives the shop a prefix: what may have been written keeps the reference that it was sent under.
+async fn killed_after_a_write_and_started_with_another_prefix(way: Way) {
+    let sides = Sides::start(way).await;
+    sides.crash("AfterWrite:1").await;
+    let before = sides.b1.counters().documents;
+    assert!(before > 0, "it was killed before it wrote");
+    let sample = include_str!("../../examples/config/sapb1.toml");
+    let settings = sides.folder().join("sapb1.toml");
+    std::fs::write(&settings, format!("{sample}\n[reference.prefix]\nmage2 = \"NEW-\"\n")).unwrap();
+    let args = sides.args(&["--b1-settings", settings.to_str().unwrap()]);
+    let args: Vec<_> = args.iter().map(String::as_str).collect();
+    let run = run_orders_sync(sides.folder(), &args).await;
+    assert_eq!(run.count("S") as u64, ORDERS, "{}", run.report()["run"]);
+    assert_eq!(sides.b1.counters().documents, ORDERS, "documents in SAP B1");
+    let prefixed = |order: &&serde_json::Value| {
+        sides.b1.document(&format!("NEW-{}", order["fe_order_id"].as_str().unwrap())).is_some()
+    };
+    assert_eq!(run.orders().iter().filter(prefixed).count() as u64, ORDERS - before);
 }
 
 /// The settle delay where documents are made late, and how late: just before it is over, and so late that whoever waited less

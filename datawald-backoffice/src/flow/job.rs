@@ -4,7 +4,7 @@ use datawald_core::model::Order;
 use datawald_core::store::Claimed;
 use datawald_core::{Cx, Error, Result};
 
-use crate::{Backoffice, FoundDocument, Reference};
+use crate::{Backoffice, FoundDocument, NativeOrder, Reference};
 
 /// An order of a batch.
 pub(super) struct Job<'a> {
@@ -20,6 +20,8 @@ pub(super) struct FoundJob<'a> {
     pub(super) job: Job<'a>,
     pub(super) document: FoundDocument,
     pub(super) cancelled: bool,
+    /// What would be made of the order now, where that was made to compare.
+    pub(super) made: Option<NativeOrder>,
 }
 
 impl<'a> Job<'a> {
@@ -37,11 +39,10 @@ impl<'a> Job<'a> {
         Ok(Self { at, claimed, order, reference })
     }
 
-    /// The order as it was when it may have been written, where that is in doubt and it has changed since.
-    pub(super) fn as_written(&self) -> Result<Option<Self>> {
-        let Some(doc) = &self.claimed.written_doc else { return Ok(None) };
-        let order = parse(doc)?;
-        Ok(Some(Self { at: self.at, claimed: self.claimed, order, reference: self.reference.clone() }))
+    /// The order in the earlier versions in which it may have been written, where that is in doubt; the newest first.
+    pub(super) fn earlier(&self) -> Result<Vec<Self>> {
+        let with = |order| Self { at: self.at, claimed: self.claimed, order, reference: self.reference.clone() };
+        self.claimed.written_docs.iter().map(|doc| parse(doc).map(with)).collect()
     }
 
     /// What tells its document from all others.
@@ -57,11 +58,6 @@ impl<'a> Job<'a> {
     /// Whether the key of a document is the one that is recorded.
     pub(super) fn is_recorded(&self, target_id: &str) -> bool {
         self.claimed.target_id.as_deref() == Some(target_id)
-    }
-
-    /// Whether the other side has, or may have, an earlier version than the claimed one.
-    pub(super) fn is_newer(&self) -> bool {
-        self.claimed.written.is_some_and(|written| written < self.claimed.rev)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The flows: which steps run, and in which order.
 
+mod bind;
 mod document;
 mod job;
 mod orders;

@@ -9,13 +9,14 @@ use datawald_core::store::Claimed;
 use datawald_core::{Checkpoint, Cx, Error};
 use tracing::{Instrument, debug_span};
 
+use super::bind::bind;
 use super::document::Document;
 use super::job::{FoundJob, Job};
 use super::recognize::{Known, check_total, not_ours, recognize};
-use super::refusals::{another_number, cancelled_there, gone, several};
+use super::refusals::{another_number, cancelled_there, gone, several, unanswered};
 use super::results::Results;
 use super::write;
-use crate::{Backoffice, Found, NativeOrder};
+use crate::{Backoffice, Found};
 
 /// Applies orders to a [`Backoffice`].
 ///
@@ -31,8 +32,10 @@ use crate::{Backoffice, Found, NativeOrder};
 ///
 /// Not there, and an earlier write may still be carried out ([`Claimed::may_be_missing`]): looked up once more.
 ///
-/// What stands is the order's if it is recorded, bears its mark, or agrees with what would be made of the order
-/// ([`Backoffice::recognize_order`]); else F, and nothing is done to it. If its total is not the order's any more: F.
+/// What stands is the order's if it is recorded, bears its mark, or agrees with what is made of the order as it is now or was
+/// when it may have been written ([`Backoffice::recognize_order`]); else F, and nothing is done to it. It is recorded as the
+/// order's before anything else is done with it ([`Cx::bind`]): if it is another order's, of whatever frontend, F. If its total is
+/// not the order's any more: F; once it is corrected by hand and the order done again, S.
 pub struct OrdersTarget {
     backoffice: Arc<dyn Backoffice>,
 }
@@ -60,8 +63,8 @@ impl Target for OrdersTarget {
         for (job, looked_up) in self.look_up(cx, jobs, &mut results).await {
             match looked_up {
                 Found::Missing => missing.push(job),
-                Found::Open(document) => found.push(FoundJob { job, document, cancelled: false }),
-                Found::Cancelled(document) => found.push(FoundJob { job, document, cancelled: true }),
+                Found::Open(document) => found.push(FoundJob { job, document, cancelled: false, made: None }),
+                Found::Cancelled(document) => found.push(FoundJob { job, document, cancelled: true, made: None }),
                 Found::Several { target_ids } => results.set(&job, Err(several(&target_ids))),
             }
         }
@@ -98,69 +101,55 @@ impl OrdersTarget {
         }
     }
 
-    /// Lets those through whose document is their own and comes to what the order does. What that takes is made in one go.
+    /// Lets those through whose document is their own and comes to what the order does.
     async fn recognize_all<'a>(&self, cx: &Cx, found: Vec<FoundJob<'a>>, results: &mut Results) -> Vec<FoundJob<'a>> {
-        let (mut ours, mut unmarked, mut follow) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ours, mut unmarked) = (Vec::new(), Vec::new());
         for found in found {
             match found.known() {
-                Known::Theirs => results.set(&found.job, Err(not_ours(&found, None))),
-                Known::Ours if found.is_settled() || !found.must_follow() => ours.push(found),
-                Known::Ours => follow.push(found),
-                Known::Unmarked => match found.job.as_written() {
-                    // Of what cannot be mapped, nothing can be made to compare.
-                    Ok(None) if found.job.claimed.doc.is_empty() => {
-                        results.set(&found.job, Err(not_ours(&found, None)))
-                    }
-                    Ok(older) => unmarked.push((found, older)),
-                    Err(error) => results.set(&found.job, Err(error)),
-                },
+                Known::Theirs => results.set(&found.job, Err(not_ours(&found, &[]))),
+                Known::Ours => ours.push(found),
+                Known::Unmarked => unmarked.push(found),
             }
         }
-        let jobs: Vec<&Job<'_>> = unmarked.iter().map(|(found, older)| older.as_ref().unwrap_or(&found.job)).collect();
-        let made = write::make_of(&*self.backoffice, cx, &jobs).await;
-        for ((found, older), made) in unmarked.into_iter().zip(made) {
-            let order = older.as_ref().map_or(&found.job.order, |older| &older.order);
-            let recognized = match made {
-                Ok(Document::Ready(made)) => {
-                    recognize(&*self.backoffice, cx, &found, order, &made).await.map(|()| Some(made))
-                }
-                Ok(Document::Ignore(_)) => Err(not_ours(&found, None)),
+        ours.extend(recognize(&*self.backoffice, cx, unmarked, results).await);
+        let ours = keep_bound(cx, ours, results).await;
+        let (follow, mut kept): (Vec<_>, Vec<_>) =
+            ours.into_iter().partition(|found| found.must_follow() && !found.is_settled());
+        let unmade: Vec<&Job<'_>> =
+            follow.iter().filter(|found| found.made.is_none()).map(|found| &found.job).collect();
+        let mut made = write::make_of(&*self.backoffice, cx, &unmade).await.into_iter();
+        for mut found in follow {
+            let made = match found.made.take() {
+                Some(made) => Ok(Document::Ready(made)),
+                None => made.next().unwrap_or_else(|| Err(unanswered("map_order"))),
+            };
+            let followed = match made {
+                Ok(Document::Ready(made)) => check_total(&found, &made).map(|()| None),
+                Ok(Document::Ignore(note)) => Ok(Some(Done::Ignored { note })),
                 Err(error) => Err(error),
             };
-            match recognized {
-                Err(error) => results.set(&found.job, Err(error)),
-                Ok(_) if !found.must_follow() => ours.push(found),
-                Ok(_) if older.is_some() => follow.push(found),
-                Ok(made) => keep_if_follows(found, made, &mut ours, results),
-            }
-        }
-        let jobs: Vec<&Job<'_>> = follow.iter().map(|found| &found.job).collect();
-        let made = write::make_of(&*self.backoffice, cx, &jobs).await;
-        for (found, made) in follow.into_iter().zip(made) {
-            match made {
-                Ok(Document::Ready(made)) => keep_if_follows(found, Some(made), &mut ours, results),
-                Ok(Document::Ignore(note)) => {
-                    let target_id = found.document.target_id.clone();
-                    results.set(&found.job, Ok(Done::Applied { target_id, note }));
-                }
+            match followed {
+                Ok(None) => kept.push(found),
+                Ok(Some(done)) => results.set(&found.job, Ok(done)),
                 Err(error) => results.set(&found.job, Err(error)),
             }
         }
-        ours
+        kept
     }
 }
 
-/// Lets an order through whose document comes to what would be made of it now.
-fn keep_if_follows<'a>(
-    found: FoundJob<'a>,
-    made: Option<NativeOrder>,
-    ours: &mut Vec<FoundJob<'a>>,
-    results: &mut Results,
-) {
-    match made.map_or(Ok(()), |made| check_total(&found, &made)) {
-        Ok(()) => ours.push(found),
-        Err(error) => results.set(&found.job, Err(error)),
+/// Records whose document is whose, before anything is done with it, and lets those through whose is nobody else's.
+async fn keep_bound<'a>(cx: &Cx, ours: Vec<FoundJob<'a>>, results: &mut Results) -> Vec<FoundJob<'a>> {
+    let documents: Vec<_> = ours.iter().map(|found| (&found.job, Some(found.document.target_id.as_str()))).collect();
+    let bound = bind(cx, &documents).await;
+    let mut kept = Vec::with_capacity(ours.len());
+    for (found, bound) in ours.into_iter().zip(bound) {
+        match bound {
+            Ok(()) => kept.push(found),
+            Err(error) => results.set(&found.job, Err(error)),
+        }
     }
+    kept
 }
 
 /// What is not there: answers what is to be inserted.

@@ -3,10 +3,13 @@
 //! A number says little: two stores may use the same one, prefixes may collide, and people enter documents by hand. What is
 //! taken for an order's document, though it is somebody else's, loses the order without a word.
 
-use datawald_core::model::{Intent, Order};
-use datawald_core::{Cx, Error, Result};
+use datawald_core::model::Intent;
+use datawald_core::{Cx, Disposition, Error, Result};
 
-use super::job::FoundJob;
+use super::document::Document;
+use super::job::{FoundJob, Job};
+use super::results::Results;
+use super::write;
 use crate::{Backoffice, NativeOrder};
 
 /// What is known of a document before anything is made of the order.
@@ -39,23 +42,75 @@ impl FoundJob<'_> {
 
     /// Whether it is enough to know whose it is: it is recorded in the version that is claimed.
     pub(super) fn is_settled(&self) -> bool {
-        self.job.is_recorded(&self.document.target_id) && !self.job.is_newer()
+        self.job.is_recorded(&self.document.target_id) && !self.job.claimed.is_newer()
     }
 }
 
-/// Refuses a document without a mark that does not agree with what `order` makes: the order as it was when it may have been
-/// written.
-pub(super) async fn recognize(
+/// Lets those of the documents without a mark through that agree with what their order makes, as it is now or as it was when it
+/// may have been written. What that takes is made in one go.
+pub(super) async fn recognize<'a>(
+    backoffice: &dyn Backoffice,
+    cx: &Cx,
+    unmarked: Vec<FoundJob<'a>>,
+    results: &mut Results,
+) -> Vec<FoundJob<'a>> {
+    let mut readable = Vec::with_capacity(unmarked.len());
+    for found in unmarked {
+        match found.job.earlier() {
+            Ok(earlier) => readable.push((found, earlier)),
+            Err(error) => results.set(&found.job, Err(error)),
+        }
+    }
+    let all: Vec<&Job<'_>> = readable.iter().flat_map(|(found, earlier)| versions(found, earlier)).collect();
+    let mut made = write::make_of(backoffice, cx, &all).await.into_iter();
+    let mut ours = Vec::with_capacity(readable.len());
+    for (mut found, earlier) in readable {
+        let versions = versions(&found, &earlier);
+        let made: Vec<_> = made.by_ref().take(versions.len()).collect();
+        match compare(backoffice, cx, &found, &versions, made).await {
+            Ok(now) => {
+                found.made = now;
+                ours.push(found);
+            }
+            Err(error) => results.set(&found.job, Err(error)),
+        }
+    }
+    ours
+}
+
+/// The versions whose document it may be: the one that it is now, and earlier ones. Of what could not be mapped, nothing can be
+/// made to compare.
+fn versions<'b, 'a>(found: &'b FoundJob<'a>, earlier: &'b [Job<'a>]) -> Vec<&'b Job<'a>> {
+    let now = (!found.job.claimed.doc.is_empty()).then_some(&found.job);
+    now.into_iter().chain(earlier).collect()
+}
+
+/// Refuses a document that agrees with no version; answers what would be made of the order now, if it is that which agrees.
+async fn compare(
     backoffice: &dyn Backoffice,
     cx: &Cx,
     found: &FoundJob<'_>,
-    order: &Order,
-    made: &NativeOrder,
-) -> Result<()> {
-    match backoffice.recognize_order(cx, order, made, &found.document).await? {
-        true => Ok(()),
-        false => Err(not_ours(found, Some(made))),
+    versions: &[&Job<'_>],
+    made: Vec<Result<Document>>,
+) -> Result<Option<NativeOrder>> {
+    let (mut others, mut failure) = (Vec::new(), None);
+    for (job, made) in versions.iter().zip(made) {
+        match made {
+            Ok(Document::Ready(made)) => {
+                if backoffice.recognize_order(cx, &job.order, &made, &found.document).await? {
+                    return Ok(std::ptr::eq(*job, &found.job).then_some(made));
+                }
+                others.push(made);
+            }
+            Ok(Document::Ignore(_)) => {}
+            Err(error) => failure = Some(error),
+        }
     }
+    Err(match failure {
+        // What could not be asked may agree yet.
+        Some(error) if others.is_empty() || error.disposition() != Disposition::Rejected => error,
+        _ => not_ours(found, &others),
+    })
 }
 
 /// Refuses a document whose total is not what the order's would be now.
@@ -67,23 +122,26 @@ pub(super) fn check_total(found: &FoundJob<'_>, made: &NativeOrder) -> Result<()
 }
 
 /// The refusal of a document that is somebody else's.
-pub(super) fn not_ours(found: &FoundJob<'_>, made: Option<&NativeOrder>) -> Error {
+pub(super) fn not_ours(found: &FoundJob<'_>, made: &[NativeOrder]) -> Error {
     let (document, job) = (&found.document, &found.job);
     let mut message = format!(
         "document {} stands under its reference {}, but is not shown to be its own: ",
         document.target_id, job.reference.value
     );
-    match (&document.mark, made.and_then(|made| made.totals.as_ref())) {
-        (Some(mark), _) => message.push_str(&format!("it bears the mark of {mark}, not of {}", job.mark())),
-        (None, Some(totals)) => message.push_str(&format!(
+    let mut totals: Vec<String> =
+        made.iter().filter_map(|made| Some(made.totals.as_ref()?.document.to_string())).collect();
+    totals.dedup();
+    match &document.mark {
+        Some(mark) => message.push_str(&format!("it bears the mark of {mark}, not of {}", job.mark())),
+        None if totals.is_empty() => message.push_str("what the order would be cannot be made"),
+        None => message.push_str(&format!(
             "it comes to {} {} for customer {}, the order would be {} {}",
             document.total.map(|total| total.to_string()).unwrap_or_else(|| "an unknown total".into()),
             document.currency.as_deref().unwrap_or_default(),
             document.customer.as_deref().unwrap_or("unknown"),
-            totals.document,
+            totals.join(" or "),
             job.order.currency,
         )),
-        (None, None) => message.push_str("what the order would be cannot be made"),
     }
     message.push_str(
         ". If it is another\'s, give that one another reference (or this shop a prefix of its own); if it is this order\'s, \

@@ -1,5 +1,7 @@
 //! Why an order is not written: what was found, and what somebody has to do.
 
+use datawald_core::model::EntityKey;
+use datawald_core::store::Bound;
 use datawald_core::{Error, ErrorKind};
 
 use super::job::Job;
@@ -21,6 +23,16 @@ pub(super) fn gone(job: &Job<'_>) -> Error {
         job.reference.value,
     );
     Error::invalid("look up order", message)
+}
+
+/// One document agrees with two orders, and is the other's already.
+pub(super) fn taken(target_id: &str, by: &EntityKey) -> Error {
+    Error::invalid("recognize document", Bound::taken_note(target_id, by))
+}
+
+/// Whoever holds it now finds out by himself.
+pub(super) fn passed_on() -> Error {
+    Error::fenced("bind", "the lease has passed to a successor; nothing was written")
 }
 
 pub(super) fn several(target_ids: &[String]) -> Error {

@@ -6,6 +6,7 @@ use datawald_core::engine::Done;
 use datawald_core::{Checkpoint, Cx, Result};
 use tracing::{Instrument, Span, debug_span};
 
+use super::bind::bind;
 use super::document::{Document, document};
 use super::job::{FoundJob, Job};
 use super::refusals::{another_number, same_reference};
@@ -32,6 +33,20 @@ pub(super) async fn insert(backoffice: &dyn Backoffice, cx: &Cx, jobs: Vec<Job<'
             Err(error) => results.set(job, Err(error)),
         }
     }
+    let unwritten: Vec<_> = sent.iter().map(|job| (*job, None)).collect();
+    let bound = bind(cx, &unwritten).await;
+    let (docs, sent): (Vec<_>, Vec<_>) = docs
+        .into_iter()
+        .zip(sent)
+        .zip(bound)
+        .filter_map(|((doc, job), bound)| match bound {
+            Ok(()) => Some((doc, job)),
+            Err(error) => {
+                results.set(job, Err(error));
+                None
+            }
+        })
+        .unzip();
     if docs.is_empty() {
         return;
     }
@@ -75,7 +90,7 @@ pub(super) async fn make_of(backoffice: &dyn Backoffice, cx: &Cx, jobs: &[&Job<'
 
 /// Brings up to date what is there in an earlier version; the rest is done as it is.
 pub(super) async fn update(backoffice: &dyn Backoffice, cx: &Cx, jobs: Vec<FoundJob<'_>>, results: &mut Results) {
-    let (changed, same): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|found| found.job.is_newer());
+    let (changed, same): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|found| found.job.claimed.is_newer());
     for FoundJob { job, document, .. } in same {
         let note = "is in the backoffice already".to_owned();
         results.set(&job, Ok(Done::Applied { target_id: document.target_id, note }));

@@ -95,14 +95,16 @@ impl Crew {
         Ok((cx.with_deadline(began + settings.lease()), claimed, in_hand))
     }
 
-    /// Adds what may have been written where newer content came while that was in doubt. It is seldom so.
+    /// Adds what may have been written where newer content came while that was in doubt. It is seldom so. A later version may
+    /// have been written in the place of the first, once that was believed not to be there.
     async fn add_written(&self, claimed: &mut [Claimed]) -> Result<()> {
         for claimed in claimed {
-            let older = claimed.written.filter(|written| *written < claimed.rev && claimed.target_id.is_none());
-            if let Some(rev) = older {
+            let first = claimed.written.filter(|_| claimed.is_newer() && claimed.target_id.is_none());
+            if let Some(first) = first {
                 let versions = self.engine.shared.store.history(&claimed.key).await?;
-                let version = versions.into_iter().find(|version| version.rev == rev);
-                claimed.written_doc = version.map(|version| version.doc).filter(|doc| !doc.is_empty());
+                let may_be_there = (first..claimed.rev).rev();
+                let docs = may_be_there.filter_map(|rev| versions.iter().find(|version| version.rev == rev));
+                claimed.written_docs = docs.map(|version| version.doc.clone()).filter(|doc| !doc.is_empty()).collect();
             }
         }
         Ok(())

@@ -127,10 +127,11 @@ pub struct Claimed {
     pub written: Option<u64>,
     /// Whether a look-up has found nothing since something may have been written last.
     pub missed: bool,
-    /// The canonical document of the version [`Claimed::written`], if it is in doubt whether that was written and the claimed
-    /// version is a later one: what is found then is what this one makes. The engine adds it to what a store answers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub written_doc: Option<String>,
+    /// The canonical documents of the versions from [`Claimed::written`] to the one before the claimed one, the newest first,
+    /// if it is in doubt whether something was written: what is found may be what one of these makes. The engine adds them to
+    /// what a store answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub written_docs: Vec<String>,
     /// The number of this attempt, from 1.
     pub attempts: u32,
     /// How many leases of it ran out in a row before this one: whoever held it did not come back.
@@ -154,6 +155,11 @@ impl Claimed {
     /// again. Nothing is written before a second one, a whole settle delay later.
     pub fn may_be_missing(&self) -> bool {
         self.missed || !self.in_doubt()
+    }
+
+    /// Whether the other side has, or may have, an earlier version than the claimed one.
+    pub fn is_newer(&self) -> bool {
+        self.written.is_some_and(|written| written < self.rev)
     }
 }
 

@@ -37,6 +37,37 @@ async fn an_order_that_comes_to_something_else_by_now_is_not_called_done() {
     }
 }
 
+/// What is asked for when an open document cannot follow: somebody corrects it, and has the order done again.
+#[tokio::test]
+async fn a_document_that_somebody_corrected_is_the_orders_own() {
+    let docs = ["17.00", "10.00"].map(|total| order(total).to_document().unwrap().0);
+    let newer = || Claimed { rev: 3, written_docs: docs.to_vec(), ..in_doubt(&order("25.00"), Intent::Apply) };
+    let outcome = apply(Found::Open(document("540", "25.00")), newer()).await;
+    assert_eq!((outcome.applied(), outcome.writes()), ("540", vec!["update 540"]));
+    // Any version may be the one that was written; what follows is the newest.
+    for written in ["10.00", "17.00"] {
+        let outcome = apply(Found::Open(document("540", written)), newer()).await;
+        assert!(outcome.refusal().contains("cannot follow"), "{}", outcome.refusal());
+        let cancel = Claimed { intent: Intent::Cancel, ..newer() };
+        let outcome = apply(Found::Open(document("540", written)), cancel).await;
+        assert_eq!(outcome.writes(), ["cancel 540 under S-000000007"]);
+    }
+    let outcome = apply(Found::Open(document("540", "11.00")), newer()).await;
+    assert!(outcome.refusal().contains("25.00 or 17.00 or 10.00"), "{}", outcome.refusal());
+}
+
+/// The setting that tells two stores apart names an order otherwise than when it was written.
+#[tokio::test]
+async fn a_new_number_is_no_matter_to_what_has_its_reference() {
+    let mut renamed = order("10.00");
+    renamed.fe_order_id = format!("EU-{NUMBER}");
+    let claim = |intent| Claimed { name: NUMBER.into(), ..changed(&renamed, intent) };
+    let outcome = apply(Found::Open(document("540", "10.00")), claim(Intent::Cancel)).await;
+    assert_eq!(outcome.writes(), ["cancel 540 under S-000000007"]);
+    let outcome = apply(Found::Open(document("540", "10.00")), claim(Intent::Apply)).await;
+    assert_eq!(outcome.writes(), ["update 540"]);
+}
+
 #[tokio::test]
 async fn the_stored_reference_is_used_whatever_the_rules_say_today() {
     let claim = |intent| Claimed { reference: Some(stored("OLD-7")), ..changed(&order("10.00"), intent) };

@@ -34,15 +34,30 @@ pub(crate) fn marked(target_id: &str, total: &str, mark: &str) -> FoundDocument 
     FoundDocument { mark: Some(mark.into()), ..document(target_id, total) }
 }
 
-/// The ERP. Its references are the shop's numbers with `S-` before them.
-#[derive(Default)]
+/// The ERP. Its references are the shop's numbers with a prefix before them.
 pub(crate) struct Erp {
     plain: PlainBackoffice,
+    prefix: &'static str,
     found: Mutex<BTreeMap<String, Found>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl Erp {
+    /// An ERP that holds nothing.
+    pub(crate) fn new(prefix: &'static str) -> Arc<Self> {
+        Arc::new(Self { plain: PlainBackoffice::default(), prefix, found: Mutex::default(), asked: Mutex::default() })
+    }
+
+    /// Has that stand under a reference.
+    pub(crate) fn find(&self, reference: &str, found: Found) {
+        self.found.lock().unwrap().insert(reference.to_owned(), found);
+    }
+
+    /// What it was asked so far; it forgets that.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+
     fn note(&self, what: String) {
         self.asked.lock().unwrap().push(what);
     }
@@ -55,7 +70,7 @@ impl Backoffice for Erp {
     }
 
     async fn order_reference(&self, _: &Cx, order: &Order) -> Result<Reference> {
-        Ok(Reference { field: None, value: format!("S-{}", order.fe_order_id) })
+        Ok(Reference { field: None, value: format!("{}{}", self.prefix, order.fe_order_id) })
     }
 
     async fn look_up_orders(&self, _: &Cx, references: &[Reference]) -> Result<Vec<Found>> {
@@ -117,7 +132,7 @@ pub(crate) fn order(total: &str) -> Order {
 /// The order as a worker takes it up for the first time.
 pub(crate) fn claimed(order: &Order, intent: Intent) -> Claimed {
     Claimed {
-        written_doc: None,
+        written_docs: Vec::new(),
         key: EntityKey::new(&flow(), "7"),
         name: order.fe_order_id.clone(),
         token: 1,
@@ -143,7 +158,6 @@ pub(crate) fn in_doubt(order: &Order, intent: Intent) -> Claimed {
 /// The order in its second version, of which the first was written as document 540.
 pub(crate) fn changed(order: &Order, intent: Intent) -> Claimed {
     Claimed {
-        written_doc: None,
         rev: 2,
         written: Some(1),
         target_id: Some("540".into()),
@@ -202,8 +216,8 @@ impl Observer for Reached {
 
 /// Applies a batch to an ERP where that stands under the order's reference.
 pub(crate) async fn apply_all(found: Found, batch: &[Claimed]) -> Vec<Outcome> {
-    let erp = Arc::new(Erp::default());
-    erp.found.lock().unwrap().insert(format!("S-{NUMBER}"), found);
+    let erp = Erp::new("S-");
+    erp.find(&format!("S-{NUMBER}"), found);
     let reached = Arc::new(Reached::default());
     let cx = Cx::new(flow()).with_observer(Some(reached.clone() as Arc<dyn Observer>));
     let applied = OrdersTarget::new(erp.clone() as Arc<dyn Backoffice>).apply(&cx, batch).await;

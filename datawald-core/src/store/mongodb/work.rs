@@ -110,7 +110,7 @@ fn unresolved() -> Document {
 
 fn leased(found: EntityDoc) -> Claimed {
     Claimed {
-        written_doc: None,
+        written_docs: Vec::new(),
         key: found.entity_key(),
         intent: found.intent(),
         token: count(found.token),

@@ -73,7 +73,7 @@ fn due_row(row: &Row<'_>, claim: &OwnedClaim) -> rusqlite::Result<Due> {
         reference: row.get(12)?,
         written: before,
         missed: row.get(14)?,
-        written_doc: None,
+        written_docs: Vec::new(),
         attempts: small(row, 7)?.saturating_add(1),
         lost_leases: small(row, 10)?.saturating_add(lost),
         was,
