@@ -158,7 +158,13 @@ impl Crew {
                 self.hand_back(std::slice::from_ref(&claimed)).await?;
                 return Ok(Ended::HandedBack);
             };
-            if !applied.iter().any(|applied| matches!(applied.result, Ok(Done::NotThereYet))) {
+            // An earlier version that is there says nothing of the one that they died over.
+            let is_known = |applied: &Applied| match applied.result {
+                Ok(Done::NotThereYet) => false,
+                Ok(Done::Applied { .. }) => !claimed.is_newer(),
+                _ => true,
+            };
+            if applied.iter().all(is_known) {
                 return self.settle(cx, std::slice::from_ref(&claimed), applied).await.map(|()| Ended::Done);
             }
         }

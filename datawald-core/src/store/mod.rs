@@ -183,7 +183,9 @@ pub trait StagingStore: Send + Sync {
     /// written as after `InDoubt`; `Taken`. After a success, `written` is the
     /// claimed version; after `Ignored`, and `Cancelled` without a target id, none if no target id is known; after `Failed`,
     /// `Retry` and `Release` likewise, unless it was in doubt; otherwise it stays. `Release` gives the attempt back, and what was in
-    /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. What would become N with an intent of
+    /// doubt when it was claimed (`?`, or P whose lease ran out) is in doubt again. A success of a version that is not to be
+    /// written (its intent is `Ignore` or `Reject`) only says that an earlier one is there: the status is I or F, and `written`
+    /// stays. What would become N with an intent of
     /// `Ignore` or `Reject` becomes I or F instead, with the intent's reason as its note.
     async fn settle(&self, now: Now, settlements: Vec<Settlement>) -> Result<Vec<Settled>>;
 

@@ -94,6 +94,8 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
     } = held;
     let mut target_id = old_target;
     let written = match &outcome {
+        // Newer content that is not to be written is not there: what was found is the version before.
+        Outcome::Success { .. } if !superseded && !intent.is_to_be_done() => written,
         Outcome::Success { .. } => Some(claimed),
         // It was looked up, and is not there.
         Outcome::Ignored { .. } | Outcome::Cancelled { target_id: None, .. } if target_id.is_none() => None,
@@ -109,7 +111,12 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
     let standing = match outcome {
         Outcome::Success { target_id: target, note } => {
             target_id = Some(target);
-            end(TxStatus::Success, note)
+            let status = match intent {
+                Intent::Apply | Intent::Cancel => TxStatus::Success,
+                Intent::Ignore(_) => TxStatus::Ignored,
+                Intent::Reject(_) => TxStatus::Failed,
+            };
+            end(status, note)
         }
         Outcome::Cancelled { target_id: target, note } => {
             target_id = target.or(target_id);

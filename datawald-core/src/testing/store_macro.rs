@@ -113,6 +113,15 @@ macro_rules! staging_store_conformance {
                     not_there_once_is_remembered_until_the_next_claim
                     a_doubt_outlives_an_end
                     the_first_reference_stays
+                    a_success_of_what_is_not_to_be_done_is_none
+                }
+                binding {
+                    what_an_entity_is_known_by_outlives_its_worker
+                    only_the_current_token_binds
+                    a_reference_goes_if_surely_nothing_was_written
+                    a_document_is_bound_to_one_entity
+                    a_document_is_settled_for_one_entity
+                    of_many_that_want_one_document_one_has_it
                 }
                 tasks {
                     a_sync_task_is_recorded

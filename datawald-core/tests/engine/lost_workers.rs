@@ -115,6 +115,27 @@ async fn an_entity_that_killed_its_workers_is_looked_up_before_it_is_given_up() 
     assert_eq!((bench.entity("00000").await.status, answers.calls("00000")), (TxStatus::Success, 1));
 }
 
+/// Its first version is there; that the second one followed, nobody has seen.
+#[tokio::test]
+async fn an_update_that_killed_its_workers_is_not_called_done() {
+    let bench = Bench::new();
+    let rows = Rows::many(1);
+    let answers = Answers::new(|_, claimed, _| applied(&claimed.key.id));
+    let engine = bench.engine(&rows, &answers, EngineSettings { max_lost_leases: 2, ..quick() });
+    engine.run_once(&flow()).await.unwrap();
+    rows.put("00000", 5, "changed");
+    engine.pull(&flow()).await.unwrap();
+    for _ in 0..2 {
+        die_with(&bench, &engine, &["00000".to_owned()]).await;
+    }
+    engine.run_once(&flow()).await.unwrap();
+    let found = bench.entity("00000").await;
+    assert_eq!((found.status, found.target_id.as_deref()), (TxStatus::Failed, Some("B1-00000")), "{}", found.note);
+    assert!(found.note.starts_with("given up"), "{}", found.note);
+    // It follows once somebody has it done again.
+    assert_eq!(found.written, Some(1));
+}
+
 #[tokio::test]
 async fn stopping_finishes_what_is_applied_and_hands_back_what_waits_for_its_turn() {
     let bench = Bench::new();

@@ -8,7 +8,7 @@ use super::bind;
 use super::bson::{count, date, number};
 use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
 use super::commands::Commands;
-use super::documents::{ENTITIES, EntityDoc};
+use super::documents::{ENTITIES, EntityDoc, IntentWord};
 use super::keys::entity_id;
 use crate::model::{EntityKey, TxStatus};
 use crate::store::transition::{self, After, Held};
@@ -211,6 +211,8 @@ fn together(token: u64, rev: u64, group: &[Success<'_>], now: Now, op: &str) -> 
             "status": TxStatus::InProcess.letter(),
             "token": number(token),
             "rev": number(rev),
+            // Of what is not to be written, a success says that an earlier version is there.
+            "intent": { "$in": [IntentWord::Apply.word(), IntentWord::Cancel.word()] },
         },
         "u": [
             { "$set": set },

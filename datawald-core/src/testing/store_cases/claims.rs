@@ -112,7 +112,7 @@ pub async fn what_was_in_doubt_may_have_nothing_left_to_do(store: Store) {
     assert_eq!((claimed.was, claimed.intent.clone(), claimed.rev), (TxStatus::InDoubt, intent, 2));
     assert_eq!(world.settle(&claimed, success("B1-1")).await, Settled::Done);
     let found = world.get("1").await;
-    assert_eq!((found.status, found.target_id.as_deref()), (TxStatus::Success, Some("B1-1")));
+    assert_eq!((found.status, found.target_id.as_deref()), (TxStatus::Ignored, Some("B1-1")));
 }
 
 pub async fn tokens_only_grow(store: Store) {
