@@ -97,8 +97,9 @@ pub trait StagingStore: Send + Sync {
     ///
     /// Per entity, by its key:
     /// - called as another of its flow that came first ([`StageEntity::name`]), with an intent of `Apply` or `Cancel`: taken as
-    ///   if its intent were `Reject`, with a reason that names both; likewise one that is called otherwise than when it
-    ///   was first claimed. An empty name is none. Before the first claim, a name may change;
+    ///   if its intent were `Reject`, with a reason that names both. What the other side has or may have keeps its name; called
+    ///   otherwise, it is done under its reference, or rejected with a reason if it has none. Else a name may change. An empty
+    ///   name is none;
     /// - unknown: `Inserted`; status N and due now for `Apply` and `Cancel`, I for `Ignore`, F for `Reject`;
     /// - another fingerprint, source status or intent: `Restaged`; `rev` + 1, the old version goes into the history,
     ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease

@@ -29,15 +29,15 @@ pub(crate) fn name_taken(intent: &Intent, table: Table, name: &str, holder: &str
     }
     let what = table.singular();
     Intent::Reject(format!(
-        "is another {what} of the number {name}: the one with the id {holder} came first and has it; set a prefix for \
-         the numbers of one of the two stores (Magento: `orders.number_prefix`), then pull again"
+        "is another {what} of the number {name}: the one with the id {holder} came first and has it; set a prefix for the \
+         numbers of the store that this {what} is of (Magento: `orders.number_prefix`), then pull again"
     ))
 }
 
-/// What is to be done with an entity that is called otherwise than when it was taken up: nothing, since the other side may
-/// know it by the name it had.
-pub(crate) fn renamed(intent: &Intent, before: &str, now: &str) -> Intent {
-    if !intent.is_to_be_done() {
+/// What is to be done with an entity that is called otherwise than when it was taken up. If it has a reference, whatever is to be
+/// done: the other side knows it by that. Else nothing, since the other side may know it by the name it had.
+pub(crate) fn renamed(intent: &Intent, before: &str, now: &str, has_reference: bool) -> Intent {
+    if has_reference || !intent.is_to_be_done() {
         return intent.clone();
     }
     Intent::Reject(format!(

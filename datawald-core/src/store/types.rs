@@ -109,7 +109,7 @@ pub struct Claim<'a> {
 pub struct Claimed {
     /// Its key.
     pub key: EntityKey,
-    /// What people call it, as it was when it was first taken up.
+    /// What people call it, as it was when it was taken up and may have been written.
     pub name: String,
     /// Fences earlier holders.
     pub token: u64,

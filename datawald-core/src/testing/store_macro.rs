@@ -56,6 +56,7 @@ macro_rules! staging_store_conformance {
                     one_entity_of_a_flow_has_a_name
                     of_many_that_want_one_name_one_has_it
                     a_name_stays_once_it_was_taken_up
+                    by_its_reference_it_is_known_whatever_it_is_called_now
                 }
                 pushes {
                     a_push_needs_no_right_to_pull

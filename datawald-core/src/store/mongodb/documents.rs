@@ -193,6 +193,11 @@ impl EntityDoc {
         EntityKey { table: self.table, frontend: self.frontend.clone(), id: self.id.clone() }
     }
 
+    /// Whether the other side has or may have it.
+    pub(super) fn may_be_there(&self) -> bool {
+        self.written.is_some() || self.target_id.is_some()
+    }
+
     /// As the outside sees it.
     pub(super) fn entity(self) -> Entity {
         Entity {

@@ -54,7 +54,7 @@ pub(super) fn to_look_up<'a>(
     refused: &HashSet<String>,
 ) -> Option<&'a str> {
     let keeps =
-        known.is_some_and(|known| known.held.as_ref().is_some_and(|held| *held == entity.name || known.token > 0));
+        known.is_some_and(|known| known.held.as_ref().is_some_and(|held| *held == entity.name || known.may_be_there()));
     let doubtful = known.is_some() || refused.contains(&entity.name);
     (doubtful && !keeps && !entity.name.is_empty()).then_some(entity.name.as_str())
 }
@@ -70,8 +70,8 @@ pub(super) fn check(
         if *held == entity.name {
             return Named { intent: entity.intent.clone(), holds_name: true };
         }
-        if known.token > 0 {
-            let intent = transition::renamed(&entity.intent, held, &entity.name);
+        if known.may_be_there() {
+            let intent = transition::renamed(&entity.intent, held, &entity.name, known.reference.is_some());
             return Named { intent, holds_name: true };
         }
     }

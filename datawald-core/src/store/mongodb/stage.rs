@@ -295,8 +295,8 @@ impl Page<'_> {
         }
         if staging == Staging::Restaged {
             let (intent, reason) = IntentWord::of(&named.intent);
-            // What was taken up keeps its name: the other side may know it by that.
-            let name = known.held.as_ref().filter(|_| known.token > 0).unwrap_or(&entity.name);
+            // What may be there keeps its name: the other side may know it by that.
+            let name = known.held.as_ref().filter(|_| known.may_be_there()).unwrap_or(&entity.name);
             match named.holds_name {
                 true => set.insert("held", name),
                 false => unset.insert("held", ""),

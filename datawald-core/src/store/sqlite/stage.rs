@@ -149,8 +149,9 @@ struct Known {
     seq: i64,
     /// What it is called, if nobody else of its flow is called so.
     name: Option<String>,
-    /// Whether it was ever taken up.
-    taken_up: bool,
+    /// Whether the other side has or may have it.
+    may_be_there: bool,
+    has_reference: bool,
     status: TxStatus,
     intent: Intent,
     source_status: String,
@@ -207,7 +208,8 @@ impl Pass<'_> {
         let known = self
             .db
             .prepare_cached(
-                "SELECT seq, status, intent, reason, source_status, fingerprint, iif(holds_name, name, NULL), token > 0
+                "SELECT seq, status, intent, reason, source_status, fingerprint, iif(holds_name, name, NULL),
+                     written IS NOT NULL OR target_id IS NOT NULL, reference IS NOT NULL
                  FROM entities
                  WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
             )?
@@ -219,7 +221,8 @@ impl Pass<'_> {
                     source_status: row.get(4)?,
                     fingerprint: Fingerprint::from_stored(row.get(5)?),
                     name: row.get(6)?,
-                    taken_up: row.get(7)?,
+                    may_be_there: row.get(7)?,
+                    has_reference: row.get(8)?,
                 })
             })
             .optional()?;
@@ -228,12 +231,12 @@ impl Pass<'_> {
 
     /// What is to be done with an entity, seen what it is called, and whether it is the one that is called so.
     fn check_name(&self, entity: &StageEntity, known: Option<&Known>) -> Work<(Intent, bool)> {
-        if let Some(name) = known.and_then(|known| known.name.as_deref()) {
+        if let Some((known, name)) = known.and_then(|known| Some((known, known.name.as_deref()?))) {
             if name == entity.name {
                 return Ok((entity.intent.clone(), true));
             }
-            if known.is_some_and(|known| known.taken_up) {
-                return Ok((transition::renamed(&entity.intent, name, &entity.name), true));
+            if known.may_be_there {
+                return Ok((transition::renamed(&entity.intent, name, &entity.name, known.has_reference), true));
             }
         }
         if entity.name.is_empty() {
@@ -299,7 +302,7 @@ impl Pass<'_> {
             .prepare_cached(
                 "UPDATE entities SET intent = ?2, reason = ?3, source_status = ?4, source_updated_at = ?5,
                      rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7,
-                     name = iif(holds_name AND token > 0, name, ?8), holds_name = ?9
+                     name = iif(holds_name AND (written IS NOT NULL OR target_id IS NOT NULL), name, ?8), holds_name = ?9
                  WHERE seq = ?1",
             )?
             .execute(params![

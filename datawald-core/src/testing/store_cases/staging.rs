@@ -367,3 +367,22 @@ pub async fn a_name_stays_once_it_was_taken_up(store: Store) {
     world.stage_one(named("v4", "ACME-1")).await;
     assert_eq!(world.status("1").await, TxStatus::New);
 }
+
+pub async fn by_its_reference_it_is_known_whatever_it_is_called_now(store: Store) {
+    let world = World::new(store.clone()).await;
+    let named = |content: &str, intent: Intent, name: &str| StageEntity {
+        name: name.into(),
+        ..with_intent("1", content, intent)
+    };
+    world.stage_one(named("v1", Intent::Apply, "000000001")).await;
+    let claimed = world.claim_one("1").await;
+    world.settle_under(&claimed, "ref-1", success("B1-1")).await;
+    for (content, intent) in [("v2", Intent::Cancel), ("v3", Intent::Apply)] {
+        world.stage_one(named(content, intent.clone(), "EU-000000001")).await;
+        let found = world.get("1").await;
+        assert_eq!((found.status, found.intent, found.name.as_str()), (TxStatus::New, intent, "000000001"));
+    }
+    // The name is still the entity's, and nobody else's.
+    assert_eq!(store.named(&world.flow, "000000001").await.unwrap(), Some(world.key("1")));
+    assert_eq!(store.named(&world.flow, "EU-000000001").await.unwrap(), None);
+}
