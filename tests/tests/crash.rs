@@ -201,7 +201,9 @@ async fn killed_after_a_write_and_started_with_another_prefix(way: Way) {
     let prefixed = |order: &&serde_json::Value| {
         sides.b1.document(&format!("NEW-{}", order["fe_order_id"].as_str().unwrap())).is_some()
     };
-    assert_eq!(run.orders().iter().filter(prefixed).count() as u64, ORDERS - before);
+    // What the killed process had under way keeps its reference, whether it came to be sent or not.
+    let renamed = run.orders().iter().filter(prefixed).count() as u64;
+    assert!(renamed > 0 && renamed <= ORDERS - before, "{renamed}");
 }
 
 /// The settle delay where documents are made late, and how late: just before it is over, and so late that whoever waited less
