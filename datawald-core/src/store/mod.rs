@@ -1,5 +1,6 @@
 //! The staging store: the one truth of what was pulled, where it stands and how far the pulls have come.
 
+mod binding;
 #[cfg(any(feature = "sqlite", feature = "mongodb", feature = "testing"))]
 pub(crate) mod paging;
 #[cfg(any(feature = "sqlite", feature = "mongodb"))]
@@ -9,9 +10,10 @@ mod types;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+pub use binding::{Binding, Bound};
 pub use types::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync,
-    Record, Settled, Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Record, Settled,
+    Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};

@@ -81,6 +81,7 @@ macro_rules! staging_store_conformance {
                     an_expired_lease_passes_on_after_the_settle_delay
                     a_doubt_is_claimed_when_its_time_comes
                     what_was_in_doubt_may_have_nothing_left_to_do
+                    a_success_of_what_is_not_to_be_done_is_none
                     tokens_only_grow
                     lost_leases_are_counted
                     new_beginnings_forget_lost_leases
@@ -114,7 +115,6 @@ macro_rules! staging_store_conformance {
                     not_there_once_is_remembered_until_the_next_claim
                     a_doubt_outlives_an_end
                     the_first_reference_stays
-                    a_success_of_what_is_not_to_be_done_is_none
                 }
                 binding {
                     what_an_entity_is_known_by_outlives_its_worker

@@ -293,3 +293,25 @@ pub async fn concurrent_claims_share_nothing(store: Store) {
     }
     assert_eq!(seen.len(), ENTITIES);
 }
+
+pub async fn a_success_of_what_is_not_to_be_done_is_none(store: Store) {
+    let mut world = World::new(store).await;
+    for (id, intent, status) in [
+        ("1", Intent::Reject("has no sku".into()), TxStatus::Failed),
+        ("2", Intent::Ignore("is on hold".into()), TxStatus::Ignored),
+    ] {
+        world.bring_to(id, TxStatus::InDoubt).await;
+        world.stage_one(with_intent(id, "v2", intent)).await;
+        world.wait(30);
+        let claimed = world.claim_one(id).await;
+        // It was looked up, and is there in the version before.
+        assert_eq!(world.settle(&claimed, success("B1-1")).await, Settled::Done);
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.note.as_str(), found.due_at), (status, "applied", None));
+        assert_eq!((found.target_id.as_deref(), found.written), (Some("B1-1"), Some(1)));
+        // What comes next follows the version that is there.
+        world.stage_one(entity(id, "v3")).await;
+        let claimed = world.claim_one(id).await;
+        assert_eq!((claimed.rev, claimed.written, claimed.was), (3, Some(1), TxStatus::New));
+    }
+}
