@@ -133,7 +133,7 @@ async fn a_document_that_two_orders_agree_with_is_the_firsts() {
         // The other shop's order has the same number, total and customer.
         let second = Claimed { intent: intent.clone(), ..shops.claim("mage3").await };
         let refused = note(&shops.apply(&erp, &second).await);
-        assert!(refused.contains("900") && refused.contains("orders/mage2/7"), "{intent:?}: {refused}");
+        assert!(refused.contains("900") && refused.contains("order 7 of mage2"), "{intent:?}: {refused}");
         assert_eq!(erp.asked(), ["look up 000000007"], "{intent:?}");
         assert_eq!(shops.entity("mage3").await.target_id, None);
     }

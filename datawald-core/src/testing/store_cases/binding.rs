@@ -129,7 +129,7 @@ pub async fn a_document_is_settled_for_one_entity(store: Store) {
     assert_eq!(world.settle_under(two, "A-1", cancelled(Some("B1-1"))).await, Settled::Taken);
     for found in [others.get("1").await, world.get("2").await] {
         assert_eq!((found.status, found.target_id.as_deref(), found.due_at), (TxStatus::Failed, None, None));
-        assert!(found.note.contains("B1-1") && found.note.contains("orders/mage2/1"), "{}", found.note);
+        assert!(found.note.contains("B1-1") && found.note.contains("order 1 of mage2"), "{}", found.note);
     }
     // What became of its own write is not known: it is looked up twice when it is done again.
     others.wait(1);
