@@ -5,6 +5,7 @@
 mod child;
 mod data;
 pub mod endure;
+pub mod mutants;
 mod plain_backoffice;
 mod plain_frontend;
 mod process;

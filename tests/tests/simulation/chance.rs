@@ -94,6 +94,11 @@ impl Chance {
         Dice(self.number(site, who).1)
     }
 
+    /// Dice that come out alike for all who throw them at a place.
+    pub(crate) fn common_dice(&self, site: &'static str, who: usize) -> Dice {
+        Dice(self.mixed(site, who, 0))
+    }
+
     /// What has struck.
     pub(crate) fn struck(&self) -> Vec<Strike> {
         self.struck.lock().unwrap().clone()
@@ -115,11 +120,15 @@ impl Chance {
             *passed += 1;
             *passed
         };
+        (nth, self.mixed(site, who, nth))
+    }
+
+    fn mixed(&self, site: &'static str, who: usize, nth: u64) -> u64 {
         let place = site
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         let parts = [self.schedule.seed, place, who as u64, nth];
-        (nth, parts.into_iter().fold(0, |hash, part| mixed(hash ^ part)))
+        parts.into_iter().fold(0, |hash, part| mixed(hash ^ part))
     }
 }
 

@@ -13,8 +13,10 @@ pub(crate) async fn order(world: Arc<World>, place: usize) {
     let chance = &world.chance;
     let shop = &world.shops[place % world.shops.len()];
     let collides = world.schedule().has(Group::Collision);
-    // Four at a time, at the same second.
-    let mut dice = chance.dice("placed", place / 4);
+    let mut dice = match chance.strikes(Group::Ties, "placed together", place, 800) {
+        Some(_) => chance.common_dice("placed together", place / 7),
+        None => chance.dice("placed", place / 4),
+    };
     tokio::time::sleep(Duration::from_secs(dice.seconds(1, 400).as_secs())).await;
     let nth = place / world.shops.len() + 1;
     let number = match (collides, shop.place) {
@@ -31,9 +33,6 @@ pub(crate) async fn order(world: Arc<World>, place: usize) {
         versions: vec![version(&world, "pending")],
         excuses: [].into(),
     };
-    if collides {
-        record.excuses.insert(Excuse::SharedNumber);
-    }
     let twin = chance.strikes(Group::TwoStores, "twin", place, 300);
     if twin.is_some() {
         record.excuses.insert(Excuse::SharedNumber);

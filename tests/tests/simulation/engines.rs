@@ -38,8 +38,8 @@ fn settings() -> EngineSettings {
 fn rules(world: &World) -> B1Settings {
     let mut rules = datawald_examples::b1_settings().unwrap();
     rules.changes = ChangeRule::Addresses;
-    if world.schedule().has(Group::Collision) {
-        rules.reference.prefix.insert(world.shops[0].name().to_owned(), "2-".to_owned());
+    if !world.prefix().is_empty() {
+        rules.reference.prefix.insert(world.shops[0].name().to_owned(), world.prefix().to_owned());
     }
     rules
 }
@@ -54,7 +54,7 @@ fn backoffice(world: &World, process: &Arc<Process>) -> Arc<dyn Backoffice> {
     Arc::new(B1Agency::new(api, rules))
 }
 
-fn is_frontend(process: &Process) -> bool {
+pub(crate) fn is_frontend(process: &Process) -> bool {
     process.name.starts_with("frontend")
 }
 

@@ -9,6 +9,7 @@ use datawald_core::store::{EntityFilter, SqliteStore, StagingStore, SyncTaskFilt
 use sapb1_connector::sandbox::Way;
 
 use super::papers::Paper;
+use super::people::OVERWRITTEN;
 use super::schedule::Group;
 use super::shop::{Excuse, Record};
 use super::story::Story;
@@ -73,6 +74,9 @@ impl Watch {
         if let Some(task) = task.filter(|task| !task.pulled || counts.total() > counts.ignored) {
             let pulled = if task.pulled { "" } else { " before its pull has come to its end" };
             self.story.tell(who, format!("closes run {run} as {}{pulled}: {counts:?}", task.status.as_str()));
+            if !task.pulled && task.status == SyncStatus::Completed {
+                self.find(wrong(Kind::FalselyCompleted, format!("run {run} is called Completed while it still pulls")));
+            }
         }
     }
 
@@ -143,13 +147,40 @@ pub(crate) async fn judge(world: &World) -> Vec<Wrong> {
             found.push(wrong(Kind::TakenForAnother, format!("the foreign document {entry} was touched")));
         }
     }
+    found.extend(under_one_number(&world.records(), &papers, &foreign));
     found.extend(runs(world).await);
+    found
+}
+
+/// Documents of two orders under one number: neither can be told from the other by whoever looks next.
+fn under_one_number(records: &[Record], papers: &[Paper], foreign: &BTreeMap<i64, u64>) -> Vec<Wrong> {
+    let mut holders: BTreeMap<&str, &Record> = BTreeMap::new();
+    let mut found = Vec::new();
+    for record in records {
+        for paper in own(record, papers, foreign) {
+            if paper.reference == OVERWRITTEN {
+                continue;
+            }
+            let holder = holders.entry(&paper.reference).or_insert(record);
+            if !holder.is(record) {
+                let what = format!("{} and {} both stand under {}", holder.name(), record.name(), paper.reference);
+                found.push(wrong(Kind::TakenForAnother, what));
+            }
+        }
+    }
     found
 }
 
 impl Record {
     fn is(&self, other: &Record) -> bool {
         (self.shop, self.entity_id) == (other.shop, other.entity_id)
+    }
+
+    /// Whether it is cancelled at the shop, and nobody has done anything else that a person would have to look at.
+    fn is_merely_cancelled(&self) -> bool {
+        let of_the_shop = |excuse: &Excuse| matches!(excuse, Excuse::CancelledLate | Excuse::MoneyChanged);
+        let latest = self.latest();
+        latest.status == "canceled" && latest.mappable && self.excuses.iter().all(of_the_shop)
     }
 }
 
@@ -209,6 +240,10 @@ fn of_record(
                 ([paper], true) if entity.target_id.is_none() && !looked_at && !fenced => {
                     Some((Kind::Forgotten, format!("has the document {}, which nobody knows of", paper.entry)))
                 }
+                ([paper], true) if target(paper) && !paper.draft && record.is_merely_cancelled() && !fenced => Some((
+                    Kind::Forgotten,
+                    format!("is cancelled at the shop, but its document {} stands", paper.entry),
+                )),
                 _ => None,
             }
         }

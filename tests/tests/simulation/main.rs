@@ -1,8 +1,9 @@
 //! The whole of it in one thread and virtual time: the real engine, flows, agencies, clients and store between sandboxes of
 //! both sides, with faults of every kind at random; and a judge who knows nothing of the engine.
 //!
-//! `DATAWALD_SIM_SCHEDULES` runs so many schedules, `DATAWALD_SIM_SEED` begins with another seed. A seed in which something
-//! is wrong is shrunk and printed as a story.
+//! `DATAWALD_SIM_SCHEDULES` runs so many schedules, `DATAWALD_SIM_SEED` begins with another seed, `DATAWALD_SIM_LANES` says how
+//! many run side by side. A seed in which something is wrong is shrunk and printed as a story; with `DATAWALD_SIM_SHRINK=0`
+//! it is told as it is.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
@@ -40,6 +41,9 @@ fn number(name: &str, otherwise: u64) -> u64 {
 fn told(schedule: &Schedule, wrongs: &[Wrong], kinds: Option<&[Kind]>) -> String {
     let wanted = |wrong: &&Wrong| kinds.is_none_or(|kinds| kinds.contains(&wrong.kind));
     let Some(first) = wrongs.iter().find(wanted) else { return String::new() };
+    if number("DATAWALD_SIM_SHRINK", 1) == 0 {
+        return format!("{first}\nof {schedule}");
+    }
     let (short, verdict) = shrink::shrink(schedule, first.kind);
     // What comes after it was seen adds little.
     let kind = format!("{:?}:", first.kind);
@@ -75,7 +79,8 @@ fn nothing_is_lost_doubled_or_taken_for_another() {
     let began = Instant::now();
     let next = AtomicU64::new(first);
     // Each schedule is of one thread; several run side by side.
-    let side_by_side = std::thread::available_parallelism().map_or(1, usize::from);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let side_by_side = number("DATAWALD_SIM_LANES", processors as u64);
     let struck = std::thread::scope(|scope| {
         let lanes: Vec<_> = (0..side_by_side).map(|_| scope.spawn(|| lane(&next, first + count))).collect();
         let mut struck: BTreeMap<Group, u64> = BTreeMap::new();

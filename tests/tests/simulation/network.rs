@@ -213,9 +213,9 @@ impl Link {
         }
         let gives_up = fate.cut.unwrap_or(timeout);
         if writes && let Some(mut dice) = self.befalls(Group::Tail, "a write is carried out late", 90) {
-            // Without a fence in SAP B1 no later than a settle delay after the caller gave up: that is what is promised.
+            // Without a fence in SAP B1 no later than two settle delays after the caller gave up: that is what is promised.
             let longest = 60 << dice.pick(6);
-            let late = if self.fenced() { dice.seconds(60, longest) } else { dice.seconds(0, 50) };
+            let late = if self.fenced() { dice.seconds(60, longest) } else { dice.seconds(0, 115) };
             fate.carried_out = Some(if self.fenced() { late } else { gives_up + late });
         }
         fate
@@ -280,6 +280,9 @@ impl Transport for Link {
                     let _ = answer.send(done);
                 }
             });
+        }
+        if writes {
+            self.process.killed_while_it_waits().await;
         }
         // The sender is kept, so that what never comes is waited for.
         let kept = answer;

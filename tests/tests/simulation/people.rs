@@ -1,17 +1,23 @@
 //! What people do beside the shop: documents of their own in SAP B1, operators who mend, clocks that are set.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use datawald_core::model::{Cut, TxStatus};
+use datawald_core::model::{Cut, EntityKey, TxStatus};
 use datawald_core::store::{EntityFilter, StagingStore};
 use datawald_core::{Clock, Now};
 use jiff::SignedDuration;
 
+use super::chance::Dice;
+use super::engines::is_frontend;
 use super::papers;
 use super::schedule::Group;
 use super::shop::Excuse;
 use super::world::{ACTIVE, World};
+
+/// What people write over the reference of a document.
+pub(crate) const OVERWRITTEN: &str = "their own number";
 
 /// A colleague enters a document of a customer's own under the number of an order, or of one that is to come.
 pub(crate) async fn colleague(world: Arc<World>, place: usize) {
@@ -46,6 +52,33 @@ pub(crate) async fn colleague(world: Arc<World>, place: usize) {
             record.excuses.insert(Excuse::ForeignDocument);
         }
     }
+    if let Some(dice) = world.chance.strikes(Group::Mends, "mended", place, 800) {
+        mend(&world, place, entity_id, &reference, dice).await;
+    }
+}
+
+/// Gives the document of somebody else another number once it is in the way, and has the order done again.
+async fn mend(world: &World, place: usize, entity_id: u64, reference: &str, mut dice: Dice) {
+    let key = EntityKey::new(&world.flows[place % world.flows.len()], entity_id.to_string());
+    for _ in 0..60 {
+        tokio::time::sleep(dice.seconds(1, 10)).await;
+        let entity = world.store.get(&key).await.unwrap();
+        if !entity.is_some_and(|entity| entity.status == TxStatus::Failed) {
+            continue;
+        }
+        let under: Vec<_> = world.papers().into_iter().filter(|paper| paper.reference == reference).collect();
+        let [paper] = &under[..] else { return };
+        let theirs = !paper.draft && world.foreign.lock().unwrap().contains_key(&paper.entry);
+        if theirs && world.b1.overwrite_reference(reference, OVERWRITTEN) {
+            let now = Now { wall: world.clock.now(), store: world.store_now().await };
+            let again = world.store.resync(&key, now).await.unwrap();
+            let what =
+                format!("gives document {} another number, and has {entity_id} done again: {again}", paper.entry);
+            world.story.tell("colleague", what);
+            world.resynced.lock().unwrap().insert(key);
+        }
+        return;
+    }
 }
 
 /// Somebody writes the customer's own number into a document that is there.
@@ -67,7 +100,7 @@ pub(crate) async fn clerk(world: Arc<World>) {
         let mine = |paper: &papers::Paper| paper.reference == reference && !paper.draft;
         let papers: Vec<_> = world.papers().into_iter().filter(mine).collect();
         let [paper] = &papers[..] else { continue };
-        if record.bears(paper.cents) && world.b1.overwrite_reference(&reference, "their own number") {
+        if record.bears(paper.cents) && world.b1.overwrite_reference(&reference, OVERWRITTEN) {
             world.story.tell("clerk", format!("overwrites {reference} in document {}", paper.entry));
             world.shops[shop].excuse(record.entity_id, Excuse::ReferenceOverwritten);
         }
@@ -91,13 +124,15 @@ pub(crate) async fn operator(world: Arc<World>) {
             }
         }
         if let Some(mut dice) = world.chance.strikes(Group::Cuts, "cut", round, 300) {
-            let to = match dice.pick(4) {
+            let (kind, flow) = (dice.pick(4), &world.flows[dice.pick(world.flows.len())]);
+            let cut = world.store.cut(flow).await.unwrap();
+            let to = match kind {
                 0 => None,
-                1 => Some(now - SignedDuration::from_secs(600)),
+                // Back, and not over what was never pulled.
+                1 => cut.map(|cut| cut.cut_dt.min(now - SignedDuration::from_secs(600))),
                 2 => Some(now + SignedDuration::from_hours(24)),
                 _ => Some("2062-01-01T00:00:00Z".parse().unwrap()),
             };
-            let flow = &world.flows[dice.pick(world.flows.len())];
             world.story.tell("operator", format!("sets the cut of {flow} to {to:?}"));
             world.store.set_cut(flow, to.map(|cut_dt| Cut { cut_dt, offset: 0 })).await.unwrap();
         }
@@ -110,6 +145,24 @@ pub(crate) async fn approver(world: Arc<World>) {
         tokio::time::sleep(Duration::from_secs(170)).await;
         papers::approve(&world);
     }
+}
+
+/// An operator changes how references are made, once each order that may have been written has its own, and starts the workers
+/// anew.
+pub(crate) async fn rules(world: Arc<World>) {
+    let Some(mut dice) = world.chance.strikes(Group::Rules, "other references", 0, 900) else { return };
+    tokio::time::sleep(dice.seconds(100, 700)).await;
+    loop {
+        let filter = EntityFilter { limit: 1_000, ..EntityFilter::default() };
+        let all = world.store.list(&filter).await.unwrap().items;
+        if !all.iter().any(|entity| entity.written.is_some() && entity.reference.is_none()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    world.other_rules.store(true, Ordering::Relaxed);
+    world.story.tell("operator", format!("has references begin with {}", world.prefix()));
+    world.processes.iter().filter(|process| !is_frontend(process)).for_each(|process| process.kill("other references"));
 }
 
 /// Steps the clocks of processes and of the shop.
@@ -145,7 +198,7 @@ pub(crate) async fn clocks(world: Arc<World>) {
     }
 }
 
-async fn ahead(world: Arc<World>, shop: usize, mut dice: super::chance::Dice) {
+async fn ahead(world: Arc<World>, shop: usize, mut dice: Dice) {
     tokio::time::sleep(dice.seconds(10, 400)).await;
     let shop = &world.shops[shop];
     let by = dice.between(600, 90_000);

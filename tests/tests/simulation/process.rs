@@ -42,12 +42,16 @@ impl Process {
     /// Where a process leaves its own code or comes back to it: it may be killed here, or stopped (at most for so long).
     pub(crate) async fn gate(&self, site: &'static str, longest: Duration) {
         if self.chance.strikes(Group::Crash, site, self.id, 4).is_some() {
-            self.tell(format!("is killed: {site}"));
-            self.killed.notify_one();
+            self.kill(site);
             std::future::pending::<()>().await;
         }
         if let Some(mut dice) = self.chance.strikes(Group::Pause, site, self.id, 4) {
             let pause = dice.seconds(1, 420).min(longest);
+            self.tell(format!("is stopped for {} s: {site}", pause.as_secs()));
+            *self.stopped_until.lock().unwrap() = Instant::now() + pause;
+        }
+        if let Some(mut dice) = self.chance.strikes(Group::LongPause, site, self.id, 2) {
+            let pause = dice.seconds(300, 900).min(longest);
             self.tell(format!("is stopped for {} s: {site}", pause.as_secs()));
             *self.stopped_until.lock().unwrap() = Instant::now() + pause;
         }
@@ -57,6 +61,20 @@ impl Process {
                 return;
             }
             tokio::time::sleep_until(until).await;
+        }
+    }
+
+    /// Kills it where it stands.
+    pub(crate) fn kill(&self, why: &str) {
+        self.tell(format!("is killed: {why}"));
+        self.killed.notify_one();
+    }
+
+    /// A write is on its way, and whoever sent it may be killed.
+    pub(crate) async fn killed_while_it_waits(&self) {
+        if self.chance.strikes(Group::Orphans, "a write is on its way", self.id, 60).is_some() {
+            self.kill("a write is on its way");
+            std::future::pending::<()>().await;
         }
     }
 

@@ -86,6 +86,16 @@ groups! {
     Cuts,
     /// People overwrite references.
     References,
+    /// Many orders are placed in the same second.
+    Ties,
+    /// A process is killed while SAP B1 has a write of it.
+    Orphans,
+    /// A process is stopped for many minutes.
+    LongPause,
+    /// An operator changes how references are made.
+    Rules,
+    /// Documents that are in the way are given another number.
+    Mends,
 }
 
 /// A run. The same schedule gives the same story.

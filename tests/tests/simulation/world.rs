@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) foreign: Arc<Mutex<BTreeMap<i64, u64>>>,
     /// Documents that were drafts.
     pub(crate) approved: Mutex<BTreeSet<i64>>,
+    /// References are made otherwise than before.
+    pub(crate) other_rules: AtomicBool,
     /// What operators have had done again.
     pub(crate) resynced: Mutex<BTreeSet<EntityKey>>,
     /// Runs of frontends that began since it is calm, by flow.
@@ -131,6 +133,7 @@ impl World {
             watch,
             foreign,
             approved: Mutex::default(),
+            other_rules: AtomicBool::new(false),
             resynced: Mutex::default(),
             runs: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -186,10 +189,20 @@ impl World {
     /// Under what an order is to stand in SAP B1.
     pub(crate) fn reference(&self, record: &Record) -> String {
         let Record { number, store, .. } = record;
-        let prefix = if self.schedule().has(Group::Collision) && record.shop == 0 { "2-" } else { "" };
+        let prefix = if record.shop == 0 { self.prefix() } else { "" };
         match self.schedule().has(Group::Agent) {
             true => format!("{prefix}V{store}-{number}"),
             false => format!("{prefix}{number}"),
+        }
+    }
+
+    /// What stands before the numbers of the first shop in SAP B1.
+    pub(crate) fn prefix(&self) -> &'static str {
+        match (self.schedule().has(Group::Collision), self.other_rules.load(Ordering::Relaxed)) {
+            (false, false) => "",
+            (false, true) => "W-",
+            (true, false) => "2-",
+            (true, true) => "W2-",
         }
     }
 
@@ -237,6 +250,7 @@ impl World {
         tokio::spawn(people::clerk(self.clone()));
         tokio::spawn(people::operator(self.clone()));
         tokio::spawn(people::approver(self.clone()));
+        tokio::spawn(people::rules(self.clone()));
         tokio::spawn(people::clocks(self.clone()));
         tokio::time::sleep(ACTIVE).await;
         self.story.tell("-", "the faults end");
