@@ -77,8 +77,8 @@ impl Chaos {
         let now = Instant::now();
         let held = self.world.b1.counters().stalled;
         if let Some((time, _)) = self.stalling.take_if(|(_, before)| held > *before) {
-            // What has begun goes on by itself.
-            self.usual();
+            // What has begun goes on by itself; but look-ups wait only as long as they are told to.
+            self.world.b1.set_faults(Faults { latency_ms: LATENCY_MS, stall_reads: true, ..Faults::default() });
             self.busy = Some(now + time + self.plan.settle_delay());
         }
         if self.busy.take_if(|until| *until <= now).is_some() {
