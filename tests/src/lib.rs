@@ -6,6 +6,7 @@ mod child;
 mod data;
 pub mod endure;
 pub mod mutants;
+mod peer;
 mod plain_backoffice;
 mod plain_frontend;
 mod process;
@@ -13,6 +14,7 @@ pub mod servers;
 
 pub use child::Process;
 pub use data::{data_folder, elements, service_layer_folder};
+pub use peer::{Peer, PeerOn};
 pub use plain_backoffice::PlainBackoffice;
 pub use plain_frontend::PlainFrontend;
 pub use process::{Run, example, orders_sync, run_orders_sync};

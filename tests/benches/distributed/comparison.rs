@@ -1,10 +1,12 @@
 //! Beside the peer, in turns; and what the limit of our side is.
 
+use datawald_tests::Peer;
+
 use crate::Failure;
 use crate::bound;
 use crate::figures::{self, Turn, median};
 use crate::ours::{self, Plan};
-use crate::peer::{PROCESSES, Peer};
+use crate::peer::{self, PROCESSES};
 use crate::proc::Activity;
 use crate::sandboxes::Sandboxes;
 use crate::servers::Servers;
@@ -15,16 +17,19 @@ const ALONE: Plan = Plan { workers: 0, batch_and_concurrency: None };
 /// The same orders by the peer and by us, one after the other, on the same servers and on fresh sandboxes each.
 pub(crate) async fn beside_the_peer(servers: &Servers, orders: u64, turns: u64) -> Result<(), Failure> {
     println!("{orders} orders, no latency of SAP B1, in turns; medians of {turns}");
-    let peer = Peer::find().await?;
+    let peer = Peer::find()?;
+    if peer.is_none() {
+        println!("{} is not there (set DATAWALD_BENCH): only our side is measured", Peer::place().display());
+    }
     // What a run costs that has nothing to do: starting up is no part of what an order costs, and Python takes seconds.
     let idle = match &peer {
-        Some(peer) => peer.run(servers, &Sandboxes::start(0, 0).await?).await?.cpu_seconds,
+        Some(peer) => peer::run(peer, servers, &Sandboxes::start(0, 0).await?).await?.cpu_seconds,
         None => 0.0,
     };
     let (mut theirs, mut ours, mut alone) = (Vec::new(), Vec::new(), Vec::new());
     for turn in 1..=turns {
         if let Some(peer) = &peer {
-            let mut run = peer.run(servers, &Sandboxes::start(orders, 0).await?).await?;
+            let mut run = peer::run(peer, servers, &Sandboxes::start(orders, 0).await?).await?;
             run.cpu_seconds -= idle;
             theirs.push(run);
         }

@@ -1,5 +1,8 @@
 //! An endurance run of real processes: `endure --minutes 20 --orders 20000 --store sqlite --way restful --seed 1`.
 //!
+//! With `--mover celery --workers 4` the same befalls the peer, and with `--mover loop` a loop as one writes it in an
+//! afternoon (`plain_loop`): what they lose and double is what the engine is for.
+//!
 //! It needs the example `orders_sync` built beside it, and libfaketime; for `--store servers` what `./scripts/setup-servers`
 //! puts in place. It ends with failure if an order is lost, doubled, taken for another or left without a word.
 
@@ -13,7 +16,7 @@ use datawald_tests::endure::{Plan, Report, run, tell_time};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::filter::LevelFilter;
 
-/// Runs processes of `orders_sync` through everything that may befall them, and counts what came of it.
+/// Runs processes of `orders_sync`, or of another mover, through everything that may befall them, and counts what came of it.
 #[derive(Debug, Parser)]
 struct Args {
     #[command(flatten)]

@@ -11,7 +11,7 @@ use sapb1_connector::sandbox::Faults;
 use tokio::time::Instant;
 
 use super::members::Members;
-use super::plan::{Event, Plan, Store};
+use super::plan::{Event, Plan};
 use super::world::World;
 
 /// How long SAP B1 takes over every call: so long that something is on its way whenever something happens.
@@ -56,7 +56,7 @@ impl Chaos {
             next: Duration::from_secs(1),
             busy: None,
             stalling: None,
-            deleted: plan.store != Store::Sqlite || !plan.has(Event::DeleteFile),
+            deleted: !plan.has(Event::DeleteFile),
             befell: BTreeMap::new(),
         };
         chaos.usual();
@@ -77,8 +77,8 @@ impl Chaos {
         let now = Instant::now();
         let held = self.world.b1.counters().stalled;
         if let Some((time, _)) = self.stalling.take_if(|(_, before)| held > *before) {
-            // What has begun goes on by itself.
-            self.usual();
+            // What has begun goes on by itself; but look-ups wait only as long as they are told to.
+            self.world.b1.set_faults(Faults { latency_ms: LATENCY_MS, stall_reads: true, ..Faults::default() });
             self.busy = Some(now + time + self.plan.settle_delay());
         }
         if self.busy.take_if(|until| *until <= now).is_some() {
@@ -92,11 +92,15 @@ impl Chaos {
             return Ok(());
         }
         self.next = elapsed + Duration::from_millis(self.dice.random_range(self.plan.gap_ms / 2..self.plan.gap_ms * 2));
-        if self.pack.is_empty() {
+        // Of what SAP B1 does, one thing at a time; it comes later.
+        if !self.pack.iter().any(|event| self.may_happen(*event)) {
             self.shuffle();
         }
-        match self.pack.pop() {
-            Some(event) => self.happen(event, members, elapsed).await,
+        match self.pack.iter().rposition(|event| self.may_happen(*event)) {
+            Some(at) => {
+                let event = self.pack.remove(at);
+                self.happen(event, members, elapsed).await
+            }
             None => Ok(()),
         }
     }
@@ -109,12 +113,15 @@ impl Chaos {
 
     fn shuffle(&mut self) {
         use Event::{Freeze, Kill, KillBroker, KillDatabase, LoseAnswers, SetClock, Stall};
-        self.pack.extend([Kill, Kill, Kill, Freeze, Freeze, SetClock, SetClock, SetClock, Stall, LoseAnswers]);
-        if self.world.servers.is_some() {
-            self.pack.extend([KillBroker, KillDatabase]);
-        }
-        self.pack.retain(|event| self.plan.has(*event));
+        let all = [Kill, Kill, Kill, Freeze, Freeze, SetClock, SetClock, SetClock, Stall, LoseAnswers];
+        let all = all.into_iter().chain([KillBroker, KillDatabase]);
+        let more: Vec<Event> = all.filter(|event| self.plan.has(*event) && self.may_happen(*event)).collect();
+        self.pack.extend(more);
         self.pack.shuffle(&mut self.dice);
+    }
+
+    fn may_happen(&self, event: Event) -> bool {
+        self.is_usual() || !matches!(event, Event::Stall | Event::LoseAnswers)
     }
 
     async fn happen(&mut self, event: Event, members: &mut Members, elapsed: Duration) -> Result<(), String> {
@@ -130,12 +137,7 @@ impl Chaos {
                 let whom = members.set_clock(&mut self.dice, seconds)?;
                 ("clock set", Some(format!("{whom} by {seconds} s")))
             }
-            Event::Stall | Event::LoseAnswers if !self.is_usual() => {
-                // One thing at a time; it comes later.
-                self.pack.insert(0, event);
-                return Ok(());
-            }
-            Event::Stall => ("SAP B1 stalled", Some(self.stall(hold))),
+            Event::Stall => ("SAP B1 stalled", Some(self.stall())),
             Event::LoseAnswers => ("answers lost for a while", Some(self.lose_answers())),
             Event::KillBroker | Event::KillDatabase => return self.kill_server(event, elapsed).await,
             // It has its time.
@@ -160,10 +162,10 @@ impl Chaos {
         self.world.b1.set_faults(Faults { latency_ms: LATENCY_MS, ..Faults::default() });
     }
 
-    /// Longer than write time-out (less than a lease) and settle delay; look-ups stand still too, as they do in front of a
-    /// database that is locked. It begins with the next write.
-    fn stall(&mut self, hold: Duration) -> String {
-        let time = hold + Duration::from_millis(self.dice.random_range(2_000..6_000));
+    /// Longer than write time-out (less than a lease) and settle delay, and than the peer's time-out; look-ups stand still
+    /// too, as they do in front of a database that is locked. It begins with the next write.
+    fn stall(&mut self) -> String {
+        let time = self.plan.patience() + Duration::from_millis(self.dice.random_range(2_000..6_000));
         let stall_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         self.world.b1.set_faults(Faults {
             latency_ms: LATENCY_MS,

@@ -1,16 +1,20 @@
-//! The count at the end, by the sandboxes and by the store's public face, with nothing known of the engine.
+//! The count at the end, by the sandboxes and by what the mover itself says, with nothing known of how it moves orders.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use datawald_core::model::{FlowId, Table, TxStatus};
-use datawald_core::store::EntityFilter;
-use serde::Serialize;
+use datawald_core::model::TxStatus;
+use jiff::Timestamp;
+use mage2_connector::parse_time;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
-use super::plan::Plan;
-use super::world::{SHOP, World};
+use super::plan::{Mover, Plan};
+use super::staged::{some_wait, staged};
+use super::world::World;
 
 /// An order's number in the shop is this and its id.
-const NUMBERS_FROM: u64 = 900_000_000;
+pub(super) const NUMBERS_FROM: u64 = 900_000_000;
 
 /// How many orders of each wrong kind are named.
 const NAMED: usize = 20;
@@ -40,6 +44,8 @@ pub struct Verdict {
     pub lost: Vec<u64>,
     /// Orders that are S and name another document than theirs.
     pub mistaken: Vec<u64>,
+    /// Orders whose one document does not come to what the customer was charged.
+    pub wrong_total: Vec<u64>,
     /// Orders that are F without a reason, or left out.
     pub silent: Vec<u64>,
     /// Orders that still wait.
@@ -51,8 +57,8 @@ pub struct Verdict {
 impl Verdict {
     /// Whether every order has one document, or is F with a reason.
     pub fn is_good(&self) -> bool {
-        let wrong = [&self.doubled, &self.unstaged, &self.lost, &self.mistaken, &self.silent, &self.waiting];
-        wrong.iter().all(|orders| orders.is_empty()) && self.strays == 0
+        let wrong = [&self.doubled, &self.unstaged, &self.lost, &self.mistaken, &self.wrong_total, &self.silent];
+        wrong.into_iter().chain([&self.waiting]).all(|orders| orders.is_empty()) && self.strays == 0
     }
 
     /// Some of the orders of a kind, for people.
@@ -62,31 +68,26 @@ impl Verdict {
     }
 }
 
-/// The count, if no order waits and all are staged.
+/// The count, if the mover has done with every order.
 pub(super) async fn settled(plan: &Plan, world: &World) -> Result<Option<Verdict>, String> {
-    let waiting = [TxStatus::New, TxStatus::InProcess, TxStatus::InDoubt];
-    let filter = EntityFilter { statuses: waiting.into(), limit: 1, ..EntityFilter::default() };
     // A store that is just being started again is no reason to end.
-    let Ok(store) = world.store().await else { return Ok(None) };
-    match store.list(&filter).await {
-        Ok(listing) if listing.items.is_empty() => {}
-        Ok(_) | Err(_) => return Ok(None),
+    if !matches!(some_wait(plan, world).await, Ok(false)) {
+        return Ok(None);
     }
-    drop(store);
     let verdict = count(plan, world).await?;
-    Ok((verdict.staged == plan.orders && verdict.waiting.is_empty()).then_some(verdict))
-}
-
-/// What the store says of an order.
-struct Staged {
-    status: TxStatus,
-    note: String,
-    target: Option<String>,
+    // What failed the peer tries again, and what has a loop's cut behind it may still be written.
+    let tried_again = match plan.mover {
+        Mover::Datawald => 0,
+        Mover::Celery => verdict.failed_with_reason,
+        Mover::Loop => verdict.lost.len() as u64,
+    };
+    let done = verdict.staged == plan.orders && verdict.waiting.is_empty() && tried_again == 0;
+    Ok(done.then_some(verdict))
 }
 
 /// The count.
 pub(super) async fn count(plan: &Plan, world: &World) -> Result<Verdict, String> {
-    let staged = staged(world).await?;
+    let staged = staged(plan, world).await?;
     let mut verdict = Verdict { orders: plan.orders, staged: staged.len() as u64, ..Verdict::default() };
     for order in 1..=plan.orders {
         let documents = world.b1.documents_of(&(NUMBERS_FROM + order).to_string());
@@ -98,6 +99,11 @@ pub(super) async fn count(plan: &Plan, world: &World) -> Result<Verdict, String>
             verdict.doubled.push(order);
             verdict.doubled_and_told += u64::from(status == Some(TxStatus::Failed));
             continue;
+        }
+        if let ([document], Some(shop)) = (&standing[..], in_the_shop(world, order)?)
+            && document.total != shop.charged
+        {
+            verdict.wrong_total.push(order);
         }
         match (staged, status) {
             (None, _) => verdict.unstaged.push(order),
@@ -119,25 +125,29 @@ pub(super) async fn count(plan: &Plan, world: &World) -> Result<Verdict, String>
     Ok(verdict)
 }
 
-/// What the store holds, by the order's id in the shop.
-async fn staged(world: &World) -> Result<HashMap<u64, Staged>, String> {
-    let store = world.store().await?;
-    let flow = Some(FlowId::new(Table::Orders, SHOP));
-    let mut filter = EntityFilter { flow, limit: 500, ..EntityFilter::default() };
-    let mut all = HashMap::new();
-    loop {
-        let listing = store.list(&filter).await.map_err(|error| error.report().to_string())?;
-        for entity in listing.items {
-            let id: u64 = entity.key.id.parse().map_err(|_| format!("`{}` is none of the orders", entity.key.id))?;
-            let staged = Staged { status: entity.status, note: entity.note, target: entity.target_id };
-            // Whether a store goes by ids or by numbers is all the same here.
-            all.insert(id.checked_sub(NUMBERS_FROM).unwrap_or(id), staged);
-        }
-        match listing.next {
-            Some(next) => filter.after = Some(next),
-            None => return Ok(all),
-        }
-    }
+/// What the shop shows of an order.
+#[derive(Deserialize)]
+struct Shown<'a> {
+    #[serde(borrow)]
+    grand_total: &'a RawValue,
+    updated_at: &'a str,
+}
+
+/// What is known of an order in the shop.
+pub(super) struct InTheShop {
+    /// What the customer was charged.
+    charged: Decimal,
+    pub(super) updated_at: Timestamp,
+}
+
+/// What the shop knows of an order, if there is one.
+pub(super) fn in_the_shop(world: &World, order: u64) -> Result<Option<InTheShop>, String> {
+    let Some(text) = world.magento.order(order) else { return Ok(None) };
+    let unread = |error: &dyn std::fmt::Display| format!("order {order} of the shop cannot be read: {error}");
+    let shown: Shown<'_> = serde_json::from_str(&text).map_err(|error| unread(&error))?;
+    let charged = shown.grand_total.get().parse().map_err(|error| unread(&error))?;
+    let updated_at = parse_time(shown.updated_at).ok_or_else(|| unread(&"its time"))?;
+    Ok(Some(InTheShop { charged, updated_at }))
 }
 
 /// A note without what tells one order from another.

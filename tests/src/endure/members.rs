@@ -11,8 +11,9 @@ use tokio::time::Instant;
 
 use super::clock::Clock;
 use super::plan::Plan;
-use super::world::{SHOP, World};
-use crate::{Process, orders_sync};
+use super::programs::Programs;
+use super::world::World;
+use crate::Process;
 
 /// How long it is until a process that has ended is started again.
 const RESTART: Duration = Duration::from_millis(700);
@@ -23,8 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Members {
     members: Vec<Member>,
     folder: PathBuf,
-    /// What every process is told.
-    sizes: Vec<String>,
+    programs: Programs,
     /// How often processes ended by themselves, by how.
     ended: BTreeMap<String, u64>,
     started: u64,
@@ -41,22 +41,14 @@ struct Member {
 }
 
 impl Members {
-    pub(super) fn new(plan: &Plan, world: &World, library: &Path) -> Result<Self, String> {
+    pub(super) fn new(plan: &Plan, programs: Programs, world: &World, library: &Path) -> Result<Self, String> {
         let folder = world.folder().to_owned();
         let member = |(name, pulls): (String, bool)| {
             let clock = Clock::new(folder.join(format!("{name}.clock")), library)?;
             Ok(Member { name, pulls, clock, process: None, frozen: None, start_at: Instant::now() })
         };
-        let workers = (1..=plan.workers).map(|nth| (format!("worker-{nth}"), false));
-        let frontends = (1..=plan.frontends).map(|nth| (format!("frontend-{nth}"), true));
-        let members = workers.chain(frontends).map(member).collect::<Result<_, String>>()?;
-        let sizes = format!(
-            "--shop {SHOP} --page-size 50 --batch 10 --concurrency 2 --lease-ms {} --settle-delay-ms {} \
-             --close-wait-ms 5000",
-            plan.lease_ms, plan.settle_delay_ms
-        );
-        let sizes = sizes.split_whitespace().map(str::to_owned).collect();
-        Ok(Self { members, folder, sizes, ended: BTreeMap::new(), started: 0 })
+        let members = programs.members(plan).into_iter().map(member).collect::<Result<_, String>>()?;
+        Ok(Self { members, folder, programs, ended: BTreeMap::new(), started: 0 })
     }
 
     /// Thaws and starts those for which it is time.
@@ -64,7 +56,7 @@ impl Members {
         let now = Instant::now();
         for member in &mut self.members {
             if let Some(how) = member.process.as_mut().and_then(Process::ended) {
-                let what = if member.pulls { "frontend" } else { "worker" };
+                let (what, _) = member.name.split_once('-').unwrap_or((&member.name, ""));
                 *self.ended.entry(format!("{what}: {how}")).or_default() += 1;
                 member.process = None;
                 (member.frozen, member.start_at) = (None, now + RESTART);
@@ -73,7 +65,7 @@ impl Members {
                 process.signal(Signal::CONT);
             }
             if member.process.is_none() && member.start_at <= now {
-                member.process = Some(member.start(world, &self.folder, &self.sizes));
+                member.process = Some(member.start(world, &self.folder, &self.programs));
                 self.started += 1;
             }
         }
@@ -119,7 +111,7 @@ impl Members {
         for pulls in [false, true] {
             for member in self.members.iter_mut().filter(|member| member.pulls == pulls).skip(1) {
                 member.kill();
-                member.process = Some(member.start(world, &self.folder, &self.sizes));
+                member.process = Some(member.start(world, &self.folder, &self.programs));
                 self.started += 1;
             }
         }
@@ -163,18 +155,9 @@ impl Members {
 }
 
 impl Member {
-    fn start(&self, world: &World, folder: &Path, sizes: &[String]) -> Process {
-        let mut args = world.backends();
-        args.extend_from_slice(sizes);
-        if self.pulls {
-            args.extend(world.frontend());
-            args.extend(["--rounds", "1000000000", "--pause-ms", "500"].map(str::to_owned));
-        } else {
-            args.extend(world.worker());
-        }
+    fn start(&self, world: &World, folder: &Path, programs: &Programs) -> Process {
         let folder = folder.join(&self.name);
-        let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let mut command = orders_sync(&folder, &args);
+        let mut command = programs.command(world, &folder, &self.name, self.pulls);
         self.clock.give(&mut command);
         Process::start(&folder, &self.name, command)
     }

@@ -5,6 +5,9 @@ use std::time::Duration;
 use clap::ValueEnum;
 use sapb1_connector::sandbox::Way;
 
+/// How long the peer waits for an answer.
+const PEER_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Where orders are staged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Store {
@@ -12,6 +15,17 @@ pub enum Store {
     Sqlite,
     /// MongoDB, with tasks by way of RabbitMQ; servers of the run's own.
     Servers,
+}
+
+/// What moves the orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Mover {
+    /// `orders_sync`.
+    Datawald,
+    /// The peer: Celery, MongoDB and RabbitMQ, and a task per order. It speaks SAP B1 RESTful only.
+    Celery,
+    /// `plain_loop`: a loop over our connectors without the engine, and without a store.
+    Loop,
 }
 
 /// What may befall.
@@ -50,7 +64,11 @@ pub struct Plan {
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub orders: u64,
 
-    /// Where they are staged
+    /// What moves them
+    #[arg(long, value_enum, default_value_t = Mover::Datawald)]
+    pub mover: Mover,
+
+    /// Where datawald stages them
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     pub store: Store,
 
@@ -103,7 +121,29 @@ impl Plan {
     }
 
     pub(super) fn has(&self, event: Event) -> bool {
-        self.only.is_empty() || self.only.contains(&event)
+        let can = match event {
+            Event::DeleteFile => self.mover == Mover::Datawald && self.store == Store::Sqlite,
+            Event::KillBroker | Event::KillDatabase => self.needs_servers(),
+            _ => true,
+        };
+        can && (self.only.is_empty() || self.only.contains(&event))
+    }
+
+    /// Whether MongoDB and RabbitMQ are needed.
+    pub(super) fn needs_servers(&self) -> bool {
+        match self.mover {
+            Mover::Datawald => self.store == Store::Servers,
+            Mover::Celery => true,
+            Mover::Loop => false,
+        }
+    }
+
+    /// What is longer than every time-out: a stall lasts for longer.
+    pub(super) fn patience(&self) -> Duration {
+        match self.mover {
+            Mover::Datawald | Mover::Loop => self.lease() + self.settle_delay(),
+            Mover::Celery => PEER_TIMEOUT,
+        }
     }
 
     pub(super) fn calm(&self) -> Duration {

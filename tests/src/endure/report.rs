@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::chaos::Chaos;
 use super::judge::Verdict;
 use super::members::Members;
-use super::plan::{Plan, Store};
+use super::plan::{Mover, Plan, Store};
 use super::shop::Shop;
 
 /// What came of a run.
@@ -18,7 +18,9 @@ use super::shop::Shop;
 pub struct Report {
     /// What happened when.
     pub seed: u64,
-    /// `sqlite` or `servers`.
+    /// `datawald`, `celery` or `loop`.
+    pub mover: &'static str,
+    /// `sqlite`, `servers` or `no store`.
     pub store: &'static str,
     /// The way into SAP B1.
     pub way: &'static str,
@@ -50,9 +52,16 @@ impl Report {
         took: Duration,
     ) -> Self {
         let (started, ended) = members.figures();
+        let (mover, store) = match (plan.mover, plan.store) {
+            (Mover::Datawald, Store::Sqlite) => ("datawald", "sqlite"),
+            (Mover::Datawald, Store::Servers) => ("datawald", "servers"),
+            (Mover::Celery, _) => ("celery", "servers"),
+            (Mover::Loop, _) => ("loop", "no store"),
+        };
         Self {
             seed: plan.seed,
-            store: if plan.store == Store::Sqlite { "sqlite" } else { "servers" },
+            mover,
+            store,
             way: plan.way.name(),
             seconds: took.as_secs(),
             verdict,
@@ -82,6 +91,7 @@ impl fmt::Display for Report {
         row("never staged", of.unstaged.len() as u64, &of.unstaged)?;
         row("lost: S without a document", of.lost.len() as u64, &of.lost)?;
         row("S on another document", of.mistaken.len() as u64, &of.mistaken)?;
+        row("of another total than was charged", of.wrong_total.len() as u64, &of.wrong_total)?;
         row("silent", of.silent.len() as u64, &of.silent)?;
         row("waiting", of.waiting.len() as u64, &of.waiting)?;
         row("documents of no order", of.strays, &[])?;
@@ -95,6 +105,10 @@ impl fmt::Display for Report {
             writeln!(f, "F, {orders}: {reason}")?;
         }
         let good = if of.is_good() { "good" } else { "WRONG" };
-        write!(f, "{good}: seed {} over {} and {}, {} s", self.seed, self.store, self.way, self.seconds)
+        write!(
+            f,
+            "{good}: {}, seed {}, over {} and {}, {} s",
+            self.mover, self.seed, self.store, self.way, self.seconds
+        )
     }
 }

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use datawald_core::store::{MongoSettings, MongoStore, SqliteStore, StagingStore};
-use datawald_examples::{b1_arguments, sample_company};
+use datawald_examples::sample_company;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use sapb1_connector::sandbox::{B1Sandbox, Company};
 
-use super::plan::{Plan, Store};
+use super::plan::Plan;
 use crate::servers::{MongoServer, RabbitNode, in_database};
 
 /// The name of the shop.
@@ -31,13 +31,12 @@ impl World {
     pub(super) async fn start(plan: &Plan) -> Result<Self, String> {
         let folder = tempfile::Builder::new().prefix("datawald-endure-").tempdir();
         let folder = folder.map_err(|error| format!("a temporary folder cannot be made: {error}"))?.keep();
-        let servers = match plan.store {
-            Store::Sqlite => None,
-            Store::Servers => {
-                let (mongo, broker) =
-                    tokio::try_join!(MongoServer::start(), RabbitNode::start()).map_err(|error| error.to_string())?;
-                Some(Servers { mongo, broker })
-            }
+        let servers = if plan.needs_servers() {
+            let (mongo, broker) =
+                tokio::try_join!(MongoServer::start(), RabbitNode::start()).map_err(|error| error.to_string())?;
+            Some(Servers { mongo, broker })
+        } else {
+            None
         };
         let options = SandboxOptions { orders: OrderSet::Synthetic(plan.orders / 2), ..SandboxOptions::default() };
         let no_port = |error: std::io::Error| format!("a sandbox cannot be started: {error}");
@@ -94,17 +93,14 @@ impl World {
         args
     }
 
-    /// The arguments of a process that pulls.
-    pub(super) fn frontend(&self) -> Vec<String> {
-        let (url, token) = (self.magento.url(), self.magento.token());
-        ["--role", "frontend", "--magento", &url, "--magento-token", &token].map(str::to_owned).into()
+    /// Where MongoDB and the broker are; nowhere if there are none.
+    pub(super) fn server_uris(&self) -> (&str, &str) {
+        self.servers.as_ref().map_or(("", ""), |servers| (servers.mongo.uri(), servers.broker.uri()))
     }
 
-    /// The arguments of a process that applies.
-    pub(super) fn worker(&self) -> Vec<String> {
-        let mut args = ["--role", "worker"].map(str::to_owned).to_vec();
-        args.extend(b1_arguments(&self.b1));
-        args
+    /// The file that a loop keeps its cut in.
+    pub(super) fn cut_file(&self) -> PathBuf {
+        self.folder.join("cut")
     }
 
     /// The store, to be read at the end.
