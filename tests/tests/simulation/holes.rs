@@ -59,8 +59,10 @@ holes! {
     hole_4_a_stall: [Stall], 2, 1, [15];
     /// A document of somebody else's is not ours.
     hole_5_foreign_documents: [Foreign], 2, 1, [2];
-    /// The same, with prefixes that make one number of two.
+    /// The same, with a prefix and a number that make another number but for what stands between them.
     hole_5_prefixes: [Collision], 2, 1, [1];
+    /// Nor is that of another shop that uses the same numbers, whatever it comes to.
+    hole_5_two_shops: [SameNumbers], 2, 1, [1];
     /// New content that comes while the entity is in doubt follows.
     hole_6_new_content_in_doubt: [Edits, LostAnswers], 2, 2, [15];
     /// A version that cannot be mapped is looked up under the reference of the one that was written.

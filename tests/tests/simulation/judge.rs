@@ -67,16 +67,17 @@ impl Watch {
         runs.len()
     }
 
-    /// A run was closed; told if anything was in it.
+    /// A run was closed; told if anything was in it. One that is called Completed is, and nothing of it failed.
     pub(crate) async fn closed(&self, store: &SqliteStore, id: &SyncTaskId, who: &str) {
         let (run, task) = (self.run(id), store.sync_task(id).await.unwrap());
         let counts = store.sync_task_counts(id).await.unwrap();
+        let completed = task.as_ref().filter(|task| task.status == SyncStatus::Completed);
+        if completed.is_some_and(|task| !task.pulled || counts.open() + counts.failed > 0) {
+            self.find(wrong(Kind::FalselyCompleted, format!("run {run} is closed as Completed: {counts:?}")));
+        }
         if let Some(task) = task.filter(|task| !task.pulled || counts.total() > counts.ignored) {
             let pulled = if task.pulled { "" } else { " before its pull has come to its end" };
             self.story.tell(who, format!("closes run {run} as {}{pulled}: {counts:?}", task.status.as_str()));
-            if !task.pulled && task.status == SyncStatus::Completed {
-                self.find(wrong(Kind::FalselyCompleted, format!("run {run} is called Completed while it still pulls")));
-            }
         }
     }
 
@@ -103,7 +104,9 @@ impl Watch {
     pub(crate) fn written(&self, records: &[Record], papers: &[Paper], foreign: &BTreeMap<i64, u64>) {
         for record in records {
             let own = own(record, papers, foreign);
-            if own.len() > 1 {
+            // Orders of two shops may come to one total: then each may have a document of it.
+            let of_them = |paper: &Paper| records.iter().filter(|record| record.bears(paper.cents)).count();
+            if own.len() > own.iter().map(|paper| of_them(paper)).max().unwrap_or(1) {
                 let entries: Vec<_> = own.iter().map(|paper| paper.entry).collect();
                 self.find(wrong(Kind::Doubled, format!("{} has the documents {entries:?}", record.name())));
             }
@@ -141,6 +144,7 @@ pub(crate) async fn judge(world: &World) -> Vec<Wrong> {
             found.push(wrong(Kind::TakenForAnother, what));
         }
     }
+    found.extend(shared(&entities));
     for (entry, cents) in &foreign {
         let paper = papers.iter().find(|paper| paper.entry == *entry && !paper.draft);
         if !paper.is_some_and(|paper| !paper.cancelled && paper.cents == *cents) {
@@ -184,6 +188,18 @@ impl Record {
     }
 }
 
+/// Documents upon which two orders are S.
+fn shared(entities: &[Entity]) -> Vec<Wrong> {
+    let mut holders: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for entity in entities.iter().filter(|entity| entity.status == TxStatus::Success) {
+        if let Some(target) = &entity.target_id {
+            holders.entry(target).or_default().push(entity.key.to_string());
+        }
+    }
+    let shared = holders.into_iter().filter(|(_, keys)| keys.len() > 1);
+    shared.map(|(target, keys)| wrong(Kind::TakenForAnother, format!("{keys:?} are S upon {target}"))).collect()
+}
+
 fn of_record(
     world: &World,
     record: &Record,
@@ -202,7 +218,8 @@ fn of_record(
             let has = papers.iter().find(|paper| target(paper));
             // SAP B1 RESTful answers an insert by the first document under the number. One that somebody enters between the look-up
             // and the insert is that one; ours stands beside it, and whoever looks next sees both.
-            let beside = world.schedule().way == Way::Restful && !own.is_empty();
+            let entered = record.excuses.contains(&Excuse::ForeignDocument);
+            let beside = world.schedule().way == Way::Restful && entered && !own.is_empty();
             if let Some(paper) = has.filter(|paper| !beside && !paper.draft && foreign.contains_key(&paper.entry)) {
                 return Some((Kind::TakenForAnother, format!("is S on the foreign document {}", paper.entry)));
             }
@@ -232,15 +249,17 @@ fn of_record(
             Some((Kind::Forgotten, format!("is cancelled at the shop, but its document {} stands", paper.entry)))
         }
         TxStatus::Failed => {
-            let reason = excused(world, record);
-            let looked_at = record.excuses.iter().any(|excuse| *excuse != Excuse::CannotBeMapped);
-            let fenced = world.schedule().has(Group::Fence);
-            match (&own[..], reason) {
-                (_, false) => Some((Kind::FailedForNothing, "has failed, though nobody has done anything".into())),
-                ([paper], true) if entity.target_id.is_none() && !looked_at && !fenced => {
+            // SAP B1 itself refuses a second document, also where the first is a late one of ours.
+            let refused = world.schedule().has(Group::Fence) && entity.note.contains("already exists");
+            let looked_at = refused || record.excuses.iter().any(|excuse| *excuse != Excuse::CannotBeMapped);
+            match &own[..] {
+                _ if !refused && !record.is_excused(&entity.note) => {
+                    Some((Kind::FailedForNothing, "has failed, and nothing that was done explains why".into()))
+                }
+                [paper] if entity.target_id.is_none() && !looked_at => {
                     Some((Kind::Forgotten, format!("has the document {}, which nobody knows of", paper.entry)))
                 }
-                ([paper], true) if target(paper) && !paper.draft && record.is_merely_cancelled() && !fenced => Some((
+                [paper] if target(paper) && !paper.draft && record.is_merely_cancelled() && !refused => Some((
                     Kind::Forgotten,
                     format!("is cancelled at the shop, but its document {} stands", paper.entry),
                 )),
@@ -248,11 +267,6 @@ fn of_record(
             }
         }
     }
-}
-
-/// Whether a person may have to look at it.
-fn excused(world: &World, record: &Record) -> bool {
-    !record.excuses.is_empty() || world.schedule().has(Group::Fence)
 }
 
 async fn entities(store: &SqliteStore) -> Vec<Entity> {

@@ -76,8 +76,10 @@ groups! {
     ShopClock,
     /// Documents of other people under our numbers.
     Foreign,
-    /// Two shops whose prefixes make one number of two.
+    /// Two shops, of which the prefix of one and its number make the other's number, but for what stands between.
     Collision,
+    /// Two shops without prefixes that use the same numbers, some of them for the same totals.
+    SameNumbers,
     /// An agent of the merchant's makes the reference of more than the number.
     Agent,
     /// Operators have entities done again.

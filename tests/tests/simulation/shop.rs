@@ -22,6 +22,22 @@ pub(crate) enum Excuse {
     CancelledLate,
 }
 
+impl Excuse {
+    /// Whether a person has to look for this reason, as the note says.
+    fn explains(self, note: &str) -> bool {
+        let any = |texts: &[&str]| texts.iter().any(|text| note.contains(text));
+        let anothers = ["is not shown to be its own", "documents stand for this order", "already exists"];
+        match self {
+            Excuse::SharedNumber => any(&anothers) || any(&["is another order of the number", "is the document of"]),
+            Excuse::ForeignDocument => any(&anothers),
+            Excuse::MoneyChanged => any(&["an open document cannot follow"]),
+            Excuse::CannotBeMapped => any(&["grand_total"]),
+            Excuse::ReferenceOverwritten => any(&["is not found under its reference"]),
+            Excuse::CancelledLate => any(&["draft"]),
+        }
+    }
+}
+
 /// A version of an order. Its total is its own: no other version of any order, and no document of anybody else, has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Version {
@@ -45,6 +61,11 @@ pub(crate) struct Record {
 impl Record {
     pub(crate) fn latest(&self) -> &Version {
         self.versions.last().unwrap()
+    }
+
+    /// Whether what people have done explains that it is F with this note.
+    pub(crate) fn is_excused(&self, note: &str) -> bool {
+        self.excuses.iter().any(|excuse| excuse.explains(note))
     }
 
     /// Whether a document of this total is its own.

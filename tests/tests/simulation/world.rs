@@ -89,7 +89,7 @@ impl World {
         let clock = Arc::new(WallClock::right());
         let mut routers = Vec::new();
         let mut shops = Vec::new();
-        for place in 0..if schedule.has(Group::Collision) { 2 } else { 1 } {
+        for place in 0..if schedule.has(Group::Collision) || schedule.has(Group::SameNumbers) { 2 } else { 1 } {
             let (sandbox, router) = Sandbox::in_process(SandboxOptions::default()).unwrap();
             routers.push((Peer::Shop(place), router));
             shops.push(Arc::new(Shop::new(place, sandbox, story.clone())));
@@ -194,6 +194,11 @@ impl World {
             true => format!("{prefix}V{store}-{number}"),
             false => format!("{prefix}{number}"),
         }
+    }
+
+    /// Whether orders of two shops have the same numbers, and nothing that would tell them apart.
+    pub(crate) fn shares_numbers(&self) -> bool {
+        self.schedule().has(Group::SameNumbers) && !self.schedule().has(Group::Collision)
     }
 
     /// What stands before the numbers of the first shop in SAP B1.
