@@ -22,9 +22,7 @@ pub trait Backoffice: Send + Sync {
 
     /// Where the frontend's order number goes; look-ups use the same.
     ///
-    /// It is kept with the order once the outcome of a write is; from then on this step is not asked. What a process that was
-    /// killed was writing has none until then: change how references are made only while no order is in process or in
-    /// doubt (P, `?`).
+    /// It is kept with the order before that is first written; from then on this step is not asked.
     async fn order_reference(&self, cx: &Cx, order: &Order) -> Result<Reference> {
         self.base().order_reference(cx, order).await
     }
