@@ -143,7 +143,7 @@ impl Sides {
             reference: None,
             written: None,
             missed: false,
-            written_doc: None,
+            written_docs: Vec::new(),
             attempts: 1,
             lost_leases: 0,
             was: TxStatus::New,
