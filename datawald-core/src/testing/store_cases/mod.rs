@@ -4,6 +4,7 @@
 pub mod claims;
 pub mod cuts;
 pub mod lists;
+pub mod overviews;
 pub mod pulls;
 pub mod pushes;
 pub mod records;
