@@ -58,6 +58,12 @@ bodies! {
         now: Timestamp,
         limit: usize,
     }
+    /// A flow at a time by the store's clock.
+    AtTime {
+        flow: FlowId,
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+        now: Timestamp,
+    }
     /// When the first entity of a flow is due; null if nothing is open.
     NextDue {
         #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]

@@ -1,6 +1,6 @@
 //! What a way into SAP B1 must be able to do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,6 +53,19 @@ pub trait B1Api: Send + Sync {
     /// # Errors
     /// Retryable; permanent where credentials are refused.
     async fn codes(&self, cx: &Cx) -> Result<Arc<B1Codes>>;
+
+    /// As [`B1Api::codes`], for an order that fails by those: somebody may have set up meanwhile what it needs. They are
+    /// fetched again unless that was done within the last minute.
+    ///
+    /// # Errors
+    /// As [`B1Api::codes`].
+    async fn codes_anew(&self, cx: &Cx) -> Result<Arc<B1Codes>>;
+
+    /// Those of the codes that SAP B1 does not have; `None` where the way in does not tell.
+    ///
+    /// # Errors
+    /// As [`B1Api::codes`].
+    async fn absent(&self, cx: &Cx, wanted: &B1Absent) -> Result<Option<B1Absent>>;
 
     /// Which company it is; also the cheapest way to see whether address and credentials are right.
     ///
@@ -187,6 +200,15 @@ pub struct B1Codes {
     pub currencies: Option<Vec<String>>,
     /// Tax codes with their rates in percent.
     pub taxes: BTreeMap<String, Decimal>,
+}
+
+/// Codes of customers and items.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct B1Absent {
+    /// `CardCode` of customers.
+    pub customers: BTreeSet<String>,
+    /// `ItemCode` of items.
+    pub items: BTreeSet<String>,
 }
 
 /// Which company it is.

@@ -58,7 +58,7 @@ pub mod settings;
 mod write_size;
 
 pub use agency::B1Agency;
-pub use api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, NewPartner, TextLimits};
+pub use api::{B1Absent, B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, NewPartner, TextLimits};
 pub use restful::{RestfulClient, RestfulSettings};
 pub use service_layer::{ServiceLayerClient, ServiceLayerSettings};
 pub use settings::B1Settings;

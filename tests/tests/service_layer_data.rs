@@ -119,6 +119,29 @@ fn the_table_of_names_is_that_of_the_metadata() {
     assert!(heads.len() > 150 && compared > 2000, "{} {compared}", heads.len());
 }
 
+/// What the sandbox answers at `$metadata` is a part of the real one, with the same names, keys, types and tables.
+#[tokio::test]
+async fn the_metadata_of_the_sandbox_is_part_of_the_real_one() {
+    let Some(folder) = service_layer_folder() else { return };
+    let real = metadata(&std::fs::read_to_string(folder.join("metadata.xml")).unwrap());
+    let options = SandboxOptions::default();
+    let sandbox = Sandbox::start(options.clone()).await.unwrap();
+    let caller = Caller::new(&sandbox, &options).await;
+    let told = caller.send("GET", "/b1s/v1/$metadata", &[], String::new()).await;
+    let told = metadata(std::str::from_utf8(&told.body).unwrap());
+    assert!(told.sets.len() > 15 && told.types.len() > 80, "{} {}", told.sets.len(), told.types.len());
+    for (name, set) in &told.sets {
+        assert_eq!(Some(set), real.sets.get(name), "{name}");
+    }
+    for (name, properties) in &told.types {
+        assert_eq!(Some(properties), real.types.get(name), "{name}");
+        assert_eq!(told.keys.get(name), real.keys.get(name), "{name}");
+    }
+    for (name, members) in &told.enumerations {
+        assert_eq!(Some(members), real.enumerations.get(name), "{name}");
+    }
+}
+
 struct Caller {
     http: Http,
     cookies: String,

@@ -17,13 +17,13 @@ use super::error::error;
 use crate::http::{Http, HttpRequest, HttpSettings};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
+    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities, ListSyncTasks,
-    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
-    ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities,
+    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
+    RenewBody, ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -183,6 +183,10 @@ impl StagingStore for RemoteCore {
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>> {
         let next: NextDue = self.call("find next due", "next_due", OfFlow { flow: flow.clone() }).await?;
         Ok(next.due_at)
+    }
+
+    async fn overview(&self, flow: &FlowId, now: Timestamp) -> Result<Overview> {
+        self.call("count what is open", "overview", AtTime { flow: flow.clone(), now }).await
     }
 
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {

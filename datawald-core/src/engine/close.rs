@@ -146,7 +146,11 @@ impl Engine {
             cx.reached(Checkpoint::AfterClose);
             let Counts { success, failed, ignored, cancelled, .. } = counts;
             let (open, status) = (counts.open(), counts.sync_status().as_str());
-            tracing::info!(status, success, failed, ignored, cancelled, open, "closed");
+            if success + failed + cancelled + open > 0 {
+                tracing::info!(status, success, failed, ignored, cancelled, open, "closed");
+            } else {
+                tracing::debug!(status, ignored, "closed");
+            }
             Ok((self.sync_task(id).await?, counts))
         };
         closing.instrument(span).await

@@ -103,7 +103,12 @@ impl Engine {
         }
         if result.is_ok() {
             let Pulled { pages, inserted, restaged, retried, unchanged, .. } = pulled;
-            tracing::info!(pages, inserted, restaged, retried, unchanged, "pulled");
+            // A pull that brings nothing is nothing to tell, every minute.
+            if inserted + restaged + retried > 0 {
+                tracing::info!(pages, inserted, restaged, retried, unchanged, "pulled");
+            } else {
+                tracing::debug!(pages, unchanged, "pulled nothing new");
+            }
         }
         result.map(|()| pulled)
     }

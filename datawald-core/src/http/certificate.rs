@@ -1,6 +1,7 @@
 //! A server whose certificate is not trusted: nothing mends that but the configuration, on either side.
 
 use std::error::Error as StdError;
+use std::net::IpAddr;
 
 use rustls::CertificateError::{self, Expired, ExpiredContext, NotValidForName, NotValidForNameContext};
 use rustls::CertificateError::{NotValidYet, NotValidYetContext};
@@ -9,7 +10,16 @@ use crate::Error;
 
 /// The error for a connection that failed because of the server's certificate; `None` if that is not why.
 pub(super) fn refused(operation: &'static str, host: &str, error: &(dyn StdError + 'static)) -> Option<Error> {
-    let (field, why) = match reason(error)? {
+    let reason = reason(error)?;
+    if names_nobody(reason) {
+        let kind = if host.parse::<IpAddr>().is_ok() { "IP" } else { "DNS" };
+        let message = format!(
+            "the certificate of {host} names no host, since its common name (CN) does not count: make one with a subject \
+             alternative name, as `openssl req -x509 … -addext subjectAltName={kind}:{host}` does; nothing was sent"
+        );
+        return Some(Error::config(operation, message).field("extra_ca_pem"));
+    }
+    let (field, why) = match reason {
         NotValidForName | NotValidForNameContext { .. } => {
             ("base_url", "is for another name: use a name that it is for, or have one made for this name")
         }
@@ -23,6 +33,17 @@ pub(super) fn refused(operation: &'static str, host: &str, error: &(dyn StdError
         ),
     };
     Some(Error::config(operation, format!("the certificate of {host} {why}; nothing was sent")).field(field))
+}
+
+/// Whether a certificate has no names that count: none at all, or it is of the first version, which knows none.
+fn names_nobody(reason: &CertificateError) -> bool {
+    match reason {
+        NotValidForNameContext { presented, .. } => presented.is_empty(),
+        CertificateError::Other(other) => {
+            matches!(other.0.downcast_ref(), Some(webpki::Error::UnsupportedCertVersion))
+        }
+        _ => false,
+    }
 }
 
 /// What is wrong with the certificate, from the depth of what the HTTP client reports.

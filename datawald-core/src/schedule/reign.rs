@@ -187,7 +187,7 @@ impl Reign {
         self.at_work.insert(schedule.name.clone(), attempt.clone());
         let run = Run::new(&schedule.name, running, self.stop.subscribe());
         let job = self.host.jobs.get(&schedule.job).cloned();
-        tracing::info!(schedule = %run.schedule, run = %run.id, tick = %run.tick, attempt = run.attempt, "run starts");
+        tracing::debug!(schedule = %run.schedule, run = %run.id, tick = %run.tick, attempt = run.attempt, "run starts");
         self.jobs.spawn(async move {
             let result = match job {
                 Some(job) => AssertUnwindSafe(job.run(&run)).catch_unwind().await.unwrap_or_else(|_| Err(panicked())),
@@ -282,7 +282,8 @@ fn panicked() -> Error {
 fn tell(ended: &Ended) {
     let Ended { schedule, attempt, result } = ended;
     match result {
-        Ok(note) => tracing::info!(%schedule, run = %attempt.id, note, "run ended"),
+        // What it brought, the job has told; a tick that brings nothing is nothing to tell.
+        Ok(note) => tracing::debug!(%schedule, run = %attempt.id, note, "run ended"),
         Err(error) if error.kind() == ErrorKind::Stopped => {
             tracing::info!(%schedule, run = %attempt.id, "run handed back");
         }

@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 pub use binding::{Binding, Bound};
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Outcome, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Open, Outcome, Overview, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
@@ -158,6 +158,10 @@ pub trait StagingStore: Send + Sync {
 
     /// The earliest `due_at` of a flow, if anything of it is open.
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>>;
+
+    /// What of a flow has no outcome yet, by what it waits for at `now` by the store's clock. Each entity that has a `due_at`
+    /// is counted once: `?` as in doubt, else what is due as waiting, else P as in process and N as backing off.
+    async fn overview(&self, flow: &FlowId, now: Timestamp) -> Result<Overview>;
 
     /// Prolongs leases; answers for each whether it was still held (also after it ran out, as long as nobody else has
     /// claimed it). What is no longer held stays as it is.

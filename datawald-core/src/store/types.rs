@@ -324,6 +324,46 @@ impl fmt::Debug for Record {
     }
 }
 
+/// What of a flow has no outcome yet, by what it waits for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Overview {
+    /// Due, and not taken up.
+    pub waiting: Open,
+    /// Tried, and not yet due again.
+    pub backing_off: Open,
+    /// In the hands of a worker.
+    pub in_process: Open,
+    /// It is not known what became of a write.
+    pub in_doubt: Open,
+}
+
+/// How many there are of a kind, and since when the oldest is owed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Open {
+    /// How many.
+    pub count: u64,
+    /// The earliest of the times at which each was first staged, or changed at the source if that was later.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub since: Option<Timestamp>,
+}
+
+#[cfg(any(feature = "sqlite", feature = "mongodb"))]
+impl Overview {
+    /// Adds `count` entities of a status, due by now or not.
+    pub(crate) fn add(&mut self, status: TxStatus, due: bool, count: u64, since: Option<Timestamp>) {
+        let open = match (status, due) {
+            (TxStatus::InDoubt, _) => &mut self.in_doubt,
+            (_, true) => &mut self.waiting,
+            (TxStatus::InProcess, false) => &mut self.in_process,
+            (_, false) => &mut self.backing_off,
+        };
+        open.count = open.count.saturating_add(count);
+        open.since = open.since.into_iter().chain(since).min();
+    }
+}
+
 /// Which entities to list.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

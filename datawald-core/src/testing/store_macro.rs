@@ -143,6 +143,11 @@ macro_rules! staging_store_conformance {
                     sync_tasks_are_filtered
                     a_wrong_cursor_is_refused
                 }
+                overviews {
+                    what_is_open_is_counted_by_what_it_waits_for
+                    the_oldest_is_told_by_what_is_owed
+                    an_overview_is_of_one_flow
+                }
                 records {
                     a_record_counts_its_changes
                     of_many_that_write_one_does

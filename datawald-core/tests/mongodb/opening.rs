@@ -118,3 +118,13 @@ async fn many_may_open_it_at_once() {
     let indexes = raw.collection::<mongodb::bson::Document>("entities").list_index_names().await.unwrap();
     assert_eq!(indexes, ["_id_", "due", "names", "passes"]);
 }
+
+#[tokio::test]
+async fn to_look_at_a_database_makes_nothing() {
+    let database = Database::new();
+    let raw = database.raw().await;
+    assert!(!MongoStore::look(database.settings()).await.unwrap());
+    assert_eq!(raw.list_collection_names().await.unwrap(), Vec::<String>::new());
+    database.store().await.close().await;
+    assert!(MongoStore::look(database.settings()).await.unwrap());
+}

@@ -133,9 +133,21 @@ impl Backoffice for B1Agency {
     /// # Errors
     /// Rejected, with both totals and the likely cause, unless the settings put up with the difference. Rejected for
     /// names and codes that SAP B1 does not have. Retryable if SAP B1 cannot be asked for its codes.
+    ///
+    /// No order is rejected by names, codes and rates that were asked for long ago: they are asked for anew first, once a
+    /// minute at most.
     async fn reconcile_order(&self, cx: &Cx, order: &Order, doc: &mut NativeOrder) -> Result<()> {
         let codes = self.api.codes(cx).await?;
-        reconcile::reconcile(&self.settings, &self.api.capabilities(), &codes, order, doc)
+        let before = doc.clone();
+        let Err(error) = reconcile::reconcile(&self.settings, &self.api.capabilities(), &codes, order, doc) else {
+            return Ok(());
+        };
+        let newer = self.api.codes_anew(cx).await?;
+        if newer == codes {
+            return Err(error);
+        }
+        *doc = before;
+        reconcile::reconcile(&self.settings, &self.api.capabilities(), &newer, order, doc)
     }
 
     /// Its total is the one that SAP B1 would come to; its currency and customer are those that would be written.

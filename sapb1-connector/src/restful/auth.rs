@@ -1,9 +1,9 @@
-//! The token: fetched once for all who wait for it, renewed before it expires.
+//! The token: fetched once for all who wait for it, renewed before it expires; not asked for where it was refused just now.
 
 use std::sync::Arc;
 
 use datawald_core::clock::later;
-use datawald_core::http::HttpRequest;
+use datawald_core::http::{HttpRequest, LoginGuard};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
 use jiff::Timestamp;
 use reqwest::Method;
@@ -17,7 +17,13 @@ const OPERATION: &str = "log in to SAP B1 RESTful";
 
 /// The session: whoever needs a token while one is fetched waits for that one.
 #[derive(Default)]
-pub(super) struct Session(Mutex<Option<Arc<Token>>>);
+pub(super) struct Session(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    token: Option<Arc<Token>>,
+    guard: LoginGuard,
+}
 
 /// A token, as the header's value (`JWT …`).
 pub(super) struct Token {
@@ -44,23 +50,33 @@ impl Token {
 
 impl Session {
     /// A token that is good for a while.
+    ///
+    /// # Errors
+    /// Permanent if user or password are refused; the next log-in is then some time later ([`LoginGuard`]), and until then
+    /// everybody is told the same.
     pub(super) async fn token(&self, client: &RestfulClient, cx: &Cx) -> Result<Arc<Token>> {
         let mut held = self.0.lock().await;
         let now = cx.steady();
-        if let Some(token) = held.as_ref().filter(|token| now < token.renew_at) {
+        if let Some(token) = held.token.as_ref().filter(|token| now < token.renew_at) {
             return Ok(token.clone());
         }
-        *held = None;
-        let token = Arc::new(fetch(client, now).await?);
-        *held = Some(token.clone());
-        Ok(token)
+        held.token = None;
+        held.guard.check(now)?;
+        match fetch(client, now).await {
+            Ok(token) => {
+                held.guard.accepted();
+                Ok(held.token.insert(Arc::new(token)).clone())
+            }
+            Err(error) if error.kind() == ErrorKind::Unauthorized => Err(held.guard.refused(now, error)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Drops `refused`, unless another has fetched a new one since.
     pub(super) async fn forget(&self, refused: &Arc<Token>) {
         let mut held = self.0.lock().await;
-        if held.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
-            *held = None;
+        if held.token.as_ref().is_some_and(|token| Arc::ptr_eq(token, refused)) {
+            held.token = None;
         }
     }
 }

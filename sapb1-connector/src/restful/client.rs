@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Session;
 use super::{RestfulSettings, answer, cancel, codes, insert, look_up};
-use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, TextLimits};
+use crate::api::{B1Absent, B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed, TextLimits};
 use crate::write_size::WriteSize;
 
 /// The client of *SAP B1 RESTful*. Cheap to share: put it into an `Arc`.
@@ -145,7 +145,16 @@ impl B1Api for RestfulClient {
     }
 
     async fn codes(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
-        codes::codes(self, cx).await
+        codes::codes(self, cx, self.settings.requests.codes_fresh()).await
+    }
+
+    async fn codes_anew(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
+        codes::codes(self, cx, self.settings.requests.codes_anew()).await
+    }
+
+    /// It answers nothing about customers and items.
+    async fn absent(&self, _: &Cx, _: &B1Absent) -> Result<Option<B1Absent>> {
+        Ok(None)
     }
 
     async fn info(&self, cx: &Cx) -> Result<B1Info> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datawald_core::clock::later;
 use datawald_core::http::HttpResponse;
@@ -41,18 +42,19 @@ struct WireInfo {
 /// for the missing one only, and gets there.
 #[derive(Default)]
 pub(super) struct Held {
-    fresh: Option<(Timestamp, Arc<B1Codes>)>,
+    /// When they were asked for, and what there was.
+    known: Option<(Timestamp, Arc<B1Codes>)>,
     expenses: Option<Vec<String>>,
     transports: Option<Vec<String>>,
     payments: Option<Vec<String>>,
     taxes: Option<BTreeMap<String, Decimal>>,
 }
 
-/// The codes, from memory while they are fresh. Whoever needs them while they are fetched waits for the same.
-pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes>> {
+/// The codes, from memory unless they are older than `age`. Whoever needs them while they are fetched waits for the same.
+pub(super) async fn codes(client: &RestfulClient, cx: &Cx, age: Duration) -> Result<Arc<B1Codes>> {
     let mut held = client.codes.lock().await;
     let now = cx.steady();
-    if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
+    if let Some((_, codes)) = held.known.as_ref().filter(|(asked_at, _)| now < later(*asked_at, age)) {
         return Ok(codes.clone());
     }
     let list = async |kind| get(client, cx, CODES, kind).await?.json::<Vec<String>>();
@@ -79,7 +81,7 @@ pub(super) async fn codes(client: &RestfulClient, cx: &Cx) -> Result<Arc<B1Codes
         currencies: None,
         taxes: held.taxes.take().unwrap_or_default(),
     });
-    held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
+    held.known = Some((now, codes.clone()));
     Ok(codes)
 }
 

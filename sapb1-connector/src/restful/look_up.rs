@@ -85,6 +85,13 @@ async fn look_up_chunk<'a>(
             continue;
         }
         let rows = match fetch(client, cx, column, &values).await {
+            Err(error) if error.code_text() == Some("501") && !is_there(client, cx, column).await => {
+                let message = format!(
+                    "orders in SAP B1 have no user-defined field `{column}`: add it to the header of marketing documents, or \
+                     correct the name"
+                );
+                return Err(Error::config(OPERATION, message).field("reference.udf").caused_by(error));
+            }
             Err(error) if values.len() > 1 && error.code_text() == Some("501") => {
                 // Is it the list that the service refuses, or does nothing work? One number alone tells.
                 let Some((first, rest)) = values.split_first() else { continue };
@@ -108,6 +115,11 @@ async fn look_up_chunk<'a>(
         }
     }
     Ok((column, found))
+}
+
+/// Whether a column is there, as far as that can be told.
+async fn is_there(client: &RestfulClient, cx: &Cx, column: &str) -> bool {
+    column == fields::NUM_AT_CARD || !matches!(has_field(client, cx, column).await, Ok(false))
 }
 
 /// Whether documents have a user-defined field. A failure tells that they do not, if the same is answered without it.

@@ -105,8 +105,8 @@ impl<'a> WireOrder<'a> {
     /// Translates a document.
     ///
     /// # Errors
-    /// Of kind `Config`, permanent, for a field that this way in cannot carry, which an agent must have set: it is
-    /// refused rather than dropped in silence. Rejected if a field is missing or of the wrong type.
+    /// Rejected, naming the field, if one is missing, of the wrong type, or none that this way in can carry: an agent must
+    /// have set it, perhaps for this order alone. It is refused rather than dropped in silence, and other orders go.
     pub(super) fn translate(doc: &'a NativeOrder, main_currency: &str) -> Result<Self> {
         let mut wire = Self { fe_order_id: Cow::Borrowed(&doc.reference), ..Self::default() };
         let mut referred = false;
@@ -196,11 +196,8 @@ impl<'a> WireOrder<'a> {
         let Value::Array(list) = value else { return Err(wrong_type(fields::EXPENSES, "a list")) };
         let Some(expense) = list.first() else { return Ok(()) };
         if list.len() > 1 {
-            return Err(Error::config(
-                OPERATION,
-                "has several expenses; SAP B1 RESTful carries one: put the others into lines",
-            )
-            .field(fields::EXPENSES));
+            let message = "has several expenses; SAP B1 RESTful carries one: put the others into lines";
+            return Err(Error::invalid(OPERATION, message).field(fields::EXPENSES));
         }
         let path = "DocumentAdditionalExpenses[0]";
         let Value::Object(parts) = expense else { return Err(wrong_type(path, "an object")) };
@@ -309,7 +306,9 @@ fn text<'a>(path: &str, value: &'a Value) -> Result<Text<'a>> {
 fn name_text<'a>(path: &str, value: &'a Value) -> Result<Text<'a>> {
     match value {
         Value::String(text) => Ok(Cow::Borrowed(text)),
-        _ => Err(Error::config(OPERATION, "must be the name, as text: SAP B1 RESTful takes no codes here").field(path)),
+        _ => {
+            Err(Error::invalid(OPERATION, "must be the name, as text: SAP B1 RESTful takes no codes here").field(path))
+        }
     }
 }
 
@@ -322,13 +321,11 @@ fn is_zero(text: &str) -> bool {
 }
 
 fn wrong_type(path: &str, wanted: &str) -> Error {
-    Error::config(OPERATION, format!("must be {wanted}")).field(path)
+    Error::invalid(OPERATION, format!("must be {wanted}")).field(path)
 }
 
 fn cannot_carry(path: &str) -> Error {
-    Error::config(
-        OPERATION,
-        "SAP B1 RESTful cannot carry this field: take it out of the agent, or use a way in that can",
-    )
-    .field(path)
+    let message =
+        "SAP B1 RESTful cannot carry this field: take it out of the agent, or connect through the Service Layer";
+    Error::invalid(OPERATION, message).field(path)
 }

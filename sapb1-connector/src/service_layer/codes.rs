@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use datawald_core::clock::later;
 use datawald_core::model::parse_decimal;
@@ -22,10 +23,10 @@ use crate::settings::is_currency;
 pub(super) const OPERATION: &str = "fetch names and codes from SAP B1";
 const INFO: &str = "ask SAP B1 which company it is";
 
-/// What was fetched, and until when it is fresh.
+/// What was fetched, and when.
 #[derive(Default)]
 pub(super) struct Held {
-    fresh: Option<(Timestamp, Arc<Codes>)>,
+    known: Option<(Timestamp, Arc<Codes>)>,
     /// Whether the log has it that the main currency is not checked.
     warned: bool,
 }
@@ -103,15 +104,25 @@ pub(super) struct Company {
     company_name: Option<String>,
 }
 
-/// The codes, from memory while they are fresh. Whoever needs them while they are fetched waits for the same.
+/// The codes, from memory while they are fresh.
 pub(super) async fn held(client: &ServiceLayerClient, cx: &Cx) -> Result<Arc<Codes>> {
+    no_older(client, cx, client.settings.requests.codes_fresh()).await
+}
+
+/// The codes for an order that fails by those that are held: asked for anew, but at most once a minute.
+pub(super) async fn anew(client: &ServiceLayerClient, cx: &Cx) -> Result<Arc<Codes>> {
+    no_older(client, cx, client.settings.requests.codes_anew()).await
+}
+
+/// The codes, from memory unless they are older than `age`. Whoever needs them while they are fetched waits for the same.
+async fn no_older(client: &ServiceLayerClient, cx: &Cx, age: Duration) -> Result<Arc<Codes>> {
     let mut held = client.codes.lock().await;
     let now = cx.steady();
-    if let Some((_, codes)) = held.fresh.as_ref().filter(|(fresh_until, _)| now < *fresh_until) {
+    if let Some((_, codes)) = held.known.as_ref().filter(|(asked_at, _)| now < later(*asked_at, age)) {
         return Ok(codes.clone());
     }
     let codes = Arc::new(fetch(client, cx, &mut held.warned).await?);
-    held.fresh = Some((later(now, client.settings.requests.codes_fresh()), codes.clone()));
+    held.known = Some((now, codes.clone()));
     Ok(codes)
 }
 

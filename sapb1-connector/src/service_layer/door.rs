@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use datawald_core::clock::later;
+use datawald_core::http::LoginGuard;
 use datawald_core::{Disposition, Error, ErrorKind};
 use jiff::Timestamp;
 
@@ -12,12 +13,6 @@ use super::session::LOG_IN;
 
 /// For how long no further session is asked for, once one was refused while there were others.
 const FURTHER_AFTER: Duration = Duration::from_secs(30);
-
-/// For how long credentials that were refused are not tried again; twice as long with each refusal in a row.
-const WRONG_FOR: Duration = Duration::from_secs(30);
-
-/// For how long at most: so long that a user who is locked for a while does not stay so because of the attempts.
-const WRONG_FOR_AT_MOST: Duration = Duration::from_secs(60 * 60);
 
 /// For how long no session is asked for when there was no licence for the only one. Short: orders wait for the licence that
 /// somebody gives back, and such a refusal locks nobody.
@@ -31,24 +26,27 @@ const GOOD_FOR: Duration = Duration::from_secs(10);
 pub(super) struct Door {
     /// Until then no session is asked for while there is another.
     further_from: Option<Timestamp>,
-    /// Until then no session is asked for at all: whoever wants one is told this.
-    shut_until: Option<(Timestamp, Error)>,
+    /// Until then no session is asked for at all, for want of a licence: whoever wants one is told this.
+    no_licence: Option<(Timestamp, Error)>,
+    /// Credentials that were perhaps refused are not tried again at once.
+    guard: LoginGuard,
+    /// Whether they were refused while there was no session, so that it was not for want of another licence.
+    alone: bool,
     /// When a session began last.
     good_at: Option<Timestamp>,
-    /// How often in a row a log-in was refused that was perhaps one of wrong credentials.
-    wrong: u32,
 }
 
 impl Door {
     /// Whether a session may be asked for, where one is `alive`, or none.
     pub(super) fn is_open(&self, now: Timestamp, alive: bool) -> bool {
-        let further = alive && self.further_from.is_some_and(|from| now < from);
-        !further && self.refusal(now).is_none()
+        let further = self.further_from.is_some_and(|from| now < from) || self.guard.check(now).is_err();
+        !(alive && further) && self.refusal(now).is_none()
     }
 
     /// What the log-ins that are not made now would be told.
-    pub(super) fn refusal(&self, now: Timestamp) -> Option<&Error> {
-        self.shut_until.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error)
+    pub(super) fn refusal(&self, now: Timestamp) -> Option<Error> {
+        let no_licence = self.no_licence.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error.clone());
+        no_licence.or_else(|| self.guard.check(now).err().filter(|_| self.alone))
     }
 
     /// Whether the credentials are surely good, since they were a moment ago.
@@ -58,7 +56,7 @@ impl Door {
 
     /// Whether the credentials may be wrong: no session has begun since a log-in was refused with a code that may say so.
     pub(super) fn is_doubtful(&self) -> bool {
-        self.wrong > 0
+        self.guard.is_doubtful()
     }
 
     /// A session began.
@@ -80,7 +78,7 @@ impl Door {
         if alive {
             self.further_from = Some(later(now, FURTHER_AFTER));
         } else {
-            self.shut_until = Some((later(now, NO_LICENCE_FOR), error.clone()));
+            self.no_licence = Some((later(now, NO_LICENCE_FOR), error.clone()));
         }
         error
     }
@@ -88,34 +86,23 @@ impl Door {
     /// A log-in was refused with another code: while a session is `alive` it may be for want of a licence, and the work goes on
     /// with what there is; without one nothing goes on.
     pub(super) fn refused(&mut self, now: Timestamp, alive: bool, problem: &Problem) -> Error {
-        self.wrong = self.wrong.saturating_add(1);
-        let doubled = WRONG_FOR.saturating_mul(2_u32.saturating_pow(self.wrong - 1));
-        let again = later(now, doubled.min(WRONG_FOR_AT_MOST));
-        let from = again.strftime("%Y-%m-%dT%H:%M:%SZ");
-        if alive {
-            self.further_from = Some(again);
-            let message = format!(
-                "the Service Layer gives no further session: either a licence is missing, then add the code to \
-                 `licence_codes` or lower `sessions`, or the password was changed, then correct it in the configuration \
-                 before the last session ends; a further one is asked for from {from} on: {}",
-                problem.text
-            );
-            let error = Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, LOG_IN, message);
-            let error = error.code(problem.code.to_string());
-            if self.wrong == 1 {
-                tracing::warn!(%error, "the work goes on with fewer sessions");
-            }
-            return error;
+        let is_first = !self.guard.is_doubtful();
+        self.alone = !alive;
+        let (kind, disposition, message) = if alive {
+            let message = "the Service Layer gives no further session: either a licence is missing, then add the code to \
+                           `licence_codes` or lower `sessions`, or the password was changed, then correct it in the \
+                           configuration before the last session ends";
+            (ErrorKind::Busy, Disposition::Retryable { after: None }, message)
+        } else {
+            let message = "the Service Layer refuses the login: check company, user and password in the configuration, and \
+                           the user's licence";
+            (ErrorKind::Unauthorized, Disposition::Permanent, message)
+        };
+        let error = Error::new(kind, disposition, LOG_IN, format!("{message} (it says: {})", problem.text));
+        let error = self.guard.refused(now, error.code(problem.code.to_string()));
+        if alive && is_first {
+            tracing::warn!(%error, "the work goes on with fewer sessions");
         }
-        let message = format!(
-            "the Service Layer refuses the login: check company, user and password in the configuration, and the user's \
-             licence; it is tried again from {from} on, since more attempts could lock the user, or at once after a reload of \
-             the corrected configuration: {}",
-            problem.text
-        );
-        let error = Error::new(ErrorKind::Unauthorized, Disposition::Permanent, LOG_IN, message);
-        let error = error.code(problem.code.to_string());
-        self.shut_until = Some((again, error.clone()));
         error
     }
 }

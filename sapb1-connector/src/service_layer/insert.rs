@@ -1,6 +1,7 @@
 //! Inserting orders: many in one batch, an outcome each.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use datawald_backoffice::{NativeOrder, Reference};
@@ -39,13 +40,21 @@ pub(super) async fn insert(client: &ServiceLayerClient, cx: &Cx, docs: &[NativeO
     if docs.is_empty() {
         return Ok(Vec::new());
     }
-    let codes = codes::held(client, cx).await?;
+    let mut codes = codes::held(client, cx).await?;
     let mut results: Vec<Option<Result<String>>> = docs.iter().map(|_| None).collect();
     let mut seen = HashSet::new();
     let mut good: Vec<(usize, Translated)> = Vec::with_capacity(docs.len());
     let mut rates = Rates::default();
     for (i, doc) in docs.iter().enumerate() {
-        let result = match translate(client, cx, doc, &codes, &mut rates).await {
+        let mut translated = translate(client, cx, doc, &codes, &mut rates).await;
+        if translated.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected) {
+            let newer = codes::anew(client, cx).await?;
+            if !Arc::ptr_eq(&newer, &codes) {
+                codes = newer;
+                translated = translate(client, cx, doc, &codes, &mut rates).await;
+            }
+        }
+        let result = match translated {
             Ok(translated) if seen.insert(translated.reference.clone()) => {
                 good.push((i, translated));
                 continue;

@@ -12,6 +12,7 @@ use super::document::Translated;
 use super::error::NO_MATCH;
 use super::link::{query, quoted};
 use super::send::send_all;
+use crate::api::B1Absent;
 use crate::fields;
 
 const OPERATION: &str = "look up what SAP B1 lacks";
@@ -59,7 +60,21 @@ impl Missing {
     }
 }
 
-/// Those of `codes` that no entity of `set` has.
+/// Those of the codes that SAP B1 does not have.
+pub(super) async fn of(client: &ServiceLayerClient, cx: &Cx, wanted: &B1Absent) -> Result<B1Absent> {
+    let codes = |wanted: &BTreeSet<String>, absent: BTreeSet<String>| {
+        wanted.iter().filter(|code| absent.contains(&code.to_lowercase())).cloned().collect()
+    };
+    let customers = wanted.customers.iter().map(String::as_str).collect();
+    let items = wanted.items.iter().map(String::as_str).collect();
+    let (customers, items) = tokio::try_join!(
+        absent(client, cx, "BusinessPartners", fields::CARD_CODE, customers),
+        absent(client, cx, "Items", fields::ITEM_CODE, items),
+    )?;
+    Ok(B1Absent { customers: codes(&wanted.customers, customers), items: codes(&wanted.items, items) })
+}
+
+/// Those of `codes` that no entity of `set` has, in lower case.
 async fn absent(
     client: &ServiceLayerClient,
     cx: &Cx,

@@ -177,7 +177,7 @@ impl Pool {
         }
         if shut {
             return match state.door.refusal(now) {
-                Some(error) if !alive && state.opening == 0 => Next::Refused(error.clone()),
+                Some(error) if !alive && state.opening == 0 => Next::Refused(error),
                 // For a call or a log-in that runs.
                 _ => Next::Wait,
             };

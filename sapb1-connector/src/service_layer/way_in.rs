@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Result};
 
-use super::{ServiceLayerClient, cancel, change, codes, customers, insert, look_up};
-use crate::api::{B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed};
+use super::{ServiceLayerClient, cancel, change, codes, customers, insert, look_up, missing};
+use crate::api::{B1Absent, B1Api, B1Codes, B1Document, B1Info, B1Partner, Capabilities, Changed};
 
 #[async_trait]
 impl B1Api for ServiceLayerClient {
@@ -44,6 +44,14 @@ impl B1Api for ServiceLayerClient {
 
     async fn codes(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
         codes::held(self, cx).await.map(|codes| codes.known.clone())
+    }
+
+    async fn codes_anew(&self, cx: &Cx) -> Result<Arc<B1Codes>> {
+        codes::anew(self, cx).await.map(|codes| codes.known.clone())
+    }
+
+    async fn absent(&self, cx: &Cx, wanted: &B1Absent) -> Result<Option<B1Absent>> {
+        missing::of(self, cx, wanted).await.map(Some)
     }
 
     async fn info(&self, cx: &Cx) -> Result<B1Info> {

@@ -80,6 +80,12 @@ impl Requests {
         Duration::from_secs(self.codes_fresh_s)
     }
 
+    /// How old they are at least when they are fetched again for an order that fails by them: however many fail, SAP B1 is
+    /// asked once a minute.
+    pub fn codes_anew(&self) -> Duration {
+        self.codes_fresh().min(Duration::from_secs(60))
+    }
+
     /// How old a token gets before it is renewed: a tenth of its life, at most 30 seconds, before its end.
     pub fn token_age(&self) -> Duration {
         Duration::from_secs(self.token_life_s - (self.token_life_s / 10).min(30))

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod client;
+mod codes;
 mod common;
 mod faults;
 mod found;

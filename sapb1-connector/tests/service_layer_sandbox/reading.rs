@@ -171,11 +171,66 @@ async fn codes_and_what_there_is_not() {
     assert_eq!(info["LocalCurrency"], "USD");
     let rate = caller.post("SBOBobService_GetCurrencyRate", json!({ "Currency": "EUR", "Date": "20260131" })).await;
     assert_eq!(rate.json(), json!({ "value": 1.08 }));
-    for path in ["Nothing", "Orders(1)/DocEntry/x", "Orders('x')", "Orders(", "$metadata"] {
+    for path in ["Nothing", "Orders(1)/DocEntry/x", "Orders('x')", "Orders(", "$metadata/x", "$metadata(1)"] {
         assert_eq!(caller.get(path).await.status, 400, "{path}");
     }
     let counters = sandbox.counters();
     assert!(counters.reads == 8 && counters.writes == 2, "{counters:?}");
+}
+
+#[tokio::test]
+async fn the_metadata_tells_of_every_set_and_of_the_companys_fields() {
+    let (sandbox, caller) = start(options()).await;
+    for (caller, edmx, date) in [
+        (caller, "Version=\"1.0\" xmlns:edmx=\"http://schemas.microsoft.com/ado/2007/06/edmx\"", "Edm.DateTime\""),
+        (
+            Caller::logged_in(&sandbox).await.v2(),
+            "Version=\"4.0\" xmlns:edmx=\"http://docs.oasis-open.org/",
+            "Edm.DateTimeOffset\"",
+        ),
+    ] {
+        let got = caller.get("$metadata").await;
+        assert_eq!((got.status, got.header("content-type")), (200, Some("application/xml;charset=utf-8")));
+        let xml = got.text();
+        assert!(xml.contains(edmx), "{}", &xml[..300]);
+        let sets = caller.get("").await.json();
+        let sets: Vec<&str> =
+            sets["value"].as_array().unwrap().iter().map(|set| set["name"].as_str().unwrap()).collect();
+        assert!(sets.len() > 10);
+        for set in sets {
+            assert!(xml.contains(&format!("Name=\"{set}\"")), "{set}");
+        }
+        let document =
+            xml.split("<EntityType Name=\"Document\">").nth(1).unwrap().split("</EntityType>").next().unwrap();
+        assert!(document.contains("<PropertyRef Name=\"DocEntry\"/>"), "{document}");
+        let due = document.lines().find(|line| line.contains("Name=\"DocDueDate\"")).unwrap();
+        assert!(due.contains(date), "{due}");
+        assert!(document.contains("Name=\"U_WebOrder\" Type=\"Edm.String\" UserField=\"true\""), "{document}");
+        for name in ["Cancel", "Close", "CompanyService_GetAdminInfo"] {
+            assert!(xml.contains(&format!("Name=\"{name}\"")), "{name}");
+        }
+        assert_eq!(xml.matches('<').count(), xml.matches('>').count());
+    }
+    let stranger = Caller::new(&sandbox);
+    assert_eq!(stranger.get("$metadata").await.refusal(), (401, 301));
+}
+
+#[tokio::test]
+async fn a_ping_needs_no_session() {
+    let (sandbox, mut caller) = start(options()).await;
+    caller.cookies = None;
+    caller.root = "";
+    for (path, sender) in
+        [("ping", "load balancer"), ("ping/", "load balancer"), ("ping/node", "node 1"), ("ping/node/2", "node 2")]
+    {
+        let got = caller.get(path).await;
+        let pong = json!({ "message": "pong", "sender": sender, "timestamp": "1769853600.000" });
+        assert_eq!((got.status, got.json()), (200, pong), "{path}");
+    }
+    for path in ["ping/node/3", "ping/node/x", "pong"] {
+        assert_eq!(caller.get(path).await.status, 404, "{path}");
+    }
+    assert_eq!(sandbox.counters().sessions, 1, "nothing is opened");
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use datawald_core::Now;
 use datawald_core::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use datawald_core::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
+    Settled, Settlement, SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use datawald_core::{Error, Result};
 use jiff::Timestamp;
@@ -125,6 +125,7 @@ forward! {
     "get" get(key: &EntityKey) -> Option<Entity>;
     "due" due(flow: &FlowId, now: Timestamp, limit: usize) -> Vec<String>;
     "next due" next_due(flow: &FlowId) -> Option<Timestamp>;
+    "overview" overview(flow: &FlowId, now: Timestamp) -> Overview;
     "renew" renew(leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Vec<bool>;
     "bind" bind(bindings: Vec<Binding>) -> Vec<Bound>;
     "cut" cut(flow: &FlowId) -> Option<Cut>;

@@ -16,12 +16,12 @@ use crate::api::tokens::{PREFIX, Scope};
 use crate::clock::{later, millis_between};
 use crate::model::{Counts, Cut, Entity, EntityKey, SyncTask, Version};
 use crate::store::{
-    Bound, Claim, Claimed, Listing, NewSyncTask, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
+    Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
-    AcquirePull, Answer, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks, NextDue,
-    Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, ResyncBody,
-    ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks,
+    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
+    ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -116,6 +116,10 @@ operations! {
     /// When the first of a flow is due.
     Read next_due "/engine/next_due" (OfFlow) -> NextDue = |shared, body| {
         NextDue { due_at: shared.engine.store().next_due(&body.flow).await? }
+    };
+    /// What of a flow has no outcome yet.
+    Read overview "/engine/overview" (AtTime) -> Overview = |shared, body| {
+        shared.engine.store().overview(&body.flow, body.now).await?
     };
     /// Prolongs leases.
     Operate renew "/engine/renew" (RenewBody) -> Vec<bool> = |shared, body| {

@@ -24,6 +24,17 @@ pub(super) async fn prepare(commands: &Commands) -> Result<()> {
     indexes(commands).await
 }
 
+/// Whether the database has a store that [`prepare`] would take; `false` if it would make one. Nothing is written.
+pub(super) async fn look(commands: &Commands) -> Result<bool> {
+    match version(commands).await? {
+        Some(version) => check(commands, version).map(|()| true),
+        None => match anything(commands).await? {
+            Some(collection) => Err(foreign(commands, collection)),
+            None => Ok(false),
+        },
+    }
+}
+
 async fn version(commands: &Commands) -> Result<Option<i32>> {
     let Some(found) = commands.find_one(OPERATION, META, doc! { "_id": "layout" }).await? else { return Ok(None) };
     match found.get_i32("version") {
@@ -34,18 +45,26 @@ async fn version(commands: &Commands) -> Result<Option<i32>> {
 
 /// Makes a store in a database that has none, and leaves alone what is another's.
 async fn found(commands: &Commands) -> Result<i32> {
-    for collection in [META, FLOWS, ENTITIES, HISTORY, SYNC_TASKS, SIGHTINGS, RECORDS] {
-        if commands.find_one(OPERATION, collection, doc! {}).await?.is_some() {
-            // Another process may have made the store just now.
-            return match version(commands).await? {
-                Some(version) => Ok(version),
-                None => Err(foreign(commands, collection)),
-            };
-        }
+    if let Some(collection) = anything(commands).await? {
+        // Another process may have made the store just now.
+        return match version(commands).await? {
+            Some(version) => Ok(version),
+            None => Err(foreign(commands, collection)),
+        };
     }
     commands.insert(OPERATION, META, vec![doc! { "_id": "layout", "version": VERSION }]).await?;
     // Another process may have been quicker, with another version.
     Ok(version(commands).await?.unwrap_or(VERSION))
+}
+
+/// A collection of a store's names that is not empty.
+async fn anything(commands: &Commands) -> Result<Option<&'static str>> {
+    for collection in [META, FLOWS, ENTITIES, HISTORY, SYNC_TASKS, SIGHTINGS, RECORDS] {
+        if commands.find_one(OPERATION, collection, doc! {}).await?.is_some() {
+            return Ok(Some(collection));
+        }
+    }
+    Ok(None)
 }
 
 fn foreign(commands: &Commands, collection: &str) -> Error {

@@ -17,6 +17,7 @@ mod layout;
 mod lists;
 mod members;
 mod names;
+mod overview;
 mod pulls;
 mod pushed;
 mod records;

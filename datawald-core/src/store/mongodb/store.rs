@@ -16,11 +16,11 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{bind, layout, lists, pulls, pushed, records, settle, stage, tasks, work};
+use super::{bind, layout, lists, overview, pulls, pushed, records, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
+    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -69,8 +69,27 @@ impl MongoStore {
     /// `Unauthorized`: refused credentials, or too few rights. `Unreachable`: no server answered within
     /// [`MongoSettings::connect_timeout_ms`].
     pub async fn connect(settings: MongoSettings) -> Result<Self> {
-        const OPERATION: &str = "open store";
         let patience = Duration::from_millis(settings.patience_ms);
+        let mut commands = Self::reach(settings).await?;
+        layout::prepare(&commands).await?;
+        commands.patience = patience;
+        Ok(Self { commands })
+    }
+
+    /// Whether there is a store in the database that [`MongoStore::connect`] would take; `false` if it would make one. Nothing
+    /// is written.
+    ///
+    /// # Errors
+    /// As [`MongoStore::connect`], as far as that can be told without writing.
+    pub async fn look(settings: MongoSettings) -> Result<bool> {
+        let store = Self { commands: Self::reach(settings).await? };
+        let there = layout::look(&store.commands).await;
+        store.close().await;
+        there
+    }
+
+    async fn reach(settings: MongoSettings) -> Result<Commands> {
+        const OPERATION: &str = "open store";
         let connect = Duration::from_millis(settings.connect_timeout_ms);
         let uri = settings.uri.expose_secret();
         let mut options = ClientOptions::parse(uri).await.map_err(|error| {
@@ -102,11 +121,9 @@ impl MongoStore {
         let name =
             settings.database.or_else(|| options.default_database.clone()).unwrap_or_else(|| DATABASE.to_owned());
         let client = Client::with_options(options).map_err(|error| at_open(OPERATION, &hosts, error))?;
-        let mut commands = Commands { database: client.database(&name), hosts, patience: connect, sent };
+        let commands = Commands { database: client.database(&name), hosts, patience: connect, sent };
         commands.reach(OPERATION).await?;
-        layout::prepare(&commands).await?;
-        commands.patience = patience;
-        Ok(Self { commands })
+        Ok(commands)
     }
 
     /// Where it is, for people: database and hosts, never credentials.
@@ -178,6 +195,10 @@ impl StagingStore for MongoStore {
 
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>> {
         work::next_due(&self.commands, flow).await
+    }
+
+    async fn overview(&self, flow: &FlowId, now: Timestamp) -> Result<Overview> {
+        overview::overview(&self.commands, flow, now).await
     }
 
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {

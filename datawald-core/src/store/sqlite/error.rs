@@ -45,10 +45,7 @@ pub(super) fn at_open(path: &Path, error: rusqlite::Error) -> Error {
         Some(ErrorCode::NotADatabase) => not_a_store(path),
         Some(ErrorCode::ReadOnly) => read_only(path),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => format!(
-                "`{shown}` cannot be made: `{}` is not a folder; create it or name another path",
-                folder.display()
-            ),
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => no_folder(path, folder),
             _ => format!(
                 "`{shown}` cannot be opened or made: let the user of this process write to the file and to its folder, \
                  or name another path"
@@ -62,6 +59,15 @@ pub(super) fn at_open(path: &Path, error: rusqlite::Error) -> Error {
 /// What to say of a file that SQLite does not know.
 pub(super) fn not_a_store(path: &Path) -> String {
     format!("`{}` is not a store: it was left as it is; name another path or move it away", path.display())
+}
+
+/// What to say of a path whose folder is not there.
+pub(super) fn no_folder(path: &Path, folder: &Path) -> String {
+    format!(
+        "`{}` cannot be made: `{}` is not a folder; create it or name another path",
+        path.display(),
+        folder.display()
+    )
 }
 
 /// What to say of a file that cannot be written.

@@ -10,6 +10,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::open::beside;
+use super::owner;
 use crate::{Error, Result};
 
 /// How long to wait between two tries for the lock.
@@ -57,9 +59,9 @@ impl Guard {
 /// The lock of the store at `path`: alone if there is no store yet, else shared. `None` where there is no file to lock, since
 /// the folder is not there or cannot be written; opening the store tells more.
 fn lock(path: &Path, patience: Duration) -> Result<Option<File>> {
-    let mut name = path.as_os_str().to_owned();
-    name.push("-lock");
-    let Ok(file) = File::options().create(true).truncate(false).write(true).open(PathBuf::from(name)) else {
+    let name = beside(path, "-lock");
+    owner::make(&name);
+    let Ok(file) = File::options().create(true).truncate(false).write(true).open(name) else {
         return Ok(None);
     };
     let began = Instant::now();

@@ -6,6 +6,8 @@ mod error;
 mod guard;
 mod lists;
 mod open;
+mod overview;
+mod owner;
 mod readers;
 mod records;
 mod schema;

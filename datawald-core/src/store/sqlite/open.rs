@@ -1,12 +1,14 @@
 //! Opening a store file: checks before anything is written, then settings and schema.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
+use url::Url;
 
-use super::error::{at_open, not_a_store, read_only};
+use super::error::{at_open, no_folder, not_a_store, read_only};
+use super::owner;
 use super::schema::{APPLICATION_ID, CREATE, VERSION};
 use crate::{Error, Result};
 
@@ -36,6 +38,7 @@ enum Found {
 /// Opens or creates the store at `path` for writing.
 pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> {
     check_file(path)?;
+    owner::make(path);
     let fail = |error| at_open(path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
@@ -47,6 +50,8 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     let found = inspect(&connection, path)?;
     if let Found::Empty = found {
         connection.pragma_update(None, "page_size", PAGE).map_err(fail)?;
+    } else {
+        owner::keep(path);
     }
     write_ahead(&connection, path, busy_timeout)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
@@ -69,6 +74,39 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     // Proves that it can be written: a read-only disk shows only now.
     connection.execute_batch("BEGIN IMMEDIATE; COMMIT").map_err(fail)?;
     Ok(connection)
+}
+
+/// Whether there is a store at `path`. Nothing is made or changed, not even for a moment: no file beside it either.
+pub(super) fn look(path: &Path) -> Result<bool> {
+    check_file(path)?;
+    let fail = |error| at_open(path, error);
+    if std::fs::metadata(path).is_ok_and(|data| data.len() > 0) {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let url = Url::from_file_path(path).ok().filter(|_| !beside(path, "-wal").exists());
+        let connection = match url {
+            // With a log, others may work on it, or it tells what has not come into the file yet.
+            None => Connection::open_with_flags(path, flags),
+            Some(mut url) => {
+                url.set_query(Some("immutable=1"));
+                Connection::open_with_flags(url.as_str(), flags)
+            }
+        };
+        return Ok(matches!(inspect(&connection.map_err(fail)?, path)?, Found::Store));
+    }
+    match path.parent() {
+        Some(folder) if !folder.is_dir() => Err(Error::config(OPERATION, no_folder(path, folder))),
+        Some(folder) if std::fs::metadata(folder).is_ok_and(|data| data.permissions().readonly()) => {
+            Err(Error::config(OPERATION, read_only(path)))
+        }
+        _ => Ok(false),
+    }
+}
+
+/// The file beside a store whose name ends in `suffix`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// A new store in memory, for one connection.

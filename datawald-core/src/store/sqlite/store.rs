@@ -13,12 +13,12 @@ use super::guard::Guard;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
-use super::{bind, lists, open, records, stage, tasks, work};
+use super::{bind, lists, open, overview, records, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, PullLease, Push, PushedSync, Record, Settled,
-    Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
+    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -43,7 +43,8 @@ impl Default for SqliteSettings {
 ///
 /// A change is answered once it is on the disk. Changes that come at the same time share a flush of the disk. Several
 /// processes may open one file; their writes wait for each other. Beside the file stand `-wal` and `-shm` while it is
-/// open; dropping the store folds them back in, and waits for that.
+/// open; dropping the store folds them back in, and waits for that. On Unix nobody but the owner of the files may read them,
+/// since they hold what people bought and where they live: an operator of another user needs the owner's rights (`sudo -u`).
 ///
 /// The views `entities_v`, `sync_tasks_v` and `cuts_v` show the file's content to an operator with any SQLite tool.
 ///
@@ -97,16 +98,22 @@ impl SqliteStore {
     /// # Errors
     /// As [`SqliteStore::open`].
     pub fn open_with(path: impl AsRef<Path>, settings: SqliteSettings) -> Result<Self> {
-        // Absolute, so that a later change of the working directory, or a name like `:memory:`, means nothing.
-        let path = std::path::absolute(path.as_ref()).map_err(|error| {
-            Error::config("open store", "the path of the store is empty or not a path; name a file").caused_by(error)
-        })?;
+        let path = absolute(path.as_ref())?;
         let (connection, guard) =
             Guard::over(&path, settings.busy_timeout, || open::writer(&path, settings.busy_timeout))?;
         let guard = Arc::new(guard);
         let writer = Writer::start(connection, guard.clone(), &path, settings.waiting_writes, settings.busy_timeout)?;
         let readers = Readers::new(&path, settings.busy_timeout, settings.readers, guard);
         Ok(Self(Arc::new(Inner { path, readers, writer })))
+    }
+
+    /// Whether there is a store at `path` that [`SqliteStore::open`] would take; `false` if it would make one. Nothing is made or
+    /// changed.
+    ///
+    /// # Errors
+    /// As [`SqliteStore::open`], as far as that can be told without writing.
+    pub fn look(path: impl AsRef<Path>) -> Result<bool> {
+        open::look(&absolute(path.as_ref())?)
     }
 
     /// A new store in memory, for tests: the same code as for a file, done on the thread of whoever calls, so that it goes
@@ -129,6 +136,13 @@ impl SqliteStore {
     pub fn path(&self) -> &Path {
         &self.0.path
     }
+}
+
+/// Absolute, so that a later change of the working directory, or a name like `:memory:`, means nothing.
+fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| {
+        Error::config("open store", "the path of the store is empty or not a path; name a file").caused_by(error)
+    })
 }
 
 #[async_trait]
@@ -185,6 +199,11 @@ impl StagingStore for SqliteStore {
     async fn next_due(&self, flow: &FlowId) -> Result<Option<Timestamp>> {
         let flow = flow.clone();
         self.0.readers.read("find next due", move |db| work::next_due(db, &flow)).await
+    }
+
+    async fn overview(&self, flow: &FlowId, now: Timestamp) -> Result<Overview> {
+        let flow = flow.clone();
+        self.0.readers.read("count what is open", move |db| overview::overview(db, &flow, now)).await
     }
 
     async fn renew(&self, leases: &[(EntityKey, u64)], until: Timestamp, due_at: Timestamp) -> Result<Vec<bool>> {

@@ -5,6 +5,7 @@ pub mod binding;
 pub mod claims;
 pub mod cuts;
 pub mod lists;
+pub mod overviews;
 pub mod pulls;
 pub mod pushes;
 pub mod records;

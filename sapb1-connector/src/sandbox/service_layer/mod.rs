@@ -19,6 +19,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! `$metadata` has what this one serves, with the fields of its company; `/ping` tells that it is there, without a session.
+//!
 //! It speaks plain HTTP unless it is given a certificate ([`SandboxOptions::tls`]). What the real one does with `DocTotal` in
 //! a request (it derives a discount), with `$apply` and with `$expand`, this one does not do: it ignores the first and refuses
 //! the others.
@@ -45,9 +47,11 @@ mod faults;
 mod filter;
 mod filter_parser;
 mod lines;
+mod metadata;
 mod options;
 mod partners;
 mod path;
+mod ping;
 mod query;
 mod read;
 mod record;

@@ -10,7 +10,7 @@ use super::path::Target;
 use super::read::type_of;
 use super::schema::schema;
 use super::state::Work;
-use super::{actions, partners, read, write};
+use super::{actions, metadata, partners, read, write};
 
 /// Carries out a call, alone or in a batch. One that is refused changes nothing.
 pub(super) fn run(work: &mut Work<'_>, call: &Call) -> Answer {
@@ -32,6 +32,9 @@ pub(super) fn run(work: &mut Work<'_>, call: &Call) -> Answer {
 fn attempt(work: &mut Work<'_>, call: &Call) -> Result<Answer, Refusal> {
     if call.path.trim_matches('/').is_empty() && call.method == Method::GET {
         return Ok(service(call.version));
+    }
+    if call.path.trim_matches('/') == "$metadata" && call.method == Method::GET {
+        return Ok(metadata::metadata(call.version, &work.user_fields));
     }
     let target = Target::parse(&call.path)?;
     let Some(set) = schema().set(&target.name) else {

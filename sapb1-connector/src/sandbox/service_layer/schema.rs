@@ -1,6 +1,6 @@
 //! Names and types of the Service Layer, as its metadata has them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 /// The table of names and types, as text; its first lines tell how to read it.
@@ -49,6 +49,16 @@ pub(super) struct Enumeration {
 }
 
 impl Enumeration {
+    /// Names with the values of the database, in order.
+    pub(super) fn members(&self) -> &[(&'static str, &'static str)] {
+        &self.members
+    }
+
+    /// The value of a name.
+    pub(super) fn value_of(&self, name: &str) -> Option<&'static str> {
+        self.members.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
     /// The name, given that or the value.
     pub(super) fn name_of(&self, text: &str) -> Option<&'static str> {
         let named = self.members.iter().find(|(name, _)| *name == text);
@@ -86,6 +96,18 @@ impl Schema {
 
     pub(super) fn set(&self, name: &str) -> Option<&EntitySet> {
         self.sets.get(name)
+    }
+
+    /// The types, by name.
+    pub(super) fn types(&self) -> Vec<&Type> {
+        let mut types: Vec<&Type> = self.types.values().collect();
+        types.sort_by_key(|of| of.name);
+        types
+    }
+
+    /// The enumerations, by name.
+    pub(super) fn enumerations(&self) -> BTreeMap<&'static str, &Enumeration> {
+        self.enumerations.iter().map(|(name, enumeration)| (*name, enumeration)).collect()
     }
 
     /// The names of the sets, in order.

@@ -27,6 +27,7 @@ use super::documents;
 use super::error::{Refusal, Version};
 use super::faults::{Busy, Faults};
 use super::options::{SandboxOptions, Tls, UserField};
+use super::ping::ping;
 use super::record::DocumentRecord;
 use super::sessions::{Cookies, Entry};
 use super::state::{State, Work};
@@ -208,6 +209,11 @@ async fn handle(
     state.store().counters.requests += 1;
     let number = take_chance(&state.chances.calls);
     let Some((version, target)) = root else {
+        if parts.method == Method::GET
+            && let Some(answer) = ping(&state, &path)
+        {
+            return respond(answer);
+        }
         return page(StatusCode::NOT_FOUND, "<title>404 Not Found</title>");
     };
     let call = Call::new(version, parts.method, target, parts.headers, body);

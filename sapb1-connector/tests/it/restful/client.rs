@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datawald_backoffice::Backoffice;
-use datawald_core::{Clock, Disposition};
+use datawald_core::{Clock, Disposition, ErrorKind};
 use jiff::SignedDuration;
 use sapb1_connector::B1Api;
 
@@ -35,6 +35,30 @@ async fn a_token_is_fetched_once_for_all_and_renewed_before_it_expires() {
     client.look_up(&cx, &wanted).await.unwrap();
     let counters = sandbox.counters();
     assert_eq!((counters.auth, counters.unauthorized), (3, 0));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_not_tried_again_and_again() {
+    let clock = clock();
+    let options = SandboxOptions { clock: clock.clone() as Arc<dyn Clock>, ..SandboxOptions::default() };
+    let sandbox = Sandbox::start(options).await.unwrap();
+    let mut connection = RestfulSettings::new(&sandbox.url(), "user1", "wrong".into(), &settings("")).unwrap();
+    let client = RestfulClient::new(connection.clone()).unwrap();
+    let (cx, wanted) = (cx_at(&clock), references(["1"]));
+    // Workers, and a health check that asks for the company, every second for half an hour.
+    for _ in 0..30 * 60 {
+        let (looked_up, asked) = tokio::join!(client.look_up(&cx, &wanted), client.info(&cx));
+        for error in [looked_up.unwrap_err(), asked.unwrap_err()] {
+            assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
+            assert!(error.message().contains("check both in the configuration; it is tried again from 2026-01-31T10:"));
+        }
+        clock.advance(SignedDuration::from_secs(1));
+    }
+    assert_eq!(sandbox.counters().auth, 4, "more could lock the user");
+
+    // A reload with the right one is another client, which tries at once.
+    connection.password = "abcxyz".into();
+    RestfulClient::new(connection).unwrap().look_up(&cx, &wanted).await.unwrap();
 }
 
 #[tokio::test]
@@ -77,7 +101,7 @@ async fn answers_that_were_cut_are_asked_for_again() {
 }
 
 #[tokio::test]
-async fn fields_that_cannot_be_carried_are_refused_by_name() {
+async fn fields_that_cannot_be_carried_are_refused_by_name_and_other_orders_go() {
     let sandbox = sandbox().await;
     let agency = agency(&sandbox, settings(""));
     let good = document(&agency, "good").await;
@@ -108,7 +132,7 @@ async fn fields_that_cannot_be_carried_are_refused_by_name() {
     results.pop().unwrap().unwrap();
     for (result, (field, _)) in results.into_iter().zip(cases) {
         let error = result.unwrap_err();
-        assert_eq!((error.disposition(), error.field_path()), (Disposition::Permanent, Some(field)));
+        assert_eq!((error.disposition(), error.field_path()), (Disposition::Rejected, Some(field)));
     }
     assert_eq!(sandbox.counters().documents, 1);
 }

@@ -26,7 +26,6 @@ async fn dispositions(agency: &B1Agency, docs: &[NativeOrder]) -> Vec<Option<Dis
 }
 
 const UNCERTAIN: Option<Disposition> = Some(Disposition::Uncertain);
-const RETRY: Disposition = Disposition::Retryable { after: None };
 
 #[tokio::test]
 async fn orders_that_fail_stop_no_other() {
@@ -83,15 +82,17 @@ async fn refused_lists_are_looked_up_one_by_one_for_a_while() {
 }
 
 #[tokio::test]
-async fn a_service_in_which_nothing_works_is_no_refusal_of_lists() {
+async fn a_field_that_is_not_there_is_a_matter_of_the_settings_and_no_refusal_of_lists() {
     let sandbox = sandbox().await;
     let agency = agency(&sandbox, settings("[reference]\nudf = \"U_NotThere\""));
     let mut wanted = references(["1", "2"]);
     wanted.iter_mut().for_each(|reference| reference.field = Some("U_NotThere".into()));
     let error = agency.look_up_orders(&cx(), &wanted).await.unwrap_err();
-    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Refused, RETRY));
-    assert!(error.message().contains("Invalid column name 'U_NotThere'"), "{error}");
-    assert_eq!(sandbox.counters().lookups, 2);
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Config, Disposition::Permanent));
+    assert_eq!(error.field_path(), Some("reference.udf"));
+    assert!(error.message().contains("no user-defined field `U_NotThere`: add it"), "{error}");
+    assert!(error.report().contains("Invalid column name 'U_NotThere'"), "{}", error.report());
+    assert_eq!(sandbox.counters().lookups, 3, "the list, and whether it is the field");
 }
 
 #[tokio::test]

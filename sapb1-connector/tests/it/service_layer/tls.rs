@@ -27,6 +27,30 @@ impl Signed {
         Self::of(rcgen::CertificateParams::new([name.to_owned()]).unwrap())
     }
 
+    /// As `openssl req -x509` makes them: marked as an authority's, with identifiers of its key.
+    fn as_openssl(mut parameters: rcgen::CertificateParams) -> Self {
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        parameters.use_authority_key_identifier_extension = true;
+        Self::of(parameters)
+    }
+
+    /// From OpenSSL itself, where it is installed.
+    fn by_openssl(extra: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let (certificate, key) = (folder.path().join("b1.pem"), folder.path().join("b1.key"));
+        let mut command = std::process::Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "rsa:2048", "-noenc", "-days", "2", "-subj", "/CN=b1", "-out"]);
+        let made = command.arg(&certificate).arg("-keyout").arg(&key).args(extra).output();
+        let Ok(made) = made else {
+            eprintln!("there is no `openssl`: its certificates are those that rcgen makes in its way alone");
+            return None;
+        };
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let pem = std::fs::read_to_string(certificate).unwrap();
+        let key = std::fs::read_to_string(key).unwrap();
+        Some(Self { tls: Tls { certificate: pem.clone(), key }, pem })
+    }
+
     fn options(&self) -> SandboxOptions {
         SandboxOptions { tls: Some(self.tls.clone()), ..SandboxOptions::default() }
     }
@@ -51,9 +75,8 @@ async fn refused(shown: &Signed, authority: Option<String>) -> Vec<Error> {
     errors
 }
 
-#[tokio::test]
-async fn a_certificate_signed_by_itself_is_trusted_once_it_is_handed_over() {
-    let signed = Signed::for_name("127.0.0.1");
+/// Documents are written and sessions given back to servers that show `signed`, which was handed over.
+async fn trusted(signed: &Signed) {
     for root in ROOTS {
         let pem = signed.pem.clone();
         let world = world(root, signed.options(), settings(""), |it| it.http.extra_ca_pem = Some(pem)).await;
@@ -67,11 +90,40 @@ async fn a_certificate_signed_by_itself_is_trusted_once_it_is_handed_over() {
 }
 
 #[tokio::test]
+async fn a_certificate_signed_by_itself_is_trusted_once_it_is_handed_over() {
+    trusted(&Signed::for_name("127.0.0.1")).await;
+}
+
+#[tokio::test]
+async fn a_certificate_as_openssl_makes_it_is_trusted_once_it_is_handed_over() {
+    trusted(&Signed::as_openssl(rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap())).await;
+    if let Some(signed) = Signed::by_openssl(&["-addext", "subjectAltName=IP:127.0.0.1"]) {
+        trusted(&signed).await;
+    }
+}
+
+/// A name that is no subject alternative name counts for nobody any more.
+#[tokio::test]
+async fn a_certificate_with_a_common_name_only() {
+    let nameless = Signed::as_openssl(rcgen::CertificateParams::new([]).unwrap());
+    for signed in [Some(nameless), Signed::by_openssl(&[])].into_iter().flatten() {
+        for error in refused(&signed, Some(signed.pem.clone())).await {
+            assert_eq!(error.field_path(), Some("extra_ca_pem"));
+            assert!(error.message().contains("its common name (CN) does not count"), "{error}");
+            assert!(error.message().contains("-addext subjectAltName=IP:127.0.0.1"), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_that_nobody_handed_over_is_not_trusted() {
     let signed = Signed::for_name("127.0.0.1");
-    let another = Signed::for_name("127.0.0.1");
-    for authority in [None, Some(another.pem)] {
-        for error in refused(&signed, authority).await {
+    let authority = Signed::as_openssl(rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap());
+    let another = Signed::as_openssl(rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap());
+    let cases =
+        [(&signed, None), (&signed, Some(another.pem.clone())), (&authority, None), (&authority, Some(another.pem))];
+    for (shown, handed_over) in cases {
+        for error in refused(shown, handed_over).await {
             assert_eq!(error.field_path(), Some("extra_ca_pem"));
             assert!(error.message().contains("the certificate of 127.0.0.1 is not trusted"), "{error}");
             assert!(error.message().contains("as the CA file of this connection"), "{error}");
@@ -81,10 +133,12 @@ async fn a_certificate_that_nobody_handed_over_is_not_trusted() {
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_none_for_this_one() {
-    let signed = Signed::for_name("b1.example.com");
-    for error in refused(&signed, Some(signed.pem.clone())).await {
-        assert_eq!(error.field_path(), Some("base_url"));
-        assert!(error.message().contains("the certificate of 127.0.0.1 is for another name"), "{error}");
+    let parameters = rcgen::CertificateParams::new(["b1.example.com".to_owned()]).unwrap();
+    for signed in [Signed::of(parameters.clone()), Signed::as_openssl(parameters)] {
+        for error in refused(&signed, Some(signed.pem.clone())).await {
+            assert_eq!(error.field_path(), Some("base_url"));
+            assert!(error.message().contains("the certificate of 127.0.0.1 is for another name"), "{error}");
+        }
     }
 }
 
@@ -94,9 +148,10 @@ async fn a_certificate_that_is_over_or_not_begun() {
     for ((from, until), told) in [(year(2020), "has expired"), (year(2090), "is not valid yet")] {
         let mut parameters = rcgen::CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
         (parameters.not_before, parameters.not_after) = (from, until);
-        let signed = Signed::of(parameters);
-        for error in refused(&signed, Some(signed.pem.clone())).await {
-            assert!(error.message().contains(told), "{error}");
+        for signed in [Signed::of(parameters.clone()), Signed::as_openssl(parameters)] {
+            for error in refused(&signed, Some(signed.pem.clone())).await {
+                assert!(error.message().contains(told), "{error}");
+            }
         }
     }
 }
