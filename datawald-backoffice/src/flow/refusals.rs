@@ -1,12 +1,12 @@
 //! Why an order is not written: what was found, and what somebody has to do.
 
-use datawald_core::{Error, ErrorKind};
+use datawald_core::{Concern, Error, ErrorKind};
 
 use super::job::Job;
 
 pub(super) fn unanswered(step: &'static str) -> Error {
     let disposition = datawald_core::Disposition::Uncertain;
-    Error::new(ErrorKind::Protocol, disposition, step, "the step did not answer for this order")
+    Error::new(ErrorKind::Protocol, disposition, step, "the step did not answer for this order").about(Concern::Entity)
 }
 
 pub(super) fn another_number(step: &'static str) -> Error {
