@@ -115,6 +115,12 @@ bodies! {
         id: SyncTaskId,
         now: Now,
     }
+    /// A class of failures of a flow that are to be done again.
+    ResyncFailedBody {
+        flow: FlowId,
+        class: String,
+        now: Now,
+    }
     /// A record.
     OfRecord { name: String, }
     /// Records by the beginning of their names.

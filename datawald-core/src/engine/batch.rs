@@ -197,7 +197,11 @@ impl Crew {
         if let Err(error) = self.engine.shared.queue.dead(&message, &reason).await {
             tracing::warn!(%error, entity = %claimed.key, "could not set a task aside; the entity says why it failed");
         }
-        self.write(vec![settlement(claimed, Outcome::Failed { note: reason })]).await?;
+        self.write(vec![settlement(
+            claimed,
+            Outcome::Failed { note: reason, class: ErrorKind::GivenUp.as_str().to_owned() },
+        )])
+        .await?;
         Ok(Ended::Done(Heard::default()))
     }
 
@@ -362,6 +366,9 @@ impl Crew {
                 meter::settled(&self.flow, &settlement.outcome);
                 let outcome = meter::outcome_word(&settlement.outcome);
                 tracing::debug!(entity = settlement.key.id, outcome, "settled");
+                if let Outcome::Failed { class, .. } = &settlement.outcome {
+                    tracing::warn!(entity = settlement.key.id, class, "failed; its note says why");
+                }
             }
         }
     }

@@ -3,6 +3,12 @@
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
 //!
+//! # When a side cannot be used
+//!
+//! That a side is away, busy, refuses the login or is set up wrongly pauses the flow: it uses up no entity's attempts, is probed
+//! with one entity (or one pull) at growing intervals, and goes on by itself. [`Engine::pauses`] tells of it, the log once when
+//! it begins (`WARN`) and once when it ends (`INFO`), and a run that is closed meanwhile in its note.
+//!
 //! # What it tells
 //!
 //! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
@@ -40,7 +46,7 @@ use tokio::sync::watch;
 
 pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use meter::describe_metrics;
-pub use pause::{Pause, Side};
+pub use pause::{Pause, Side, pauses};
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;
@@ -389,6 +395,21 @@ impl Engine {
     pub async fn resync_task(&self, id: &SyncTaskId) -> Result<u64> {
         // What became due is found by the workers' next sweep.
         self.shared.store.resync_task(id, self.due_now().await?).await
+    }
+
+    /// Has all failed entities of a flow done again whose failure is of this class ([`ErrorKind::as_str`]), for when its cause is
+    /// gone. What was rejected as it came from the source waits until it changes there. Answers how many.
+    ///
+    /// # Errors
+    /// Of the store, and of kind `Invalid` if there is no such class.
+    pub async fn resync_failed(&self, flow: &FlowId, class: &str) -> Result<u64> {
+        if ErrorKind::from_word(class).is_none() {
+            let words = ErrorKind::ALL.map(ErrorKind::as_str).join(", ");
+            let message = format!("is no class of failures; one of {words}");
+            return Err(Error::invalid("do failures again", message).field("failure"));
+        }
+        // What became due is found by the workers' next sweep.
+        self.shared.store.resync_failed(flow, class, self.due_now().await?).await
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

@@ -15,6 +15,7 @@ use super::meter;
 use super::outcome::LONGEST_WAIT;
 use crate::clock::later;
 use crate::model::{Direction, FlowId, SyncTask};
+use crate::store::StagingStore;
 use crate::{Disposition, Error, ErrorKind, Result};
 
 /// How the names of these records begin.
@@ -117,14 +118,35 @@ fn name(flow: &FlowId, side: Side) -> String {
     format!("{PREFIX}{}/{}/{}", side.as_str(), flow.table.name(), flow.frontend)
 }
 
+/// The pauses of all flows of a store, as [`Engine::pauses`].
+///
+/// # Errors
+/// Of the store.
+pub async fn pauses(store: &dyn StagingStore) -> Result<Vec<Pause>> {
+    let records = store.records(PREFIX).await?;
+    Ok(records.iter().filter_map(|record| Some(read(&record.value)?.pause)).collect())
+}
+
 impl Engine {
     /// The pauses of all flows of the store, whichever process has found them.
     ///
     /// # Errors
     /// Of the store.
     pub async fn pauses(&self) -> Result<Vec<Pause>> {
-        let records = self.shared.store.records(PREFIX).await?;
-        Ok(records.iter().filter_map(|record| Some(read(&record.value)?.pause)).collect())
+        pauses(&*self.shared.store).await
+    }
+
+    /// Has the sides that a flow waits for be tried at once: whoever has mended one need not wait for the next probe.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub async fn probe_now(&self, flow: &FlowId) -> Result<()> {
+        for side in [Side::Source, Side::Target] {
+            if let Some(held) = self.pause_of(flow, side).await? {
+                self.put(&held, Duration::ZERO, |_| {}).await?;
+            }
+        }
+        Ok(())
     }
 
     /// The pause of a side of a flow, if it is paused.
