@@ -32,8 +32,26 @@ pub enum Disposition {
     Uncertain,
     /// The other side, or validation, refused this one entity. The rest goes on.
     Rejected,
-    /// Configuration, credentials or something unsupported: stops the flow; entities stay as they are.
+    /// Configuration, credentials or something unsupported: somebody has to mend it. The flow pauses; entities stay as they
+    /// are.
     Permanent,
+}
+
+/// Whom an error is about, and so what it counts against.
+///
+/// | | what the engine does |
+/// |---|---|
+/// | [`Concern::Entity`] | the entity is tried again some times, or fails, as the [`Disposition`] says; others go on |
+/// | [`Concern::Side`] | the flow pauses and probes; no attempt of any entity is used up |
+/// | [`Concern::Unclear`] | as `Side`, unless the side goes on answering for others while it fails over this one entity alone |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Concern {
+    /// This one entity: a refusal, a document that somebody holds.
+    Entity,
+    /// The other side itself: it is away, busy, or lets nobody in.
+    Side,
+    /// It failed over what it was asked, which may be the fault of what it was asked.
+    Unclear,
 }
 
 /// What went wrong, coarsely; for tests, metrics and alerts.
@@ -70,6 +88,57 @@ pub enum ErrorKind {
     Fenced,
     /// The process is to end; see [`crate::engine::Engine::stop`].
     Stopped,
+    /// Workers died or hung over it again and again.
+    GivenUp,
+}
+
+impl ErrorKind {
+    /// Every kind.
+    pub const ALL: [ErrorKind; 16] = [
+        ErrorKind::Config,
+        ErrorKind::Unauthorized,
+        ErrorKind::Unsupported,
+        ErrorKind::Mapping,
+        ErrorKind::Invalid,
+        ErrorKind::Refused,
+        ErrorKind::NotFound,
+        ErrorKind::Unreachable,
+        ErrorKind::Timeout,
+        ErrorKind::Busy,
+        ErrorKind::Protocol,
+        ErrorKind::TooLarge,
+        ErrorKind::Store,
+        ErrorKind::Fenced,
+        ErrorKind::Stopped,
+        ErrorKind::GivenUp,
+    ];
+
+    /// The kind in a word, as it stands in problems of the API, with failed entities and in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            ErrorKind::Config => "config",
+            ErrorKind::Unauthorized => "unauthorized",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Mapping => "mapping",
+            ErrorKind::Invalid => "invalid",
+            ErrorKind::Refused => "refused",
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Protocol => "protocol",
+            ErrorKind::TooLarge => "too_large",
+            ErrorKind::Store => "store",
+            ErrorKind::Fenced => "fenced",
+            ErrorKind::Stopped => "stopped",
+            ErrorKind::GivenUp => "given_up",
+        }
+    }
+
+    /// The kind of a word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
 }
 
 /// An error with its kind, what was being done, to which entity and field, and what to do about it.
@@ -90,6 +159,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     disposition: Disposition,
+    concern: Option<Concern>,
     operation: Cow<'static, str>,
     entity: Option<String>,
     field: Option<String>,
@@ -109,6 +179,7 @@ impl Error {
         Self(Box::new(Inner {
             kind,
             disposition,
+            concern: None,
             operation: operation.into(),
             entity: None,
             field: None,
@@ -220,6 +291,27 @@ impl Error {
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.0.message = message.into();
         self
+    }
+
+    /// The same error, about somebody else than its kind says.
+    #[must_use]
+    pub fn about(mut self, concern: Concern) -> Self {
+        self.0.concern = Some(concern);
+        self
+    }
+
+    /// Whom it is about. A refusal is about the entity; else it follows from the kind, unless whoever made the error knew
+    /// better ([`Error::about`]).
+    pub fn concern(&self) -> Concern {
+        match (self.0.disposition, self.0.concern, self.0.kind) {
+            (Disposition::Rejected, ..) => Concern::Entity,
+            (_, Some(concern), _) => concern,
+            (_, _, ErrorKind::Unreachable | ErrorKind::Timeout | ErrorKind::Busy) => Concern::Side,
+            (_, _, ErrorKind::Unauthorized | ErrorKind::Store) => Concern::Side,
+            (_, _, ErrorKind::Config | ErrorKind::Unsupported | ErrorKind::Protocol | ErrorKind::TooLarge)
+            | (Disposition::Permanent, ..) => Concern::Unclear,
+            _ => Concern::Entity,
+        }
     }
 
     /// What went wrong.

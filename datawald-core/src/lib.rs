@@ -129,8 +129,10 @@ pub mod decisions {
     pub mod adr_0010_the_stores_clock {}
     #[doc = include_str!("docs/adr/0011-identity.md")]
     pub mod adr_0011_identity {}
+    #[doc = include_str!("docs/adr/0012-pauses.md")]
+    pub mod adr_0012_pauses {}
 }
 
 pub use clock::{Clock, ManualClock, Now, SystemClock};
 pub use cx::{Checkpoint, Cx, Observer};
-pub use error::{Disposition, Effect, Error, ErrorKind, Result};
+pub use error::{Concern, Disposition, Effect, Error, ErrorKind, Result};

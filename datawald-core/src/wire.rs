@@ -123,6 +123,12 @@ bodies! {
         id: SyncTaskId,
         now: Now,
     }
+    /// A class of failures of a flow that are to be done again.
+    ResyncFailedBody {
+        flow: FlowId,
+        class: String,
+        now: Now,
+    }
     /// A record.
     OfRecord { name: String, }
     /// Records by the beginning of their names.
@@ -212,25 +218,3 @@ pub(crate) struct FieldError {
     /// What is wrong with it.
     pub(crate) detail: String,
 }
-
-/// The kinds of errors by their names on the wire.
-pub(crate) const KINDS: &[(crate::ErrorKind, &str)] = {
-    use crate::ErrorKind as Kind;
-    &[
-        (Kind::Config, "config"),
-        (Kind::Unauthorized, "unauthorized"),
-        (Kind::Unsupported, "unsupported"),
-        (Kind::Mapping, "mapping"),
-        (Kind::Invalid, "invalid"),
-        (Kind::Refused, "refused"),
-        (Kind::NotFound, "not_found"),
-        (Kind::Unreachable, "unreachable"),
-        (Kind::Timeout, "timeout"),
-        (Kind::Busy, "busy"),
-        (Kind::Protocol, "protocol"),
-        (Kind::TooLarge, "too_large"),
-        (Kind::Store, "store"),
-        (Kind::Fenced, "fenced"),
-        (Kind::Stopped, "stopped"),
-    ]
-};

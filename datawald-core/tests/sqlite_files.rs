@@ -79,6 +79,24 @@ fn an_older_releases_store_is_left_alone() {
 }
 
 #[test]
+fn a_store_of_the_version_before_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    drop(SqliteStore::open(&path).unwrap());
+    let before = "DROP VIEW entities_v; DROP INDEX entities_failed; ALTER TABLE entities DROP COLUMN failure;
+                  CREATE VIEW entities_v AS SELECT id, status FROM entities; PRAGMA user_version = 4;
+                  INSERT INTO entities VALUES (1, 'orders', 'shop', '7', '7', 1, 'F', 'is closed', NULL, NULL, NULL, 0,
+                      'apply', '', 'new', NULL, 1, 'print', 1, 0, 1, 0, NULL, NULL, NULL, 0, 0);
+                  INSERT INTO documents VALUES (1, '{}', '{}')";
+    Connection::open(&path).unwrap().execute_batch(before).unwrap();
+    for _ in 0..2 {
+        drop(SqliteStore::open(&path).unwrap());
+        let db = Connection::open(&path).unwrap();
+        let failure = |from: &str| db.query_row(from, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(failure("SELECT failure FROM entities_v WHERE id = '7'"), "refused");
+    }
+}
+
+#[test]
 fn an_empty_file_becomes_a_store() {
     let (_folder, path) = folder();
     std::fs::write(&path, "").unwrap();

@@ -133,7 +133,7 @@ fn outcome(kind: usize, at: Timestamp) -> Outcome {
         0 | 1 => Outcome::Success { target_id: format!("target {kind}"), note },
         2 => Outcome::Cancelled { target_id: None, note },
         3 => Outcome::Ignored { note },
-        4 => Outcome::Failed { note },
+        4 => Outcome::Failed { note, class: "refused".into() },
         5 => Outcome::Retry { at, note },
         6 | 7 => Outcome::InDoubt { until: at, missed: kind == 7, note },
         _ => Outcome::Release,

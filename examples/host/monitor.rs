@@ -39,7 +39,13 @@ async fn ready(State(shared): State<Shared>) -> Response {
         true => (StatusCode::OK, "ok"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "missing"),
     };
-    (status, Json(json!({ "status": word, "parts": parts }))).into_response()
+    let mut health = json!({ "status": word, "parts": parts });
+    // The flows that wait for a side that cannot be used; they go on by themselves.
+    let pauses = shared.metrics.pauses().await;
+    if !pauses.is_empty() {
+        health["pauses"] = json!(pauses);
+    }
+    (status, Json(health)).into_response()
 }
 
 async fn text(State(shared): State<Shared>) -> Response {

@@ -143,10 +143,14 @@ fn part(flow: &FlowId) -> String {
     format!("flow {flow}")
 }
 
-/// Applies what is staged of a flow. What stops the flow for good is told, and tried again after a rest: somebody may have
-/// mended it meanwhile.
+/// Applies what is staged of a flow. What stops the flow for good (the store) is told, and tried again after a rest: somebody
+/// may have mended it meanwhile.
 async fn apply(lane: Lane, rest: Duration, health: Health, mut stop: watch::Receiver<bool>) {
     let part = part(&lane.flow);
+    // Whoever starts the host, or has it read its configuration again, may have mended what a pause waits for.
+    if let Err(error) = lane.engine.probe_now(&lane.flow).await {
+        tracing::debug!(%error, "what is paused is tried later");
+    }
     loop {
         let workers = match lane.engine.start_workers(&lane.flow) {
             Ok(workers) => workers,

@@ -2,13 +2,13 @@
 
 use datawald_core::model::EntityKey;
 use datawald_core::store::Bound;
-use datawald_core::{Error, ErrorKind};
+use datawald_core::{Concern, Error, ErrorKind};
 
 use super::job::Job;
 
 pub(super) fn unanswered(step: &'static str) -> Error {
     let disposition = datawald_core::Disposition::Uncertain;
-    Error::new(ErrorKind::Protocol, disposition, step, "the step did not answer for this order")
+    Error::new(ErrorKind::Protocol, disposition, step, "the step did not answer for this order").about(Concern::Entity)
 }
 
 pub(super) fn another_number(step: &'static str) -> Error {

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::engine::Pause;
+
 /// Something that a host needs in order to work.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Part {
@@ -28,11 +30,14 @@ pub(super) struct Health {
     pub(super) status: &'static str,
     /// The parts.
     pub(super) parts: Vec<Part>,
+    /// The flows that wait for a side that cannot be used. A host is ready all the same: they go on by themselves.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) pauses: Vec<Pause>,
 }
 
 impl Health {
     pub(super) fn of(parts: Vec<Part>) -> Self {
         let status = if parts.iter().all(|part| part.ready) { "ok" } else { "missing" };
-        Self { status, parts }
+        Self { status, parts, pauses: Vec::new() }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::wire::{FieldError, KINDS, ProblemBody};
+use crate::wire::{FieldError, ProblemBody};
 use crate::{Disposition, Error, ErrorKind};
 
 /// A refusal or a failure on its way to a caller.
@@ -80,7 +80,7 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let Told { status, error, fields } = *self.0;
-        let kind = KINDS.iter().find(|(kind, _)| *kind == error.kind()).map_or("other", |(_, name)| *name);
+        let kind = error.kind().as_str();
         let (disposition, after) = match error.disposition() {
             Disposition::Retryable { after } => ("retryable", after),
             Disposition::Uncertain => ("uncertain", None),

@@ -108,6 +108,9 @@ pub(super) struct EntityView {
     pub(super) tx_status: TxStatus,
     /// Why.
     pub(super) tx_note: String,
+    /// What kind of failure it is, in a word; absent unless it has failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<String>,
     /// What is to be done with it.
     pub(super) intent: Intent,
     /// The source's own status.
@@ -150,6 +153,7 @@ impl EntityView {
             id: entity.key.id,
             tx_status: entity.status,
             tx_note: entity.note,
+            failure: entity.failure,
             intent: entity.intent,
             status: entity.source_status,
             updated_at_source: entity.source_updated_at,

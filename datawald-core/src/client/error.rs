@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::http::HttpResponse;
-use crate::wire::{KINDS, ProblemBody};
+use crate::wire::ProblemBody;
 use crate::{Disposition, Error, ErrorKind};
 
 /// The error that an answer tells, as the core had it.
@@ -11,7 +11,7 @@ pub(super) fn error(response: &HttpResponse) -> Error {
     let Ok(problem) = serde_json::from_slice::<ProblemBody>(&response.body) else {
         return not_a_problem(response);
     };
-    let kind = KINDS.iter().find(|(_, name)| *name == problem.kind).map_or(ErrorKind::Protocol, |(kind, _)| *kind);
+    let kind = ErrorKind::from_word(&problem.kind).unwrap_or(ErrorKind::Protocol);
     let disposition = match problem.disposition.as_str() {
         "retryable" => Disposition::Retryable { after: problem.retry_after_ms.map(Duration::from_millis) },
         "rejected" => Disposition::Rejected,

@@ -1,5 +1,6 @@
 //! The staging store of a core on another machine.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +24,7 @@ use crate::store::{
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities,
     ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    RenewBody, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -253,6 +254,15 @@ impl StagingStore for RemoteCore {
 
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         self.call("do sync task again", "resync_task", ResyncTaskBody { id: id.clone(), now }).await
+    }
+
+    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
+        let body = ResyncFailedBody { flow: flow.clone(), class: class.to_owned(), now };
+        self.call("do failures again", "resync_failed", body).await
+    }
+
+    async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
+        self.call("count failures", "failures", OfFlow { flow: flow.clone() }).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

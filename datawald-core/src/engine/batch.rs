@@ -9,13 +9,14 @@ use tracing::{Instrument, debug_span, info_span};
 use super::in_hand::InHand;
 use super::meter::{self, Part};
 use super::outcome::outcome;
+use super::suspects::{Heard, Judged};
 use super::worker::Crew;
 use super::{Applied, Done};
 use crate::clock::later;
 use crate::model::{EntityKey, Intent, SyncTaskId};
 use crate::queue::TaskMessage;
 use crate::store::{Claim, Claimed, Outcome, Settled, Settlement};
-use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Now, Result};
+use crate::{Checkpoint, Concern, Cx, Disposition, Error, ErrorKind, Now, Result};
 
 /// How often settling is tried before the outcome is left to a later look-up.
 const SETTLE_ATTEMPTS: u32 = 5;
@@ -28,40 +29,66 @@ const SUSPECT_AFTER: u32 = 2;
 
 /// What became of a task.
 pub(super) enum Ended {
-    /// Everything of it that was due has an outcome.
-    Done,
-    /// The workers are to stop: what was leased has been given back.
+    /// Everything of it that was due has an outcome; what was heard of the other side on the way.
+    Done(Heard),
+    /// The workers are to stop, or the flow is paused: what was leased has been given back.
     HandedBack,
+}
+
+/// Why a batch is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To get it done: not while the flow is paused.
+    Work,
+    /// To find out whether the other side can be used again.
+    Probe,
 }
 
 impl Crew {
     /// Leases what is due of `keys`, applies it and settles the outcomes. `sync_task` is the run that brought them, where
     /// the task tells: by it, traces of several processes are joined.
-    pub(super) async fn process(&self, keys: &[String], sync_task: Option<&SyncTaskId>) -> Result<Ended> {
+    pub(super) async fn process(
+        &self,
+        keys: &[String],
+        sync_task: Option<&SyncTaskId>,
+        purpose: Purpose,
+    ) -> Result<Ended> {
         let sync_task = sync_task.map(tracing::field::display);
         let span = info_span!("apply", flow = %self.flow, sync_task, entities = keys.len());
-        self.process_all(keys).instrument(span).await
+        self.process_all(keys, purpose).instrument(span).await
     }
 
-    async fn process_all(&self, keys: &[String]) -> Result<Ended> {
+    async fn process_all(&self, keys: &[String], purpose: Purpose) -> Result<Ended> {
+        let mut heard = Heard::default();
         for keys in keys.chunks(self.engine.shared.settings.batch) {
-            let (cx, claimed, mut in_hand) = self.claim(keys).await?;
-            // Whoever took these up did not come back. Each is tried alone, so that it takes nobody along.
-            let (suspects, claimed): (Vec<_>, Vec<_>) =
-                claimed.into_iter().partition(|claimed| keys.len() > 1 && claimed.lost_leases >= SUSPECT_AFTER);
-            self.hand_back(&suspects).await?;
-            in_hand.put_down(&suspects);
-            if let Ended::HandedBack = self.finish(&cx, claimed).await? {
+            if self.must_wait(purpose) {
                 return Ok(Ended::HandedBack);
             }
+            let (cx, claimed, mut in_hand) = self.claim(keys).await?;
+            // Whoever took these up did not come back, or they may be why the other side fails. Each is tried alone, so that it
+            // takes nobody along.
+            let is_suspect =
+                |claimed: &Claimed| claimed.lost_leases >= SUSPECT_AFTER || self.suspects.has(&claimed.key.id);
+            let (suspects, claimed): (Vec<_>, Vec<_>) =
+                claimed.into_iter().partition(|claimed| keys.len() > 1 && is_suspect(claimed));
+            self.hand_back(&suspects).await?;
+            in_hand.put_down(&suspects);
+            match self.finish(&cx, claimed, purpose).await? {
+                Ended::Done(more) => heard.add(more),
+                Ended::HandedBack => return Ok(Ended::HandedBack),
+            }
             for suspect in suspects {
-                let (cx, claimed, _in_hand) = self.claim(&[suspect.key.id]).await?;
-                if let Ended::HandedBack = self.finish(&cx, claimed).await? {
+                if self.must_wait(purpose) {
                     return Ok(Ended::HandedBack);
+                }
+                let (cx, claimed, _in_hand) = self.claim(&[suspect.key.id]).await?;
+                match self.finish(&cx, claimed, purpose).await? {
+                    Ended::Done(more) => heard.add(more),
+                    Ended::HandedBack => return Ok(Ended::HandedBack),
                 }
             }
         }
-        Ok(Ended::Done)
+        Ok(Ended::Done(heard))
     }
 
     /// Leases what is due of `keys` and is not in this process' hands already: whatever has become of a lease of its own, it
@@ -111,27 +138,31 @@ impl Crew {
     }
 
     /// Applies what was leased and settles the outcomes; hands it back if the workers are to stop first.
-    async fn finish(&self, cx: &Cx, claimed: Vec<Claimed>) -> Result<Ended> {
+    async fn finish(&self, cx: &Cx, claimed: Vec<Claimed>, purpose: Purpose) -> Result<Ended> {
         let limit = self.engine.shared.settings.max_lost_leases;
         let (given_up, claimed): (Vec<_>, Vec<_>) =
             claimed.into_iter().partition(|claimed| claimed.lost_leases >= limit);
         let mut given_up = given_up.into_iter();
+        let mut heard = Heard::default();
         while let Some(next) = given_up.next() {
-            if let Ended::HandedBack = self.give_up(cx, next, limit).await? {
-                let rest: Vec<_> = given_up.chain(claimed).collect();
-                self.hand_back(&rest).await?;
-                return Ok(Ended::HandedBack);
+            match self.give_up(cx, next, limit, purpose).await? {
+                Ended::Done(more) => heard.add(more),
+                Ended::HandedBack => {
+                    let rest: Vec<_> = given_up.chain(claimed).collect();
+                    self.hand_back(&rest).await?;
+                    return Ok(Ended::HandedBack);
+                }
             }
         }
         if claimed.is_empty() {
-            return Ok(Ended::Done);
+            return Ok(Ended::Done(heard));
         }
-        let Some(results) = self.apply(cx, &claimed).await else {
+        let Some(results) = self.apply(cx, &claimed, purpose).await else {
             self.hand_back(&claimed).await?;
             return Ok(Ended::HandedBack);
         };
-        self.settle(cx, &claimed, results).await?;
-        Ok(Ended::Done)
+        heard.add(self.settle(cx, &claimed, results, purpose).await?);
+        Ok(Ended::Done(heard))
     }
 
     /// Gives leases back, as if they had not been taken.
@@ -145,7 +176,7 @@ impl Crew {
 
     /// Ends an entity that no worker came back from, and sets its task aside for whoever looks into it. Before that it is
     /// looked up: it may be there. Only if no worker came back from that either, it ends without.
-    async fn give_up(&self, cx: &Cx, mut claimed: Claimed, limit: u32) -> Result<Ended> {
+    async fn give_up(&self, cx: &Cx, mut claimed: Claimed, limit: u32, purpose: Purpose) -> Result<Ended> {
         let reason = format!(
             "given up: {} times in a row a worker died or hung while it applied this {}, and it is not known whether it \
              was carried out; see what the workers' logs say, look for it on the other side, then sync it again",
@@ -154,7 +185,7 @@ impl Crew {
         );
         if claimed.lost_leases == limit {
             claimed.intent = Intent::Reject(reason.clone());
-            let Some(applied) = self.apply(cx, std::slice::from_ref(&claimed)).await else {
+            let Some(applied) = self.apply(cx, std::slice::from_ref(&claimed), purpose).await else {
                 self.hand_back(std::slice::from_ref(&claimed)).await?;
                 return Ok(Ended::HandedBack);
             };
@@ -165,7 +196,7 @@ impl Crew {
                 _ => true,
             };
             if applied.iter().all(is_known) {
-                return self.settle(cx, std::slice::from_ref(&claimed), applied).await.map(|()| Ended::Done);
+                return self.settle(cx, std::slice::from_ref(&claimed), applied, purpose).await.map(Ended::Done);
             }
         }
         let claimed = &claimed;
@@ -174,19 +205,26 @@ impl Crew {
         if let Err(error) = self.engine.shared.queue.dead(&message, &reason).await {
             tracing::warn!(%error, entity = %claimed.key, "could not set a task aside; the entity says why it failed");
         }
-        self.write(vec![settlement(claimed, Outcome::Failed { note: reason })]).await?;
-        Ok(Ended::Done)
+        self.write(vec![settlement(
+            claimed,
+            Outcome::Failed { note: reason, class: ErrorKind::GivenUp.as_str().to_owned() },
+        )])
+        .await?;
+        Ok(Ended::Done(Heard::default()))
     }
 
-    /// Applies a batch when it is its turn, renewing its leases meanwhile. `None` if the workers are to stop before.
-    async fn apply(&self, cx: &Cx, claimed: &[Claimed]) -> Option<Vec<Applied>> {
+    /// Applies a batch when it is its turn, renewing its leases meanwhile. `None` if the workers are to stop before, or the flow
+    /// is paused.
+    async fn apply(&self, cx: &Cx, claimed: &[Claimed], purpose: Purpose) -> Option<Vec<Applied>> {
         let shared = &self.engine.shared;
         let settings = &shared.settings;
         let mut stop = self.stop.subscribe();
+        let mut paused = self.paused.subscribe();
         let applying = async {
             let _permit = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stop| *stop) => return None,
+                _ = paused.wait_for(Option::is_some), if purpose == Purpose::Work => return None,
                 // Closed never, so this fails never; without a permit it would only be less bounded.
                 permit = self.applying.acquire() => permit.ok(),
             };
@@ -246,20 +284,30 @@ impl Crew {
         Ok(all)
     }
 
-    async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Applied>) -> Result<()> {
+    /// Settles what came of a batch; answers what was heard of the other side. If it cannot be used, the flow is paused first:
+    /// nobody is to take up again at once what is given back.
+    async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Applied>, purpose: Purpose) -> Result<Heard> {
         let shared = &self.engine.shared;
+        let Judged { against, heard } = self.suspects.judge(claimed, &results);
+        if let Some(error) = &heard.away {
+            self.refused(error);
+            if purpose == Purpose::Work {
+                self.pause(error).await;
+            }
+        }
         let now = self.now_patiently().await?.store;
-        let outcome = |claimed: &Claimed, applied: &Applied| Settlement {
-            reference: applied.reference.clone(),
-            ..settlement(claimed, outcome(&shared.settings, now, shared.settle_delay(), claimed, &applied.result))
+        let outcome = |claimed: &Claimed, applied: &Applied, against: bool| {
+            outcome(&shared.settings, now, shared.settle_delay(), claimed, &applied.result, against)
         };
-        let outcomes: Vec<_> =
-            claimed.iter().zip(&results).map(|(claimed, applied)| outcome(claimed, applied)).collect();
-        let mut errors = results.iter().filter_map(|applied| applied.result.as_ref().err());
-        if errors.clone().any(|error| error.disposition() != Disposition::Rejected) {
+        let settlement = |((claimed, applied), against): ((&Claimed, &Applied), bool)| Settlement {
+            reference: applied.reference.clone(),
+            ..settlement(claimed, outcome(claimed, applied, against))
+        };
+        let outcomes: Vec<_> = claimed.iter().zip(&results).zip(against).map(settlement).collect();
+        let errors = results.iter().filter_map(|applied| applied.result.as_ref().err());
+        if errors.into_iter().any(|error| error.disposition() != Disposition::Rejected) {
             meter::failed(&self.flow, Part::Target);
         }
-        let permanent = errors.find(|error| error.disposition() == Disposition::Permanent).cloned();
         cx.reached(Checkpoint::BeforeSettle);
         let settled = self.write(outcomes).await?;
         cx.reached(Checkpoint::AfterSettle);
@@ -279,10 +327,7 @@ impl Crew {
         shared.in_hand.put_down(claimed);
         // The task of newer content came while its entity was held, and found nothing to take up.
         self.engine.dispatch(cx.flow(), newer, None).await;
-        if let Some(error) = permanent {
-            self.halt(error);
-        }
-        Ok(())
+        Ok(heard)
     }
 
     /// The time, with the patience that outcomes are written with.
@@ -329,11 +374,14 @@ impl Crew {
         meter::leases_lost(&self.flow, lost);
         for (settlement, settled) in outcomes.iter().zip(settled) {
             if *settled != Settled::Fenced {
-                let refused = Outcome::Failed { note: String::new() };
+                let refused = Outcome::Failed { note: String::new(), class: ErrorKind::Invalid.as_str().to_owned() };
                 let outcome = if *settled == Settled::Taken { &refused } else { &settlement.outcome };
                 meter::settled(&self.flow, outcome);
-                let outcome = meter::outcome_word(outcome);
-                tracing::debug!(entity = settlement.key.id, outcome, "settled");
+                let word = meter::outcome_word(outcome);
+                tracing::debug!(entity = settlement.key.id, outcome = word, "settled");
+                if let Outcome::Failed { class, .. } = outcome {
+                    tracing::warn!(entity = settlement.key.id, class, "failed; its note says why");
+                }
             }
         }
     }
@@ -344,5 +392,5 @@ fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {
 }
 
 fn uncertain(kind: ErrorKind, message: &str) -> Error {
-    Error::new(kind, Disposition::Uncertain, "apply", message)
+    Error::new(kind, Disposition::Uncertain, "apply", message).about(Concern::Entity)
 }

@@ -40,7 +40,8 @@ impl Engine {
             if idle || late || counting >= count_at {
                 let counts = shared.store.sync_task_counts(id).await?;
                 if counts.open() == 0 || late {
-                    return self.write_close(id, counts, "").await;
+                    let note = if counts.open() == 0 { String::new() } else { self.why_open(&task).await? };
+                    return self.write_close(id, counts, &note).await;
                 }
                 count_at = Instant::now() + COUNT_EVERY.max(counting.elapsed() * SPARE);
             }
@@ -63,16 +64,18 @@ impl Engine {
         Ok(closed)
     }
 
-    /// As [`Engine::close_all`], but gives up when something stops the flow.
-    pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<(SyncTask, Counts)> {
-        tokio::select! {
+    /// As [`Engine::close_all`], but gives up when something stops the flow, or pauses it until somebody mends it: that is the
+    /// inner error.
+    pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<Result<(SyncTask, Counts)>> {
+        let error = tokio::select! {
             biased;
-            closed = self.close_all(id) => closed,
-            error = workers.halted() => {
-                let counts = self.shared.store.sync_task_counts(id).await?;
-                self.write_close(id, counts, &format!("the flow was stopped: {error}")).await
-            }
-        }
+            closed = self.close_all(id) => return closed.map(Ok),
+            error = workers.halted() => error,
+            error = workers.refused() => error,
+        };
+        let counts = self.shared.store.sync_task_counts(id).await?;
+        self.write_close(id, counts, &format!("the flow was stopped: {error}")).await?;
+        Ok(Err(error))
     }
 
     /// Waits for what earlier runs have left open, so that a run after a crash ends what the crash cut off.

@@ -43,7 +43,7 @@ pub trait Source: Send + Sync {
     /// # Behavior
     /// Following `next` from the first page on visits every entity that changed at or after `from` and stays
     /// unchanged meanwhile; one that changes meanwhile may come twice. An entity that cannot be mapped is in the page,
-    /// rejected with its reason; only what concerns the whole page is an error.
+    /// rejected with its reason; only what concerns the whole page is an error, and if it stays, the flow pauses.
     async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage>;
 }
 
@@ -99,7 +99,8 @@ pub trait Target: Send + Sync {
     /// ([`Claimed::reference`]), and writes nothing of what [`Claimed::may_be_missing`] does not allow. Before the other side is
     /// first told of an entity, and as soon as its document is found there, it is bound to its reference and key
     /// ([`Cx::bind`]); what is refused it is not written to. Of an entity that is
-    /// there in a version before the claimed one ([`Claimed::written`]), the newer content follows. What a failure means for an entity is told by its error's disposition. A
-    /// write's time-out is shorter than [`Cx::time_left`].
+    /// there in a version before the claimed one ([`Claimed::written`]), the newer content follows. What a failure means for an entity is told by its
+    /// error's disposition, and whether it is about the entity at all by its [`concern`](crate::Error::concern). A write's
+    /// time-out is shorter than [`Cx::time_left`].
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied>;
 }

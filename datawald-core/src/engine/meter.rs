@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use metrics::{Label, Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Label, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use super::pause::Side;
 use crate::model::FlowId;
 use crate::store::{Outcome, Staging};
 
@@ -17,6 +18,7 @@ const APPLY: &str = "datawald_apply_seconds";
 const FAILURES: &str = "datawald_failures_total";
 const LEASES_LOST: &str = "datawald_leases_lost_total";
 const CUTS_MOVED_BACK: &str = "datawald_cuts_moved_back_total";
+const PAUSED: &str = "datawald_flow_paused";
 
 /// Tells the installed recorder of the `metrics` facade what the engine's metrics mean.
 ///
@@ -30,6 +32,7 @@ const CUTS_MOVED_BACK: &str = "datawald_cuts_moved_back_total";
 /// | `datawald_failures_total` | `part`: source, store, queue, target | failures of what the engine works with |
 /// | `datawald_leases_lost_total` | | entities whose lease ran out or passed to a successor |
 /// | `datawald_cuts_moved_back_total` | | cuts that lay ahead of the source's clock or of ours |
+/// | `datawald_flow_paused` | `side`: source, target | gauge: 1 while the flow waits for a side that cannot be used, else 0; as far as this process knows |
 ///
 /// Each has the labels `table` and `frontend` too.
 pub fn describe_metrics() {
@@ -41,6 +44,7 @@ pub fn describe_metrics() {
     describe_counter!(FAILURES, "Failures of what the engine works with: source, store, queue, target");
     describe_counter!(LEASES_LOST, "Entities whose lease ran out or passed to a successor");
     describe_counter!(CUTS_MOVED_BACK, "Cuts that lay ahead of the source's clock or of ours");
+    describe_gauge!(PAUSED, "1 while the flow waits for a side that cannot be used, else 0");
 }
 
 fn labels(flow: &FlowId) -> Vec<Label> {
@@ -82,6 +86,11 @@ pub(super) fn leases_lost(flow: &FlowId, count: usize) {
 /// A cut lay ahead.
 pub(super) fn cut_moved_back(flow: &FlowId) {
     counter!(CUTS_MOVED_BACK, labels(flow)).increment(1);
+}
+
+/// A flow waits for one of its sides, or does not.
+pub(super) fn paused(flow: &FlowId, side: Side, paused: bool) {
+    gauge!(PAUSED, labels_and(flow, "side", side.as_str())).set(if paused { 1.0 } else { 0.0 });
 }
 
 /// A batch was applied.

@@ -3,6 +3,12 @@
 //! pull → stage → dispatch → apply → outcome → close the sync task. What differs between flows is behind [`Source`] and
 //! [`Target`]; the crates `datawald-frontend` and `datawald-backoffice` make those of their step traits.
 //!
+//! # When a side cannot be used
+//!
+//! That a side is away, busy, refuses the login or is set up wrongly pauses the flow: it uses up no entity's attempts, is probed
+//! with one entity (or one pull) at growing intervals, and goes on by itself. [`Engine::pauses`] tells of it, the log once when
+//! it begins (`WARN`) and once when it ends (`INFO`), and a run that is closed meanwhile in its note.
+//!
 //! # What it tells
 //!
 //! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
@@ -19,28 +25,35 @@ mod flow;
 mod in_hand;
 mod meter;
 mod outcome;
+mod pause;
+mod probe;
 mod pull;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;
+mod source_pause;
 mod staging;
 mod store_clock;
+mod suspects;
 mod worker;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use meter::describe_metrics;
+pub use pause::{Pause, Side, pauses};
 pub use pull::Pulled;
 pub use settings::EngineSettings;
 pub use worker::Workers;
 
 use self::in_hand::Hands;
 use self::meter::Part;
+use self::pause::Held;
 use self::store_clock::StoreClock;
 use crate::clock::earlier;
 use crate::model::{Counts, EntityKey, FlowId, SyncTask, SyncTaskId};
@@ -72,6 +85,8 @@ struct Shared {
     stopping: watch::Sender<bool>,
     /// Whether the queue failed when it was last used.
     queue_away: AtomicBool,
+    /// The pauses whose sources this process probes by the pull that it makes.
+    probing: Mutex<HashMap<FlowId, Held>>,
 }
 
 /// A flow and its two sides. A process that only pulls needs no target, one that only applies no source.
@@ -177,6 +192,9 @@ impl EngineBuilder {
                 return Err(Error::config("build engine", format!("the flow {} is there twice", flow.id)));
             }
         }
+        for flow in self.flows.iter().filter(|flow| flow.source.is_some()) {
+            meter::paused(&flow.id, Side::Source, false);
+        }
         Ok(Engine {
             halt: None,
             shared: Arc::new(Shared {
@@ -191,6 +209,7 @@ impl EngineBuilder {
                 flows: self.flows,
                 stopping: watch::Sender::new(false),
                 queue_away: AtomicBool::new(false),
+                probing: Mutex::default(),
             }),
         })
     }
@@ -232,24 +251,25 @@ impl Engine {
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
     ///
     /// If another process is pulling the flow, or died doing so, the pull waits for its turn. What an earlier run left open
-    /// is ended too, as far as the time allowed for closing goes.
+    /// is ended too, as far as the time allowed for closing goes. So long a side that is away is waited for.
     ///
     /// # Errors
-    /// What ends a pull or stops a flow (configuration, credentials). What is wrong with single entities is in their
-    /// outcomes.
+    /// What ends a pull or pauses a flow until somebody mends it (configuration, credentials). What is wrong with single
+    /// entities is in their outcomes.
     pub async fn run_once(&self, flow: &FlowId) -> Result<RunReport> {
         let workers = self.start_workers(flow)?;
         let run = async {
-            let pulled = self.pull_in_turn(flow).await?;
-            let (sync_task, counts) = self.close_or_halt(&pulled.sync_task, &workers).await?;
-            Ok(RunReport { pulled, sync_task, counts })
+            let pulled = self.pull_patiently(flow).await?;
+            let closed = self.close_or_halt(&pulled.sync_task, &workers).await?;
+            Ok((pulled, closed))
         };
         let report = run.await;
         let stopped = workers.stop().await;
         // A flow that was stopped by its target explains itself better than a sync task that never ended.
         match (report, stopped) {
             (_, Err(halted)) => Err(halted),
-            (report, Ok(())) => report,
+            (Ok((pulled, Ok((sync_task, counts)))), Ok(())) => Ok(RunReport { pulled, sync_task, counts }),
+            (Ok((_, Err(error))) | Err(error), Ok(())) => Err(error),
         }
     }
 
@@ -264,6 +284,23 @@ impl Engine {
         let pulled = self.pull_in_turn(flow).await?;
         let (sync_task, counts) = self.close_all(&pulled.sync_task).await?;
         Ok(RunReport { pulled, sync_task, counts })
+    }
+
+    /// Pulls; waits for a source that is away, as long as closing may take.
+    async fn pull_patiently(&self, flow: &FlowId) -> Result<Pulled> {
+        let deadline = self.shared.clock.monotonic() + Duration::from_millis(self.shared.settings.close_wait_ms);
+        loop {
+            let error = match self.pull_in_turn(flow).await {
+                Err(error) if matches!(error.disposition(), Disposition::Retryable { .. }) => error,
+                pulled => return pulled,
+            };
+            let Some(held) = self.pause_of(flow, Side::Source).await? else { return Err(error) };
+            let wait = Duration::try_from(held.due().duration_since(self.now().await?.store)).unwrap_or_default();
+            if self.shared.clock.monotonic() + wait > deadline {
+                return Err(error);
+            }
+            self.pause("pull", wait.max(TURN)).await?;
+        }
     }
 
     async fn pull_in_turn(&self, flow: &FlowId) -> Result<Pulled> {
@@ -358,6 +395,21 @@ impl Engine {
     pub async fn resync_task(&self, id: &SyncTaskId) -> Result<u64> {
         // What became due is found by the workers' next sweep.
         self.shared.store.resync_task(id, self.due_now().await?).await
+    }
+
+    /// Has all failed entities of a flow done again whose failure is of this class ([`ErrorKind::as_str`]), for when its cause is
+    /// gone. What was rejected as it came from the source waits until it changes there. Answers how many.
+    ///
+    /// # Errors
+    /// Of the store, and of kind `Invalid` if there is no such class.
+    pub async fn resync_failed(&self, flow: &FlowId, class: &str) -> Result<u64> {
+        if ErrorKind::from_word(class).is_none() {
+            let words = ErrorKind::ALL.map(ErrorKind::as_str).join(", ");
+            let message = format!("is no class of failures; one of {words}");
+            return Err(Error::invalid("do failures again", message).field("failure"));
+        }
+        // What became due is found by the workers' next sweep.
+        self.shared.store.resync_failed(flow, class, self.due_now().await?).await
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

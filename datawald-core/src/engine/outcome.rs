@@ -11,9 +11,10 @@ use crate::{Disposition, Error, Result};
 
 /// The longest wait that another side may ask for. A `Retry-After` of years, by mistake or by malice, would park an entity for
 /// good; to ask once an hour is no load for anybody.
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// The outcome of one entity, by the disposition of its error.
+/// The outcome of one entity: by the disposition of its error, if that counts `against` the entity; else it waits as it did
+/// before, and the pause of its flow tells why.
 ///
 /// `now` is by the store's clock; `settle_delay` includes what two processes may differ by.
 pub(super) fn outcome(
@@ -22,6 +23,7 @@ pub(super) fn outcome(
     settle_delay: Duration,
     claimed: &Claimed,
     result: &Result<Done>,
+    against: bool,
 ) -> Outcome {
     let error = match result {
         Ok(Done::Applied { target_id, note }) => {
@@ -39,16 +41,17 @@ pub(super) fn outcome(
         Err(error) => error,
     };
     match error.disposition() {
-        Disposition::Rejected => Outcome::Failed { note: error.note() },
         Disposition::Uncertain => {
             Outcome::InDoubt { until: later(now, settle_delay), missed: false, note: uncertain_note(error) }
         }
-        Disposition::Retryable { after } => retry(settings, now, claimed, error, after),
-        // The flow stops; the entity waits as it did before.
-        Disposition::Permanent if claimed.in_doubt() => {
-            Outcome::InDoubt { until: now, missed: claimed.missed, note: error.note() }
+        _ if !against && claimed.in_doubt() => {
+            Outcome::InDoubt { until: now, missed: claimed.missed, note: uncertain_note(error) }
         }
-        Disposition::Permanent => Outcome::Release,
+        _ if !against => Outcome::Release,
+        Disposition::Rejected => failed(error, error.note()),
+        Disposition::Retryable { after } => retry(settings, now, claimed, error, after),
+        // A mistake that shows with this entity alone: somebody may mend it meanwhile.
+        Disposition::Permanent => retry(settings, now, claimed, error, None),
     }
 }
 
@@ -66,9 +69,13 @@ fn retry(
         return Outcome::InDoubt { until: at, missed: claimed.missed, note: uncertain_note(error) };
     }
     if claimed.attempts >= settings.max_attempts {
-        return Outcome::Failed { note: format!("gave up after {} attempts: {}", claimed.attempts, error.note()) };
+        return failed(error, format!("gave up after {} attempts: {}", claimed.attempts, error.note()));
     }
     Outcome::Retry { at, note: format!("attempt {} failed, tried again: {}", claimed.attempts, error.note()) }
+}
+
+fn failed(error: &Error, note: String) -> Outcome {
+    Outcome::Failed { note, class: error.kind().as_str().to_owned() }
 }
 
 fn uncertain_note(error: &Error) -> String {

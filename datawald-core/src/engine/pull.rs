@@ -62,12 +62,19 @@ impl Engine {
             .source
             .clone()
             .ok_or_else(|| Error::config("pull", format!("the flow {flow} has no source in this process")))?;
+        let paused = self.source_pause(flow).await?;
         let cx = self.cx(flow);
         cx.reached(Checkpoint::BeforePullLease);
         let Some(lease) = self.acquire_pull(flow).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
+        if let Err(error) = self.probe_source(paused).await {
+            self.shared.store.release_pull(&lease).await?;
+            return Err(error);
+        }
         let span = info_span!("pull", %flow, sync_task = %id);
-        self.pull_leased(&cx, &*source, lease, id).instrument(span).await.map(Some)
+        let pulled = self.pull_leased(&cx, &*source, lease, id).instrument(span).await;
+        self.source_untold(flow).await?;
+        pulled.map(Some)
     }
 
     pub(super) async fn acquire_pull(&self, flow: &FlowId) -> Result<Option<PullLease>> {
@@ -166,15 +173,19 @@ impl Engine {
             match fetched {
                 Ok(page) => {
                     cx.reached(Checkpoint::AfterFetch);
+                    self.source_answered(cx.flow()).await?;
                     return Ok(page);
                 }
                 Err(error) => {
                     meter::failed(cx.flow(), Part::Source);
-                    let Disposition::Retryable { after } = error.disposition() else { return Err(error) };
+                    let Disposition::Retryable { after } = error.disposition() else {
+                        return Err(self.source_failed(cx.flow(), error).await);
+                    };
                     let wait = after.unwrap_or_default().max(self.shared.settings.backoff(attempt));
-                    // A longer wait than the right to pull lasts is for the next pull.
-                    if attempt >= PAGE_ATTEMPTS || wait > self.shared.settings.pull_lease() / 2 {
-                        return Err(error);
+                    // A longer wait than the right to pull lasts is for the next pull. A probe is one attempt.
+                    let too_long = wait > self.shared.settings.pull_lease() / 2;
+                    if attempt >= PAGE_ATTEMPTS || too_long || self.is_probing(cx.flow()) {
+                        return Err(self.source_failed(cx.flow(), error).await);
                     }
                     tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");
                     self.pause("pull", wait).await?;

@@ -29,11 +29,12 @@ pub struct EngineSettings {
     /// How often in a row the lease of an entity may run out, because whoever applied it died or hung, before it fails
     /// for good.
     pub max_lost_leases: u32,
-    /// How often an entity is tried before it fails for good.
+    /// How often an entity is tried before it fails for good. What the other side says of itself (it is away, busy, lets nobody
+    /// in) does not count: the flow pauses then, however long it takes.
     pub max_attempts: u32,
     /// The wait after the first failed attempt, in milliseconds; it doubles with each.
     pub backoff_ms: u64,
-    /// The longest wait between attempts, in milliseconds.
+    /// The longest wait between attempts, and between two probes of a side that cannot be used, in milliseconds.
     pub max_backoff_ms: u64,
     /// The longest time between two searches for what is due and was not dispatched, in milliseconds.
     pub sweep_ms: u64,

@@ -6,10 +6,13 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
-use super::batch::Ended;
+use super::batch::{Ended, Purpose};
 use super::meter::{self, Part};
+use super::pause::{Held, Side};
+use super::suspects::Suspects;
 use super::{Engine, Target};
 use crate::model::{FlowId, SyncStatus, SyncTaskId};
+use crate::queue::Delivery;
 use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Disposition, Error, Result};
 
@@ -37,8 +40,15 @@ pub(super) struct Crew {
     pub(super) applying: Semaphore,
     pub(super) stop: watch::Sender<bool>,
     pub(super) halted: watch::Sender<Option<Error>>,
+    /// The pause of the flow, as far as this process knows.
+    pub(super) paused: watch::Sender<Option<Held>>,
+    /// What the other side answered last, if somebody has to mend it.
+    pub(super) refused: watch::Sender<Option<Error>>,
+    pub(super) suspects: Suspects,
+    /// Whoever holds it probes for all workers of this process.
+    pub(super) prober: tokio::sync::Mutex<()>,
     /// By the monotonic clock.
-    next_sweep: Mutex<Duration>,
+    pub(super) next_sweep: Mutex<Duration>,
 }
 
 impl Engine {
@@ -58,8 +68,13 @@ impl Engine {
             applying: Semaphore::new(self.shared.settings.concurrency),
             stop: watch::Sender::new(false),
             halted: watch::Sender::new(None),
+            paused: watch::Sender::new(None),
+            refused: watch::Sender::new(None),
+            suspects: Suspects::default(),
+            prober: tokio::sync::Mutex::default(),
             next_sweep: Mutex::new(self.shared.clock.monotonic()),
         });
+        meter::paused(flow, Side::Target, false);
         let mut tasks = JoinSet::new();
         for _ in 0..self.shared.settings.concurrency + LEASED_AHEAD {
             tasks.spawn(crew.clone().work());
@@ -72,7 +87,7 @@ impl Workers {
     /// Lets the workers finish what they are applying, hand back what they only hold, and stops them.
     ///
     /// # Errors
-    /// What stopped the flow before, if something did: its disposition is `Permanent`.
+    /// What stopped the flow before, if something did: the store is damaged or was taken away.
     pub async fn stop(mut self) -> Result<()> {
         self.crew.stop.send_replace(true);
         while self.tasks.join_next().await.is_some() {}
@@ -82,17 +97,29 @@ impl Workers {
         }
     }
 
-    /// Waits until something stops the flow, and tells what.
+    /// Waits until something stops the flow for good, and tells what: a store that is damaged or was taken away. What is wrong
+    /// with the other side only pauses it ([`Engine::pauses`]).
     pub async fn halted(&self) -> Error {
-        let mut halted = self.crew.halted.subscribe();
-        loop {
-            if let Some(error) = halted.borrow_and_update().clone() {
-                return error;
-            }
-            if halted.changed().await.is_err() {
-                // The sender lives in the crew, which this borrows: it cannot be gone.
-                std::future::pending::<()>().await;
-            }
+        some(&self.crew.halted).await
+    }
+
+    /// Waits until the other side answers what somebody has to mend, and tells what. The flow is paused then, and goes on by
+    /// itself.
+    pub async fn refused(&self) -> Error {
+        some(&self.crew.refused).await
+    }
+}
+
+/// Waits until there is an error.
+async fn some(errors: &watch::Sender<Option<Error>>) -> Error {
+    let mut errors = errors.subscribe();
+    loop {
+        if let Some(error) = errors.borrow_and_update().clone() {
+            return error;
+        }
+        if errors.changed().await.is_err() {
+            // Whoever waits borrows the sender: it cannot be gone.
+            std::future::pending::<()>().await;
         }
     }
 }
@@ -106,43 +133,25 @@ impl Crew {
             if *stop.borrow() || halted.borrow().is_some() {
                 return;
             }
-            let received = tokio::select! {
-                biased;
-                _ = stop.changed() => return,
-                _ = halted.changed() => return,
-                received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
-            };
-            let done = match received {
-                Ok(Some(delivery)) => {
-                    match self.process(&delivery.message.keys, delivery.message.sync_task.as_ref()).await {
-                        Ok(Ended::HandedBack) => {
-                            let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
-                            put_back.inspect_err(|_| self.failed(Part::Queue))
-                        }
-                        Ok(Ended::Done) => {
-                            let cx = self.engine.cx(&self.flow);
-                            cx.reached(Checkpoint::BeforeAck);
-                            let acked = self.engine.shared.queue.ack(delivery).await;
-                            cx.reached(Checkpoint::AfterAck);
-                            acked.inspect_err(|_| self.failed(Part::Queue))
-                        }
-                        Err(error) => {
-                            self.failed(Part::Store);
-                            let wait = self.engine.shared.settings.backoff(1);
-                            if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
-                                tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
-                            }
-                            Err(error)
-                        }
+            let done = if self.must_wait(Purpose::Work) {
+                self.while_paused().await.inspect_err(|_| self.failed(Part::Store))
+            } else {
+                let received = tokio::select! {
+                    biased;
+                    _ = stop.changed() => return,
+                    _ = halted.changed() => return,
+                    received = self.engine.shared.queue.receive(&self.flow, self.idle()) => received,
+                };
+                match received {
+                    Ok(Some(delivery)) => self.take_up(delivery).await,
+                    Ok(None) => {
+                        self.engine.queue_works();
+                        self.sweep().await.map(drop).inspect_err(|_| self.failed(Part::Store))
                     }
-                }
-                Ok(None) => {
-                    self.engine.queue_works();
-                    self.sweep().await.map(drop).inspect_err(|_| self.failed(Part::Store))
-                }
-                Err(error) => {
-                    self.engine.queue_failed(&self.flow, &error);
-                    self.without_queue(&mut stop).await.inspect_err(|_| self.failed(Part::Store))
+                    Err(error) => {
+                        self.engine.queue_failed(&self.flow, &error);
+                        self.without_queue(&mut stop).await.inspect_err(|_| self.failed(Part::Store))
+                    }
                 }
             };
             match done {
@@ -166,8 +175,34 @@ impl Crew {
         }
     }
 
-    /// Stops the flow, for the first reason that there is.
-    pub(super) fn halt(&self, error: Error) {
+    /// Does the entities of a task, and tells the queue what became of it.
+    async fn take_up(&self, delivery: Delivery) -> Result<()> {
+        let message = &delivery.message;
+        match self.process(&message.keys, message.sync_task.as_ref(), Purpose::Work).await {
+            Ok(Ended::HandedBack) => {
+                let put_back = self.engine.shared.queue.retry_later(delivery, Duration::ZERO).await;
+                put_back.inspect_err(|_| self.failed(Part::Queue))
+            }
+            Ok(Ended::Done(_)) => {
+                let cx = self.engine.cx(&self.flow);
+                cx.reached(Checkpoint::BeforeAck);
+                let acked = self.engine.shared.queue.ack(delivery).await;
+                cx.reached(Checkpoint::AfterAck);
+                acked.inspect_err(|_| self.failed(Part::Queue))
+            }
+            Err(error) => {
+                self.failed(Part::Store);
+                let wait = self.engine.shared.settings.backoff(1);
+                if let Err(error) = self.engine.shared.queue.retry_later(delivery, wait).await {
+                    tracing::warn!(%error, "could not put a task back; the sweep finds its entities");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops the flow for good, for the first reason that there is.
+    fn halt(&self, error: Error) {
         tracing::error!(%error, flow = %self.flow, "the flow stops");
         self.halted.send_if_modified(|halted| {
             let first = halted.is_none();
@@ -219,6 +254,9 @@ impl Crew {
             *next = (*next).min(now + wait);
             return Ok(false);
         }
+        if self.join_pause().await? {
+            return Ok(false);
+        }
         let mut due = shared.store.due(&self.flow, store_now, SWEEP_LIMIT).await?;
         if !due.is_empty() {
             let rest = due.split_off(due.len().min(shared.settings.batch));
@@ -226,7 +264,7 @@ impl Crew {
             if !self.engine.dispatch(&self.flow, rest, run.as_ref()).await {
                 *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
             }
-            return self.process(&due, run.as_ref()).await.map(|_| true);
+            return self.process(&due, run.as_ref(), Purpose::Work).await.map(|_| true);
         }
         Ok(false)
     }

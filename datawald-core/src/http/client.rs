@@ -14,7 +14,7 @@ use url::Url;
 
 use super::certificate;
 use super::transport::{Answered, Broken, Carried, Network, Transport};
-use crate::{Disposition, Effect, Error, ErrorKind, Result};
+use crate::{Concern, Disposition, Effect, Error, ErrorKind, Result};
 
 /// How to reach a server and how much to bear from it.
 #[derive(Debug, Clone)]
@@ -196,12 +196,12 @@ impl HttpResponse {
             503 if after.is_some() || self.effect != Effect::Write => {
                 Error::new(ErrorKind::Busy, retry, self.operation, "the server is not available for now")
             }
-            408 | 500..=599 => Error::unknown_outcome(
-                ErrorKind::Busy,
-                self.effect,
-                self.operation,
-                format!("the server failed with HTTP {code}"),
-            ),
+            408 | 500..=599 => {
+                let message = format!("the server failed with HTTP {code}");
+                let error = Error::unknown_outcome(ErrorKind::Busy, self.effect, self.operation, message);
+                // These say that it is away; any other, that it failed over what it was asked.
+                if matches!(code, 408 | 502 | 503 | 504) { error } else { error.about(Concern::Unclear) }
+            }
             _ => return None,
         };
         Some(error.code(code.to_string()))

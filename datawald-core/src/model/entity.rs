@@ -163,6 +163,9 @@ pub struct Entity {
     pub status: TxStatus,
     /// Why, for people.
     pub note: String,
+    /// What kind of failure it is, in a word ([`crate::ErrorKind::as_str`]); of a failed one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
     /// The key on the other side (`bo_order_id`), once known.
     pub target_id: Option<String>,
     /// Under what the other side was told of it, once it was; used for it ever after.
@@ -205,6 +208,7 @@ impl fmt::Debug for Entity {
         f.debug_struct("Entity")
             .field("key", &self.key)
             .field("status", &self.status)
+            .field("failure", &self.failure)
             .field("target_id", &self.target_id)
             .field("rev", &self.rev)
             .field("attempts", &self.attempts)

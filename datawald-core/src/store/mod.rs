@@ -7,6 +7,8 @@ pub(crate) mod paging;
 mod transition;
 mod types;
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -245,6 +247,13 @@ pub trait StagingStore: Send + Sync {
     /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64>;
+
+    /// Has all entities of a flow that stand at F with this class of failure, and have an intent of `Apply` or `Cancel`, done
+    /// again as [`StagingStore::resync`] does; in the sync tasks that they are part of they count as failed. Answers how many.
+    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64>;
+
+    /// How many entities of a flow stand at F, by the class of the failure.
+    async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>>;
 
     /// Reads a record.
     async fn record(&self, name: &str) -> Result<Option<Record>>;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Bound, Outcome, Settled};
+use crate::ErrorKind;
 use crate::model::{EntityKey, Intent, Table, TxStatus};
 
 /// Where an entity stands, and why, and when it may be taken up.
@@ -10,16 +11,20 @@ use crate::model::{EntityKey, Intent, Table, TxStatus};
 pub(crate) struct Standing {
     pub(crate) status: TxStatus,
     pub(crate) note: String,
+    /// The kind of the failure, if it has failed.
+    pub(crate) failure: Option<String>,
     pub(crate) due_at: Option<Timestamp>,
 }
 
 /// Where an intent puts an entity that nobody holds and that is not in doubt: to work at `at`, or to its end at once.
 pub(crate) fn open(intent: &Intent, note: String, at: Timestamp) -> Standing {
-    match intent {
-        Intent::Apply | Intent::Cancel => Standing { status: TxStatus::New, note, due_at: Some(at) },
-        Intent::Ignore(reason) => Standing { status: TxStatus::Ignored, note: reason.clone(), due_at: None },
-        Intent::Reject(reason) => Standing { status: TxStatus::Failed, note: reason.clone(), due_at: None },
-    }
+    let (status, note, due_at) = match intent {
+        Intent::Apply | Intent::Cancel => (TxStatus::New, note, Some(at)),
+        Intent::Ignore(reason) => (TxStatus::Ignored, reason.clone(), None),
+        Intent::Reject(reason) => (TxStatus::Failed, reason.clone(), None),
+    };
+    let failure = (status == TxStatus::Failed).then(|| ErrorKind::Mapping.as_str().to_owned());
+    Standing { status, note, failure, due_at }
 }
 
 /// What is to be done with an entity that is called as another one is: nothing, or the other side could not tell them apart.
@@ -105,8 +110,14 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
         Outcome::Failed { .. } | Outcome::Retry { .. } | Outcome::Release => None,
     };
     let missed = matches!(outcome, Outcome::InDoubt { missed: true, .. });
+    let failed = if let Outcome::Failed { class, .. } = &outcome { Some(class.clone()) } else { None };
     let end = |status: TxStatus, note: String| {
-        if superseded { open(&intent, note, now) } else { Standing { status, note, due_at: None } }
+        if superseded {
+            return open(&intent, note, now);
+        }
+        let failure =
+            failed.or_else(|| open(&intent, String::new(), now).failure.filter(|_| status == TxStatus::Failed));
+        Standing { status, note, failure, due_at: None }
     };
     let standing = match outcome {
         Outcome::Success { target_id: target, note } => {
@@ -123,14 +134,16 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
             end(TxStatus::Cancelled, note)
         }
         Outcome::Ignored { note } => end(TxStatus::Ignored, note),
-        Outcome::Failed { note } => end(TxStatus::Failed, note),
+        Outcome::Failed { note, .. } => end(TxStatus::Failed, note),
         Outcome::Retry { at, note } => open(&intent, note, if superseded { now } else { at }),
-        Outcome::InDoubt { until, note, .. } => Standing { status: TxStatus::InDoubt, note, due_at: Some(until) },
+        Outcome::InDoubt { until, note, .. } => {
+            Standing { status: TxStatus::InDoubt, note, failure: None, due_at: Some(until) }
+        }
         Outcome::Release => {
             // Newer content has set it to 0, and it stays so.
             attempts = attempts.saturating_sub(1);
             if was_in_doubt {
-                Standing { status: TxStatus::InDoubt, note: old_note, due_at: Some(now) }
+                Standing { status: TxStatus::InDoubt, note: old_note, failure: None, due_at: Some(now) }
             } else {
                 open(&intent, old_note, now)
             }
@@ -145,7 +158,8 @@ pub(crate) fn settle(held: Held, outcome: Outcome, now: Timestamp) -> After {
 pub(crate) fn taken(held: Held, outcome: &Outcome, by: &EntityKey, now: Timestamp) -> After {
     let written = held.written.or(Some(held.claimed));
     let target_id = outcome.target_id().or(held.target_id.as_deref()).unwrap_or_default();
-    let outcome = Outcome::Failed { note: Bound::taken_note(target_id, by) };
+    let outcome =
+        Outcome::Failed { note: Bound::taken_note(target_id, by), class: ErrorKind::Invalid.as_str().to_owned() };
     let superseded = held.superseded;
     let after = settle(held, outcome, now);
     After { written, settled: if superseded { Settled::Superseded } else { Settled::Taken }, ..after }

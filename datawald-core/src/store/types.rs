@@ -202,6 +202,8 @@ pub enum Outcome {
     Failed {
         /// The reason, for people.
         note: String,
+        /// What kind of failure it is, in a word ([`crate::ErrorKind::as_str`]).
+        class: String,
     },
     /// N: nothing happened on the other side; again at `at`.
     Retry {
@@ -373,6 +375,8 @@ pub struct EntityFilter {
     pub flow: Option<FlowId>,
     /// With one of these statuses; all if empty.
     pub statuses: Vec<TxStatus>,
+    /// Failed in this way only ([`crate::ErrorKind::as_str`]).
+    pub failure: Option<String>,
     /// Of this sync task only.
     pub sync_task: Option<SyncTaskId>,
     /// After this cursor of an earlier page.

@@ -165,6 +165,7 @@ macro_rules! staging_store_conformance {
                     history_is_bounded
                     what_is_not_there_has_nothing
                     what_is_final_is_done_again
+                    failures_of_a_class_are_counted_listed_and_done_again
                     what_waits_is_done_now
                     what_is_leased_or_in_doubt_is_left_alone
                     what_has_nothing_to_do_is_not_done_again

@@ -35,7 +35,7 @@ async fn a_page_that_is_cut_off_anywhere_is_completed_by_the_next_pull() {
         let claimed = claim(&direct, None).await.unwrap();
         let mut outcomes: Vec<_> = claimed.iter().map(applied).collect();
         for outcome in outcomes.iter_mut().filter(|outcome| outcome.key.id == "failed") {
-            outcome.outcome = datawald_core::store::Outcome::Failed { note: "no".into() };
+            outcome.outcome = datawald_core::store::Outcome::Failed { note: "no".into(), class: "refused".into() };
         }
         direct.settle(sec(0).into(), outcomes).await.unwrap();
 

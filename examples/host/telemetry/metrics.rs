@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use datawald_core::engine::describe_metrics;
+use datawald_core::engine::{Pause, describe_metrics, pauses};
 use datawald_core::model::FlowId;
 use datawald_core::store::StagingStore;
-use datawald_core::{Clock, Error, Result, SystemClock};
+use datawald_core::{Clock, Error, ErrorKind, Result, SystemClock};
 use metrics::{Unit, describe_gauge, gauge};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Mutex;
@@ -14,12 +14,16 @@ use tokio::time::Instant;
 
 const DUE: &str = "datawald_due_entities";
 const OLDEST: &str = "datawald_oldest_due_seconds";
+const FAILED: &str = "datawald_failed_entities";
 
 /// How many due entities are counted at most: a scrape is not to read the whole store.
 const COUNTED: usize = 1_000;
 
 /// How often the store is asked at most, however often it is scraped.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// How long whoever asks for health waits for what the store tells of pauses.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// From a millisecond in a sandbox to the minutes of a slow ERP.
 const BUCKETS: &[f64] = &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
@@ -43,6 +47,7 @@ impl Metrics {
             .map_err(wrong)?;
         describe_metrics();
         describe_gauge!(DUE, "Entities that are due and not taken up; from 1000 on, 1000");
+        describe_gauge!(FAILED, "Entities that have failed and were not mended, by the class of the failure");
         describe_gauge!(OLDEST, Unit::Seconds, "How long the longest due entity has been due");
         Ok(Arc::new(Self { handle, store, flows: flows.into(), asked: Mutex::new(None) }))
     }
@@ -62,6 +67,13 @@ impl Metrics {
         self.handle.run_upkeep();
     }
 
+    /// The flows that are paused, as the store has it.
+    pub(crate) async fn pauses(&self) -> Vec<Pause> {
+        // That the store cannot be read is told by its own part.
+        let pauses = tokio::time::timeout(PATIENCE, pauses(&*self.store)).await;
+        pauses.ok().and_then(Result::ok).unwrap_or_default()
+    }
+
     /// Asks the store for the backlog, unless that was just done; before it is rendered.
     pub(crate) async fn ask(&self) {
         let mut asked = self.asked.lock().await;
@@ -72,6 +84,17 @@ impl Metrics {
         let now = SystemClock.now();
         for flow in flows {
             let labels = [("table", flow.table.name().to_owned()), ("frontend", flow.frontend.clone())];
+            match self.store.failures(&flow).await {
+                Ok(failures) => {
+                    for kind in ErrorKind::ALL {
+                        let count = failures.get(kind.as_str()).copied().unwrap_or_default();
+                        let class = ("class", kind.as_str().to_owned());
+                        let labels = [labels[0].clone(), labels[1].clone(), class];
+                        gauge!(FAILED, &labels).set(u32::try_from(count).unwrap_or(u32::MAX));
+                    }
+                }
+                Err(error) => tracing::debug!(%error, %flow, "the failures are not known"),
+            }
             let (due, oldest) = tokio::join!(self.store.due(&flow, now, COUNTED), self.store.next_due(&flow));
             match (due, oldest) {
                 (Ok(due), Ok(oldest)) => {

@@ -121,7 +121,8 @@ pub(super) fn failure(response: &HttpResponse) -> Error {
         return match told {
             Some(told) => {
                 let message = format!("{}; Magento says: {told}", error.message());
-                Error::new(error.kind(), error.disposition(), response.operation, message).code(status.to_string())
+                let told = Error::new(error.kind(), error.disposition(), response.operation, message);
+                told.about(error.concern()).code(status.to_string())
             }
             None => error,
         };

@@ -1,7 +1,7 @@
 //! What an answer's status means: 201 is success, 501 a failed call, and nothing else is expected.
 
 use datawald_core::http::HttpResponse;
-use datawald_core::{Error, ErrorKind, Result};
+use datawald_core::{Concern, Error, ErrorKind, Result};
 
 use super::traceback::Traceback;
 
@@ -16,7 +16,9 @@ pub(super) fn success(response: HttpResponse) -> Result<HttpResponse> {
                 Ok(text) => format!("SAP B1 RESTful failed: {}", Traceback::read(&text, &[]).summary()),
                 Err(_) => "SAP B1 RESTful failed without telling why".to_owned(),
             };
-            Err(Error::unknown_outcome(ErrorKind::Refused, response.effect, operation, message).code("501"))
+            let error = Error::unknown_outcome(ErrorKind::Refused, response.effect, operation, message);
+            // It fails so over an order, and when its database is away.
+            Err(error.about(Concern::Unclear).code("501"))
         }
         404 | 405 => Err(Error::config(
             operation,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use datawald_core::{Concern, Cx, Disposition, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, stream};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
@@ -155,7 +155,8 @@ fn failed(status: u16, body: &[u8], effect: Effect, operation: &'static str) -> 
         Effect::Write => of_failed_part(status, body, operation),
         Effect::Read | Effect::IdempotentWrite => of_part(status, body, effect, operation).unwrap_or_else(|| {
             let message = format!("a part of the batch is answered with HTTP {status}");
-            Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, operation, message)
+            let error = Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, operation, message);
+            error.about(Concern::Unclear)
         }),
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use mage2_connector::sandbox::{EveryNth, Faults as ShopFaults};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -19,6 +20,9 @@ const LATENCY_MS: u64 = 150;
 
 /// How far clocks are set off, in seconds.
 const OFF: [i64; 5] = [3_600, 200, 0, -200, -3_600];
+
+/// When a side goes away.
+const AWAY_FROM: Duration = Duration::from_secs(10);
 
 /// How long a server is gone.
 const GONE: Duration = Duration::from_secs(1);
@@ -42,6 +46,8 @@ pub(super) struct Chaos {
     /// A stall that begins with the next write: how long it will be, and how many calls had been held before.
     stalling: Option<(Duration, u64)>,
     deleted: bool,
+    /// Whether SAP B1 is away, and whether the shop is.
+    away: (bool, bool),
     befell: BTreeMap<&'static str, u64>,
 }
 
@@ -57,6 +63,7 @@ impl Chaos {
             busy: None,
             stalling: None,
             deleted: !plan.has(Event::DeleteFile),
+            away: (false, false),
             befell: BTreeMap::new(),
         };
         chaos.usual();
@@ -74,6 +81,7 @@ impl Chaos {
 
     /// Lets happen what should by now.
     pub(super) async fn tend(&mut self, members: &mut Members, elapsed: Duration) -> Result<(), String> {
+        self.tend_sides(elapsed);
         let now = Instant::now();
         let held = self.world.b1.counters().stalled;
         if let Some((time, _)) = self.stalling.take_if(|(_, before)| held > *before) {
@@ -105,8 +113,26 @@ impl Chaos {
         }
     }
 
-    /// Nothing happens any more: SAP B1 is as usual, clocks are right.
+    /// Has sides go away for as long as the plan says, and come back.
+    fn tend_sides(&mut self, elapsed: Duration) {
+        let within = |seconds| elapsed >= AWAY_FROM && elapsed < AWAY_FROM + Duration::from_secs(seconds);
+        let away = (within(self.plan.b1_away_seconds), within(self.plan.shop_away_seconds));
+        if away != self.away {
+            self.away = away;
+            self.usual();
+            let unavailable = away.1.then_some(EveryNth { every: 1, retry_after_secs: None });
+            self.world.magento.set_faults(ShopFaults { unavailable, ..ShopFaults::default() });
+            self.note(
+                elapsed,
+                "sides went away or came back",
+                &format!("SAP B1 away: {}, shop away: {}", away.0, away.1),
+            );
+        }
+    }
+
+    /// Nothing happens any more: both sides are as usual, clocks are right.
     pub(super) async fn calm(&mut self, members: &mut Members) -> Result<(), String> {
+        self.tend_sides(Duration::ZERO);
         self.usual();
         members.calm()
     }
@@ -159,7 +185,8 @@ impl Chaos {
     }
 
     fn usual(&self) {
-        self.world.b1.set_faults(Faults { latency_ms: LATENCY_MS, ..Faults::default() });
+        let unavailable_every = u64::from(self.away.0);
+        self.world.b1.set_faults(Faults { latency_ms: LATENCY_MS, unavailable_every, ..Faults::default() });
     }
 
     /// Longer than write time-out (less than a lease) and settle delay, and than the peer's time-out; look-ups stand still

@@ -84,6 +84,14 @@ pub struct Plan {
     #[arg(long, value_enum, value_name = "WHAT", value_delimiter = ',')]
     pub only: Vec<Event>,
 
+    /// For how many seconds SAP B1 answers 503 to everything, from the tenth second on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub b1_away_seconds: u64,
+
+    /// For how many seconds the shop answers 503 to everything, from the tenth second on
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub shop_away_seconds: u64,
+
     /// How many processes apply
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub workers: usize,

@@ -90,7 +90,7 @@ async fn readiness_tells_what_is_missing_and_why(way: Way) {
     host.succeed(LIMIT).await;
 }
 
-/// Credentials that are refused stop a flow, which says so, and goes on once they are mended.
+/// Credentials that are refused pause a flow, which says so, and goes on once they are mended.
 async fn a_flow_that_was_stopped_goes_on_when_it_is_mended(way: Way) {
     let world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
     world.write();
@@ -104,20 +104,22 @@ async fn a_flow_that_was_stopped_goes_on_when_it_is_mended(way: Way) {
     };
     let stopped = |text: &str| {
         let report: Value = serde_json::from_str(text).unwrap();
-        let parts = report["parts"].as_array().unwrap();
-        parts.iter().any(|part| {
-            let why = part["detail"].as_str().unwrap_or_default();
-            part["name"] == "flow orders of mage2" && why.contains(refusal)
-        })
+        let pauses = report["pauses"].as_array().into_iter().flatten();
+        let mut reasons = pauses.map(|pause| pause["reason"].as_str().unwrap_or_default());
+        reasons.any(|reason| reason.contains(refusal))
     };
     get_until(&mut host, "/health/ready", |status, text| status == 503 && stopped(text)).await;
     get_until(&mut host, "/metrics", |_, text| text.contains("part=\"target\"}")).await;
+    let paused =
+        |value: u8| format!("datawald_flow_paused{{table=\"orders\",frontend=\"mage2\",side=\"target\"}} {value}\n");
+    get_until(&mut host, "/metrics", |_, text| text.contains(&paused(1))).await;
     assert_eq!(world.b1.counters().documents, 0);
 
     std::fs::write(&password, right).unwrap();
     host.signal(Signal::HUP);
     world.documents(ORDERS, &mut host).await;
-    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |status, text| status == 200 && !text.contains("pauses")).await;
+    get_until(&mut host, "/metrics", |_, text| text.contains(&paused(0))).await;
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
 }

@@ -156,7 +156,7 @@ async fn a_document_that_was_recognized_stays_the_orders_whatever_it_comes_to() 
     erp.find("S-000000007", Found::Open(document("540", "10.00")));
     let refused = note(&shops.apply(&erp, &Claimed { written_docs, ..claimed.clone() }).await);
     assert!(refused.contains("cannot follow by itself"), "{refused}");
-    shops.settle(&claimed, Outcome::Failed { note: refused }).await;
+    shops.settle(&claimed, Outcome::Failed { note: refused, class: "refused".to_owned() }).await;
     let failed = shops.entity("mage2").await;
     assert_eq!((failed.status, failed.target_id.as_deref()), (TxStatus::Failed, Some("540")));
     // Corrected, but for another customer by now.

@@ -32,6 +32,11 @@ impl WallClock {
         Self { began: Instant::now(), state: Mutex::new(state) }
     }
 
+    /// The time when a run begins.
+    pub(crate) fn began(&self) -> Timestamp {
+        Timestamp::from_second(BEGINNING).unwrap()
+    }
+
     pub(crate) fn step(&self, seconds: i64) {
         self.state.lock().unwrap().offset += SignedDuration::from_secs(seconds);
     }

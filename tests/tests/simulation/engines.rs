@@ -28,8 +28,7 @@ fn settings() -> EngineSettings {
         sweep_ms: 12_000,
         close_wait_ms: 90_000,
         max_backoff_ms: 60_000,
-        // Nothing fails here for having been tried too often.
-        max_attempts: 10_000,
+        // Nothing fails here for having lost its workers too often.
         max_lost_leases: 10_000,
         ..EngineSettings::default()
     }

@@ -14,13 +14,19 @@ mod engines;
 mod holes;
 mod judge;
 mod network;
+mod outage;
 mod papers;
+mod pauses;
 mod people;
 mod process;
 mod queue;
 mod schedule;
 mod shop;
 mod shrink;
+/// The scripted sides that the tests of the engine have.
+#[path = "../../../datawald-core/tests/engine/sides.rs"]
+#[allow(dead_code)]
+mod sides;
 mod store;
 mod story;
 mod world;

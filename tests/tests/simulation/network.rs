@@ -120,15 +120,20 @@ impl Wires {
     pub(crate) async fn ask(&self, peer: Peer, request: Carried) -> Result<Answered, Broken> {
         (self.before)();
         let router = self.routers.iter().find(|(known, _)| *known == peer).map(|(_, router)| router.clone()).unwrap();
-        let target = request.url[url::Position::BeforePath..].to_owned();
-        let mut call = axum::http::Request::builder().method(request.method).uri(target);
-        *call.headers_mut().unwrap() = request.headers;
-        let call = call.body(request.body.map_or_else(Body::empty, Body::from)).unwrap();
-        let response = router.oneshot(call).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = to_bytes(body, usize::MAX).await.map_err(|_| Broken::Cut(None))?;
-        Ok(Answered { status: parts.status, headers: parts.headers, body })
+        ask(router, request).await
     }
+}
+
+/// Has a router answer a request.
+pub(crate) async fn ask(router: Router, request: Carried) -> Result<Answered, Broken> {
+    let target = request.url[url::Position::BeforePath..].to_owned();
+    let mut call = axum::http::Request::builder().method(request.method).uri(target);
+    *call.headers_mut().unwrap() = request.headers;
+    let call = call.body(request.body.map_or_else(Body::empty, Body::from)).unwrap();
+    let response = router.oneshot(call).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, usize::MAX).await.map_err(|_| Broken::Cut(None))?;
+    Ok(Answered { status: parts.status, headers: parts.headers, body })
 }
 
 fn dice_offset(at: Instant) -> u64 {

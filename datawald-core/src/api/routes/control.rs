@@ -13,7 +13,7 @@ use crate::api::Shared;
 use crate::api::input::{Body, Path, Query, check_name};
 use crate::api::problem::Problem;
 use crate::api::views::{Again, CutView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys};
-use crate::model::{Cut, Entity, EntityKey, SyncTaskId, Table, TxStatus};
+use crate::model::{Cut, Entity, EntityKey, FlowId, SyncTaskId, Table, TxStatus};
 use crate::store::{Member, NewSyncTask, PushedSync};
 
 /// Which of a task's tables.
@@ -53,6 +53,21 @@ impl OfEntity {
         check_name("id", &self.id)?;
         Ok(EntityKey { table: self.table, frontend: self.frontend, id: self.id })
     }
+}
+
+/// What is to be done again: one entity, or all failures of a class.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Resync {
+    /// The table.
+    table: Table,
+    /// The frontend's name.
+    frontend: String,
+    /// The source key, if it is one entity.
+    id: Option<String>,
+    /// The class of the failures, as in `failure` of an entity, if it is all of those.
+    failure: Option<String>,
 }
 
 /// The last cut of a flow.
@@ -201,17 +216,29 @@ pub(crate) async fn resync_task(
     Ok(Json(Again { entities: shared.engine.resync_task(&id).await? }))
 }
 
-/// Has one entity done again, whatever became of it. One that a worker holds, or whose write is in doubt, is left alone.
+/// Has one entity done again, whatever became of it, or all of a flow that failed in one way, once its cause is gone. One that a
+/// worker holds, or whose write is in doubt, is left alone.
 #[utoipa::path(
-    post, path = "/entities/resync", tag = "entities", params(OfEntity),
+    post, path = "/entities/resync", tag = "entities", params(Resync),
     responses((status = 200, body = Again), (status = 404, description = "There is no such entity")),
 )]
 pub(crate) async fn resync_entity(
     State(shared): State<Arc<Shared>>,
-    Query(of): Query<OfEntity>,
+    Query(of): Query<Resync>,
 ) -> Result<Json<Again>, Problem> {
-    let key = entity(&shared, &of.key()?).await?.key;
-    Ok(Json(Again { entities: u64::from(shared.engine.resync(&key).await?) }))
+    let Resync { table, frontend, id, failure } = of;
+    let entities = match (id, failure) {
+        (Some(id), None) => {
+            let key = entity(&shared, &OfEntity { table, frontend, id }.key()?).await?.key;
+            u64::from(shared.engine.resync(&key).await?)
+        }
+        (None, Some(class)) => {
+            check_name("frontend", &frontend)?;
+            shared.engine.resync_failed(&FlowId::new(table, frontend), &class).await?
+        }
+        _ => return Err(Problem::field("do again", "id", "name either an `id` or a `failure`")),
+    };
+    Ok(Json(Again { entities }))
 }
 
 /// Whether the task of an entity is ready.

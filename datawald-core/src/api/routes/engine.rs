@@ -1,5 +1,6 @@
 //! The operations of the staging store, for engines on other machines: one route each.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -21,7 +22,7 @@ use crate::store::{
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks,
     NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
-    ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -198,6 +199,15 @@ operations! {
     Operate resync_task "/engine/resync_task" (ResyncTaskBody) -> u64 = |shared, body| {
         let now = shared.on_time(body.now).await?;
         shared.engine.store().resync_task(&body.id, now).await?
+    };
+    /// Has all failures of a class done again.
+    Operate resync_failed "/engine/resync_failed" (ResyncFailedBody) -> u64 = |shared, body| {
+        shared.on_time(body.now).await?;
+        shared.engine.store().resync_failed(&body.flow, &body.class, body.now).await?
+    };
+    /// Counts failures by class.
+    Read failures "/engine/failures" (OfFlow) -> BTreeMap<String, u64> = |shared, body| {
+        shared.engine.store().failures(&body.flow).await?
     };
     /// Reads a record.
     Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {

@@ -28,6 +28,8 @@ pub(crate) struct EntitiesQuery {
     frontend: Option<String>,
     /// The letters of the statuses, as in `NF`; all if absent.
     status: Option<String>,
+    /// Failed in this way only: a kind of error, as in `failure` of an entity.
+    failure: Option<String>,
     /// Only of this sync task.
     sync_task: Option<String>,
     /// `next` of the page before.
@@ -70,6 +72,7 @@ pub(crate) async fn entities(
     let filter = EntityFilter {
         flow: flow(query.table, query.frontend)?,
         statuses: statuses(query.status.as_deref().unwrap_or_default())?,
+        failure: query.failure,
         sync_task: query.sync_task.map(SyncTaskId::from_stored),
         after: query.after,
         limit: limit(query.limit)?,

@@ -10,7 +10,6 @@ use serde_json::Value;
 use tracing::Instrument;
 
 use super::control;
-use crate::Error;
 use crate::api::Shared;
 use crate::api::auth::Caller;
 use crate::api::input::{Body, check_name};
@@ -19,6 +18,7 @@ use crate::api::views::{EntityView, NO_TARGET, OutcomeBody};
 use crate::clock::later;
 use crate::model::{Entity, EntityKey, Table, TxStatus};
 use crate::store::{Claim, Outcome, Settled, Settlement};
+use crate::{Error, ErrorKind};
 
 const OPERATION: &str = "write outcome";
 
@@ -106,7 +106,7 @@ fn outcome(table: Table, body: &OutcomeBody, target: Option<String>) -> Result<O
         TxStatus::Failed if note.trim().is_empty() => {
             Err(Problem::field(OPERATION, "tx_note", "is missing: a failure has its reason"))
         }
-        TxStatus::Failed => Ok(Outcome::Failed { note }),
+        TxStatus::Failed => Ok(Outcome::Failed { note, class: ErrorKind::Refused.as_str().to_owned() }),
         TxStatus::Ignored => Ok(Outcome::Ignored { note }),
         TxStatus::Cancelled => Ok(Outcome::Cancelled { target_id: target, note }),
         TxStatus::New | TxStatus::InProcess | TxStatus::InDoubt => {
@@ -188,7 +188,7 @@ fn is_what_stands(found: &Entity, outcome: &Outcome) -> bool {
         Outcome::Success { target_id, note } => {
             found.status == TxStatus::Success && found.target_id.as_ref() == Some(target_id) && found.note == *note
         }
-        Outcome::Failed { note } => found.status == TxStatus::Failed && found.note == *note,
+        Outcome::Failed { note, .. } => found.status == TxStatus::Failed && found.note == *note,
         Outcome::Ignored { note } => found.status == TxStatus::Ignored && found.note == *note,
         Outcome::Cancelled { target_id, note } => {
             found.status == TxStatus::Cancelled && same_target(target_id) && found.note == *note

@@ -1,6 +1,7 @@
 //! What a host tells of itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
@@ -11,6 +12,9 @@ use crate::api::Shared;
 use crate::api::health::{Health, Part};
 use crate::api::problem::Problem;
 use crate::model::{FlowId, Table};
+
+/// How long whoever asks for health waits for what the store tells of pauses.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Tells that the process lives.
 #[utoipa::path(get, path = "/health/live", tag = "health", security(()), responses((status = 200, body = Health)))]
@@ -28,7 +32,10 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
         Some(readiness) => readiness.parts(),
         None => vec![store(&shared).await],
     };
-    let health = Health::of(parts);
+    let mut health = Health::of(parts);
+    // That the store cannot be read is told by its part.
+    let pauses = tokio::time::timeout(PATIENCE, shared.engine.pauses()).await;
+    health.pauses = pauses.ok().and_then(Result::ok).unwrap_or_default();
     let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(health)).into_response()
 }

@@ -52,6 +52,10 @@ pub(super) async fn carried_out(
 pub(super) fn standing(standing: Standing, set: &mut Document, unset: &mut Document) {
     set.insert("status", standing.status.letter());
     set.insert("note", standing.note);
+    match standing.failure {
+        Some(class) => set.insert("failure", class),
+        None => unset.insert("failure", ""),
+    };
     match standing.due_at {
         Some(at) => set.insert("due_at", date(at)),
         None => unset.insert("due_at", ""),

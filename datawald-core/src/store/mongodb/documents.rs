@@ -43,6 +43,9 @@ pub(super) struct EntityDoc {
     pub(super) held: Option<String>,
     pub(super) status: TxStatus,
     pub(super) note: String,
+    /// Absent unless it has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<String>,
     pub(super) target_id: Option<String>,
     pub(super) reference: Option<String>,
     /// The version that the other side has or may have; null if it surely has none. Never absent, since a claim compares it.
@@ -136,7 +139,7 @@ impl IntentWord {
 impl EntityDoc {
     /// An entity that was not known, and what is to be done with it, seen what it is called.
     pub(super) fn new(key: &EntityKey, staged: &StageEntity, named: &Named, place: Place, now: Now, op: &str) -> Self {
-        let Standing { status, note, due_at } = transition::open(&named.intent, String::new(), now.store);
+        let Standing { status, note, failure, due_at } = transition::open(&named.intent, String::new(), now.store);
         let (intent, reason) = IntentWord::of(&named.intent);
         Self {
             key: entity_id(key),
@@ -148,6 +151,7 @@ impl EntityDoc {
             held: named.holds_name.then(|| staged.name.clone()),
             status,
             note,
+            failure,
             target_id: None,
             reference: None,
             written: None,
@@ -206,6 +210,7 @@ impl EntityDoc {
             name: self.name,
             status: self.status,
             note: self.note,
+            failure: self.failure,
             target_id: self.target_id,
             reference: self.reference,
             written: self.written.map(count),

@@ -117,8 +117,14 @@ async fn indexes(commands: &Commands) -> Result<()> {
         "unique": true,
         "partialFilterExpression": { "target_id": { "$type": "string" }, "reference": { "$type": "string" } },
     };
+    let failures = doc! {
+        "name": "failures",
+        "key": { "flow": 1, "failure": 1 },
+        "partialFilterExpression": { "failure": { "$exists": true } },
+    };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets]), (SYNC_TASKS, vec![started])] {
+    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets, failures]), (SYNC_TASKS, vec![started])]
+    {
         create_indexes(commands, collection, indexes).await?;
     }
     Ok(())

@@ -45,6 +45,9 @@ pub(super) async fn list(commands: &Commands, filter: &EntityFilter) -> Result<L
         let letters: Vec<_> = filter.statuses.iter().map(|status| status.letter()).collect();
         wanted.insert("status", doc! { "$in": letters });
     }
+    if let Some(class) = &filter.failure {
+        wanted.insert("failure", class);
+    }
     let mut found: Vec<EntityDoc> = Vec::new();
     for flow in flows(commands, filter).await? {
         let (mut first, end) = entity_range(&flow);

@@ -216,7 +216,7 @@ fn together(token: u64, rev: u64, group: &[Success<'_>], now: Now, op: &str) -> 
         },
         "u": [
             { "$set": set },
-            { "$unset": ["due_at"] },
+            { "$unset": ["due_at", "failure"] },
         ],
         "multi": true,
     }

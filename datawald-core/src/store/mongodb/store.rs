@@ -1,5 +1,6 @@
 //! The store: opening it, and the contract handed to the rooms that carry it out.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -263,6 +264,14 @@ impl StagingStore for MongoStore {
 
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         tasks::resync(&self.commands, id, now).await
+    }
+
+    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
+        work::resync_failed(&self.commands, flow, class, now).await
+    }
+
+    async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
+        work::failures(&self.commands, flow).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

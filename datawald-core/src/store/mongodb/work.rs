@@ -1,13 +1,13 @@
 //! What workers do: claim and renew; and having it done again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{bson, count, date, number, read, time};
-use super::change::{ROUNDS, busy, known, mark, standing};
+use super::change::{ROUNDS, busy, carried_out, known, mark, standing};
 use super::commands::Commands;
 use super::documents::{ENTITIES, EntityDoc};
 use super::keys::{entity_id, flow_id};
@@ -221,6 +221,48 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Now) -> Re
     Err(busy(OPERATION))
 }
 
+pub(super) async fn resync_failed(commands: &Commands, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
+    const OPERATION: &str = "do failures again";
+    let doable = doc! { "$in": ["apply", "cancel"] };
+    let failed = TxStatus::Failed.letter();
+    let filter = doc! { "flow": flow_id(flow), "failure": class, "status": failed, "intent": doable };
+    let op = mark();
+    let mut again = 0;
+    for _ in 0..ROUNDS {
+        let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
+        let mut statements = Vec::new();
+        let mut ids = Vec::new();
+        for found in commands.find(OPERATION, ENTITIES, filter.clone(), options).await? {
+            let known: EntityDoc = read(OPERATION, ENTITIES, &found)?;
+            let Some(update) = do_again(OPERATION, &known, None, now, &op)? else { continue };
+            statements.push(doc! { "q": { "_id": &known.key, "op": &known.op }, "u": update });
+            ids.push(known.key);
+        }
+        if statements.is_empty() {
+            return Ok(again);
+        }
+        let all = statements.len() as u64;
+        let written = commands.update(OPERATION, ENTITIES, statements).await?;
+        again += match written.matched {
+            matched if matched == all => all,
+            // Those that were changed without an answer are no longer failures, and would not be counted.
+            _ => carried_out(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?.len() as u64,
+        };
+    }
+    Err(busy(OPERATION))
+}
+
+pub(super) async fn failures(commands: &Commands, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
+    const OPERATION: &str = "count failures";
+    let filter = doc! { "flow": flow_id(flow), "status": TxStatus::Failed.letter(), "failure": { "$exists": true } };
+    let options = FindOptions::builder().projection(doc! { "_id": 0, "failure": 1 }).build();
+    let mut counts = BTreeMap::new();
+    for found in commands.find(OPERATION, ENTITIES, filter, options).await? {
+        *counts.entry(found.get_str("failure").unwrap_or_default().to_owned()).or_default() += 1;
+    }
+    Ok(counts)
+}
+
 /// What has a final entity done again; `None` if there is nothing to be done with it. The passes that it was part of ended
 /// with what it was then; `counts_in` is the one in which it counts as what it is again.
 pub(super) fn do_again(
@@ -242,9 +284,9 @@ pub(super) fn do_again(
     let passes = bson(operation, &passes)?;
     let mut set =
         doc! { "attempts": 0_i64, "lost_leases": 0_i64, "passes": passes, "updated_at": date(now.wall), "op": op };
-    // Open, so there is nothing to unset.
-    standing(transition::open(&intent, String::new(), now.store), &mut set, &mut Document::new());
-    Ok(Some(doc! { "$set": set }))
+    let mut unset = Document::new();
+    standing(transition::open(&intent, String::new(), now.store), &mut set, &mut unset);
+    Ok(Some(doc! { "$set": set, "$unset": unset }))
 }
 
 /// At most `now`, told as less than the next millisecond: not every server finds the bound itself by a compound index.

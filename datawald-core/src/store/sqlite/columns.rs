@@ -12,7 +12,7 @@ use crate::model::{TxStatus, Version};
 /// The columns that [`entity`] reads, of `entities AS e JOIN documents AS d`.
 pub(super) const ENTITY: &str = "e.tbl, e.frontend, e.id, e.status, e.note, e.target_id, e.intent, e.reason, \
     e.source_status, e.source_updated_at, e.rev, e.fingerprint, e.attempts, e.due_at, e.lease_until, e.created_at, \
-    e.updated_at, d.doc, d.raw, e.name, e.reference, e.written";
+    e.updated_at, d.doc, d.raw, e.name, e.reference, e.written, e.failure";
 
 /// The columns that [`sync_task`] reads.
 pub(super) const SYNC_TASK: &str = "id, tbl, frontend, status, note, cut_before, cut_before_offset, cut_after, \
@@ -122,6 +122,7 @@ pub(super) fn entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
         written: opt_count(row, 21)?,
         status: status(row, 3)?,
         note: row.get(4)?,
+        failure: row.get(22)?,
         target_id: row.get(5)?,
         intent: intent(row, 6)?,
         source_status: row.get(8)?,

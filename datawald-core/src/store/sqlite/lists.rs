@@ -45,6 +45,10 @@ pub(super) fn list(
         sql.push(')');
         values.extend(wanted.iter().map(|status| Value::from(status.letter().to_owned())));
     }
+    if let Some(class) = &filter.failure {
+        sql.push_str(" AND e.status = 'F' AND e.failure = ?");
+        values.push(class.clone().into());
+    }
     if let Some(task) = &filter.sync_task {
         sql.push_str(
             " AND e.seq IN (SELECT m.entity FROM sync_tasks AS t JOIN sync_task_entities AS m ON m.sync_task = t.seq

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::error::{at_open, no_folder, not_a_store, read_only};
 use super::owner;
-use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use super::schema::{APPLICATION_ID, CREATE, UPDATABLE, UPDATE, VERSION};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -33,6 +33,8 @@ enum Found {
     Empty,
     /// A store of this version.
     Store,
+    /// A store of the version before.
+    Older,
 }
 
 /// Opens or creates the store at `path` for writing.
@@ -64,10 +66,17 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     if !matches!(found, Found::Store) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
-        if let Found::Empty = inspect(&transaction, path)? {
-            transaction.execute_batch(CREATE).map_err(fail)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
-            transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+        match inspect(&transaction, path)? {
+            Found::Store => {}
+            Found::Older => {
+                transaction.execute_batch(UPDATE).map_err(fail)?;
+                transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+            }
+            Found::Empty => {
+                transaction.execute_batch(CREATE).map_err(fail)?;
+                transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+                transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+            }
         }
         transaction.commit().map_err(fail)?;
     }
@@ -163,7 +172,8 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
-        (APPLICATION_ID, older @ 1..VERSION, _) => Err(Error::config(
+        (APPLICATION_ID, UPDATABLE, _) => Ok(Found::Older),
+        (APPLICATION_ID, older @ 1..UPDATABLE, _) => Err(Error::config(
             OPERATION,
             format!(
                 "`{}` was made by an older release (its format is {older}, this release knows {VERSION}), which told orders \

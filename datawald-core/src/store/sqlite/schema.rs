@@ -7,7 +7,28 @@ pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
 ///
 /// Up to version 3, entities were told apart by their numbers, which two stores of one shop may share. Such a file is
 /// refused: which record of the source an entity was cannot be told from it.
-pub(super) const VERSION: i32 = 4;
+pub(super) const VERSION: i32 = 5;
+
+/// The last version that can be brought up to date.
+pub(super) const UPDATABLE: i32 = 4;
+
+/// Brings a file of version [`UPDATABLE`] up to date: what kind of failure it is was not recorded before.
+pub(super) const UPDATE: &str = "
+ALTER TABLE entities ADD COLUMN failure TEXT;
+UPDATE entities SET failure = iif(intent = 'reject', 'mapping', 'refused') WHERE status = 'F';
+CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
+DROP VIEW entities_v;
+CREATE VIEW entities_v AS
+SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.failure, e.note, e.target_id, e.reference, e.intent, e.reason,
+       e.source_status,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.source_updated_at / 1000000, 'unixepoch') AS source_updated_at,
+       e.rev, e.attempts, e.lease_owner,
+       (e.due_at - (SELECT CAST(value AS INTEGER) FROM records WHERE records.name = 'clock')) / 1000000 AS due_in_seconds,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.created_at / 1000000, 'unixepoch') AS created_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.updated_at / 1000000, 'unixepoch') AS updated_at,
+       d.doc, d.raw
+FROM entities AS e JOIN documents AS d ON d.entity = e.seq;
+";
 
 /// Creates the schema in an empty file.
 ///
@@ -44,8 +65,10 @@ CREATE TABLE entities (
     due_at            INTEGER,
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL,
+    failure           TEXT,
     UNIQUE (tbl, frontend, id)
 ) STRICT;
+CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
 CREATE INDEX entities_due ON entities (tbl, frontend, due_at) WHERE due_at IS NOT NULL;
 CREATE UNIQUE INDEX entities_name ON entities (tbl, frontend, name) WHERE holds_name;
 -- A document is one entity's. The reference keeps companies apart, whose keys may be the same.
@@ -124,7 +147,7 @@ CREATE TABLE pulls (
 ) STRICT, WITHOUT ROWID;
 
 CREATE VIEW entities_v AS
-SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.note, e.target_id, e.reference, e.intent, e.reason,
+SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.failure, e.note, e.target_id, e.reference, e.intent, e.reason,
        e.source_status,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.source_updated_at / 1000000, 'unixepoch') AS source_updated_at,
        e.rev, e.attempts, e.lease_owner,

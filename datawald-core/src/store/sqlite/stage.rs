@@ -256,14 +256,14 @@ impl Pass<'_> {
     }
 
     fn insert(&self, entity: &StageEntity, intent: &Intent, holds_name: bool) -> Work<()> {
-        let Standing { status, note, due_at } = transition::open(intent, String::new(), self.now.store);
+        let Standing { status, note, failure, due_at } = transition::open(intent, String::new(), self.now.store);
         let (word, reason) = intent_words(intent);
         self.db
             .prepare_cached(
                 "INSERT INTO entities (tbl, frontend, id, status, note, intent, reason, source_status,
                      source_updated_at, rev, fingerprint, attempts, lost_leases, token, in_doubt, due_at, created_at,
-                     updated_at, name, holds_name)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, 0, 0, 0, ?11, ?12, ?12, ?13, ?14)",
+                     updated_at, name, holds_name, failure)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, 0, 0, 0, 0, ?11, ?12, ?12, ?13, ?14, ?15)",
             )?
             .execute(params![
                 self.flow.table.name(),
@@ -280,6 +280,7 @@ impl Pass<'_> {
                 micros(self.now.wall),
                 entity.name,
                 holds_name,
+                failure,
             ])?;
         let seq = self.db.last_insert_rowid();
         self.db
@@ -349,7 +350,8 @@ impl Pass<'_> {
     fn stand(&self, seq: i64, standing: &Standing) -> Work<()> {
         self.db
             .prepare_cached(
-                "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, attempts = 0, lost_leases = 0, updated_at = ?5
+                "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, attempts = 0, lost_leases = 0, updated_at = ?5,
+                     failure = ?6
                  WHERE seq = ?1",
             )?
             .execute(params![
@@ -357,7 +359,8 @@ impl Pass<'_> {
                 standing.status.letter(),
                 standing.note,
                 standing.due_at.map(micros),
-                micros(self.now.wall)
+                micros(self.now.wall),
+                standing.failure,
             ])?;
         Ok(())
     }

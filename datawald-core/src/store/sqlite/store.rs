@@ -1,5 +1,6 @@
 //! [`SqliteStore`] and its [`StagingStore`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -292,6 +293,16 @@ impl StagingStore for SqliteStore {
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         let id = id.clone();
         self.0.writer.write("do sync task again", move |db| work::resync_task(db, &id, now)).await
+    }
+
+    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
+        let (flow, class) = (flow.clone(), class.to_owned());
+        self.0.writer.write("do failures again", move |db| work::resync_failed(db, &flow, &class, now)).await
+    }
+
+    async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
+        let flow = flow.clone();
+        self.0.readers.read("count failures", move |db| work::failures(db, &flow)).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

@@ -1,5 +1,7 @@
 //! What workers do: claim, renew, settle; and having it done again.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
@@ -174,7 +176,8 @@ pub(super) fn settle(db: &Connection, now: Now, settlements: Vec<Settlement>) ->
         "UPDATE entities SET status = ?2, note = ?3, due_at = ?4, target_id = ?5, attempts = ?6, in_doubt = 0,
              lease_owner = NULL, lease_until = NULL, updated_at = ?7,
              lost_leases = iif(?8, lost_leases, 0), written = ?9, missed = ?10,
-             reference = iif(?9 IS NULL AND ?5 IS NULL, NULL, coalesce(reference, ?11))
+             reference = iif(?9 IS NULL AND ?5 IS NULL, NULL, coalesce(reference, ?11)),
+             failure = ?12
          WHERE seq = ?1",
     )?;
     settlements.into_iter().map(|settlement| settle_one(db, &mut find, &mut write, now, settlement)).collect()
@@ -218,6 +221,7 @@ fn settle_one(
             after.written.map(int),
             after.missed,
             reference,
+            after.standing.failure,
         ])
     };
     let mut after = transition::settle(held.clone(), outcome.clone(), now.store);
@@ -281,10 +285,34 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
     Ok(failed.len() as u64)
 }
 
+pub(super) fn resync_failed(db: &Connection, flow: &FlowId, class: &str, now: Now) -> Work<u64> {
+    let failed = db
+        .prepare_cached(
+            "SELECT seq FROM entities
+             WHERE tbl = ?1 AND frontend = ?2 AND failure = ?3 AND status = 'F' AND intent IN ('apply', 'cancel')",
+        )?
+        .query_map(params![flow.table.name(), flow.frontend, class], |row| row.get::<_, i64>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for seq in &failed {
+        super::stage::keep_outcome(db, *seq, TxStatus::Failed)?;
+        again(db, *seq, now)?;
+    }
+    Ok(failed.len() as u64)
+}
+
+pub(super) fn failures(db: &Connection, flow: &FlowId) -> rusqlite::Result<BTreeMap<String, u64>> {
+    db.prepare_cached(
+        "SELECT coalesce(failure, ''), count(*) FROM entities
+         WHERE tbl = ?1 AND frontend = ?2 AND status = 'F' GROUP BY failure",
+    )?
+    .query_map(params![flow.table.name(), flow.frontend], |row| Ok((row.get(0)?, count(row, 1)?)))?
+    .collect()
+}
+
 /// Puts an entity that came to its end back to work.
 fn again(db: &Connection, seq: i64, now: Now) -> Work<()> {
     db.prepare_cached(
-        "UPDATE entities SET status = 'N', note = '', due_at = ?2, attempts = 0, lost_leases = 0,
+        "UPDATE entities SET status = 'N', note = '', failure = NULL, due_at = ?2, attempts = 0, lost_leases = 0,
              updated_at = ?3 WHERE seq = ?1",
     )?
     .execute(params![seq, micros(now.store), micros(now.wall)])?;

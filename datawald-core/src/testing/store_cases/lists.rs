@@ -153,6 +153,55 @@ pub async fn what_is_final_is_done_again(store: Store) {
     }
 }
 
+pub async fn failures_of_a_class_are_counted_listed_and_done_again(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    let of = |class: &'static str| Outcome::Failed { note: "x".into(), class: class.into() };
+    for (id, class) in [("1", "refused"), ("2", "busy"), ("3", "refused"), ("4", "mended"), ("5", "refused")] {
+        world.stage_one(entity(id, "v1")).await;
+        let claimed = world.claim_one(id).await;
+        world.settle(&claimed, of(class)).await;
+        assert_eq!(world.get(id).await.failure.as_deref(), Some(class));
+    }
+    world.stage_one(with_intent("6", "v1", Intent::Reject("no number".into()))).await;
+    // Whatever opens one, it is no failure any more.
+    world.wait(1);
+    assert!(store.resync(&world.get("4").await.key, world.now.into()).await.unwrap());
+    world.stage_one(entity("5", "v2")).await;
+    for id in ["4", "5"] {
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.failure), (TxStatus::New, None), "{id}");
+    }
+    let claimed = world.claim_one("4").await;
+    world.settle(&claimed, success("B1-4")).await;
+    assert_eq!(world.get("4").await.failure, None);
+
+    let flow = world.get("1").await.key.flow();
+    let counts = store.failures(&flow).await.unwrap();
+    let expected = [("busy", 1), ("mapping", 1), ("refused", 2)].map(|(class, count)| (class.to_owned(), count));
+    assert_eq!(counts, expected.into());
+    let other = FlowId::new(flow.table, "another");
+    assert!(store.failures(&other).await.unwrap().is_empty());
+    let filter = EntityFilter { failure: Some("refused".into()), ..EntityFilter::default() };
+    let listed: Vec<_> = store.list(&filter).await.unwrap().items.into_iter().map(|entity| entity.key.id).collect();
+    assert_eq!(listed, ["1", "3"]);
+
+    world.wait(1);
+    assert_eq!(store.resync_failed(&other, "refused", world.now.into()).await.unwrap(), 0);
+    assert_eq!(store.resync_failed(&flow, "refused", world.now.into()).await.unwrap(), 2);
+    assert_eq!(store.resync_failed(&flow, "refused", world.now.into()).await.unwrap(), 0);
+    assert_eq!(
+        store.resync_failed(&flow, "mapping", world.now.into()).await.unwrap(),
+        0,
+        "there is nothing to be done"
+    );
+    for id in ["1", "3"] {
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.failure, found.due_at), (TxStatus::New, None, Some(world.now)));
+        assert_eq!((found.attempts, found.note.as_str()), (0, ""));
+    }
+    assert_eq!(world.get("2").await.status, TxStatus::Failed);
+}
+
 pub async fn what_waits_is_done_now(store: Store) {
     let mut world = World::new(store.clone()).await;
     world.stage_one(entity("1", "v1")).await;
@@ -225,7 +274,7 @@ pub async fn failures_done_again_stay_failures_of_other_tasks(store: Store) {
     world.pass("second").await;
     world.stage_one(entity("1", "v1")).await;
     let claimed = world.claim_one("1").await;
-    world.settle(&claimed, Outcome::Failed { note: "x".into() }).await;
+    world.settle(&claimed, Outcome::Failed { note: "x".into(), class: "refused".into() }).await;
     let failed = counts(&[(TxStatus::Failed, 1)]);
     assert_eq!((world.counts("first-pass").await, world.counts("second").await), (failed, failed));
     let task = SyncTaskId::from_stored("second");
@@ -243,8 +292,8 @@ pub async fn failures_that_were_mended_since_are_not_done_again(store: Store) {
     world.stage(vec![entity("mended", "v1"), entity("still", "v2"), entity("later", "v2")]).await;
     for (id, outcome) in [
         ("mended", success("B1-1")),
-        ("still", Outcome::Failed { note: "x".into() }),
-        ("later", Outcome::Failed { note: "x".into() }),
+        ("still", Outcome::Failed { note: "x".into(), class: "refused".into() }),
+        ("later", Outcome::Failed { note: "x".into(), class: "refused".into() }),
     ] {
         let claimed = world.claim_one(id).await;
         world.settle(&claimed, outcome).await;

@@ -53,7 +53,7 @@ pub(super) fn success(target_id: &str) -> Outcome {
 }
 
 pub(super) fn failed(note: &str) -> Outcome {
-    Outcome::Failed { note: note.to_owned() }
+    Outcome::Failed { note: note.to_owned(), class: "refused".into() }
 }
 
 pub(super) fn ignored(note: &str) -> Outcome {
