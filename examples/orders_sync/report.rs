@@ -200,7 +200,7 @@ fn cents(amount: Money) -> Money {
 }
 
 fn row(line: &OrderLine) -> [String; 8] {
-    let money = |amount: Option<Money>| amount.map(|amount| format!("{amount:.2}")).unwrap_or_default();
+    let money = |amount: Option<Money>| amount.map(|amount| amount.to_string()).unwrap_or_default();
     let charged = format!("{} {}", money(line.canonical_total), line.currency.as_deref().unwrap_or_default());
     [
         line.frontend.clone(),
@@ -242,12 +242,13 @@ impl Sums {
             .map(|status| format!("{} {status}", self.of(*status)))
             .collect();
         writeln!(out, "{} orders: {}", self.orders, outcomes.join(", "))?;
-        writeln!(out, "applied orders (S): charged {:.2} in Magento", self.canonical)?;
+        writeln!(out, "applied orders (S): charged {} in Magento", cents(self.canonical))?;
         if sandbox {
             writeln!(
                 out,
-                "                    documents {:.2} in SAP B1, {} of them not equal",
-                self.b1, self.unequal
+                "                    documents {} in SAP B1, {} of them not equal",
+                cents(self.b1),
+                self.unequal
             )?;
         }
         for (number, round) in figures.rounds.iter().enumerate() {

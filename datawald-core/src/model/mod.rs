@@ -7,7 +7,7 @@ mod sync_task;
 mod table;
 
 pub use entity::{Entity, EntityKey, Fingerprint, Intent, TxStatus, Version};
-pub use money::{Money, parse_decimal, round_cents};
+pub use money::{Money, minor_units, parse_decimal, round_money};
 pub use order::{Address, Addresses, Order, OrderItem};
 pub use sync_task::{Counts, Cut, SyncStatus, SyncTask, SyncTaskId};
 pub use table::{Direction, FlowId, Table};

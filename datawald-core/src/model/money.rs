@@ -10,17 +10,37 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor
 /// An amount, in a currency that stands beside it.
 pub type Money = Decimal;
 
-/// Rounds to two decimals, half away from zero: 2.385 becomes 2.39, -2.385 becomes -2.39.
+/// How many decimals amounts of a currency have (its *minor unit* in ISO 4217): 2 for USD, 0 for JPY, 3 for KWD. Two, too,
+/// for a code that the standard does not list or lists without any, as gold.
 ///
-/// That is how both sides round amounts: Magento with PHP's `round()`, SAP B1 by its totals accuracy.
+/// The exceptions are those of list one of ISO 4217 as its maintenance agency (SIX) publishes it.
 ///
 /// ```
-/// use datawald_core::model::{Money, round_cents};
-/// assert_eq!(round_cents("2.385".parse()?).to_string(), "2.39");
+/// use datawald_core::model::minor_units;
+/// assert_eq!(["USD", "JPY", "KWD"].map(minor_units), [2, 0, 3]);
+/// ```
+pub fn minor_units(currency: &str) -> u32 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    }
+}
+
+/// Rounds to so many decimals, half away from zero: with two, 2.385 becomes 2.39 and -2.385 becomes -2.39.
+///
+/// That is how both sides round amounts: Magento with PHP's `round()`, SAP B1 by the decimals of its amounts.
+///
+/// ```
+/// use datawald_core::model::{Money, minor_units, round_money};
+/// assert_eq!(round_money("2.385".parse()?, minor_units("USD")).to_string(), "2.39");
+/// assert_eq!(round_money("2.3855".parse()?, minor_units("KWD")).to_string(), "2.386");
 /// # Ok::<(), rust_decimal::Error>(())
 /// ```
-pub fn round_cents(amount: Money) -> Money {
-    amount.round_dp_with_strategy(2, RoundingStrategy::MidpointAwayFromZero)
+pub fn round_money(amount: Money, decimals: u32) -> Money {
+    amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
 }
 
 /// The longest text that is read as a number, in bytes. `Decimal` reads digit by digit, each a call deeper, so that a text

@@ -47,12 +47,15 @@ pub struct Order {
     /// The lines before discount and tax.
     #[serde(deserialize_with = "money::amount")]
     pub sub_total: Money,
-    /// The discount, as a positive amount.
+    /// The discount on the lines, as a positive amount. What was taken off freight is not in it.
     #[serde(deserialize_with = "money::amount")]
     pub discount_amt: Money,
-    /// Freight before tax.
+    /// Freight before tax, less what was taken off it.
     #[serde(deserialize_with = "money::amount")]
     pub shipping_amt: Money,
+    /// What was taken off freight, before tax, as a positive amount. It is in neither `shipping_amt` nor `discount_amt`.
+    #[serde(deserialize_with = "money::amount", skip_serializing_if = "Money::is_zero")]
+    pub shipping_discount_amt: Money,
     /// Tax on freight.
     #[serde(deserialize_with = "money::amount")]
     pub shipping_tax_amt: Money,
@@ -65,9 +68,16 @@ pub struct Order {
     /// Paid by store credit, as a positive amount.
     #[serde(deserialize_with = "money::amount")]
     pub storecredit_amt: Money,
-    /// What the customer was charged.
+    /// Paid by reward points, as a positive amount.
+    #[serde(deserialize_with = "money::amount", skip_serializing_if = "Money::is_zero")]
+    pub points_amt: Money,
+    /// What the customer was charged: all of the above, less what was paid by gift card, store credit and points.
     #[serde(deserialize_with = "money::amount")]
     pub grand_total: Money,
+    /// What has been paid of it so far, where the frontend tells. For messages only: it is no part of what decides whether
+    /// an order has changed.
+    #[serde(deserialize_with = "money::optional_amount", skip_serializing_if = "Option::is_none")]
+    pub paid_amt: Option<Money>,
     /// The coupon, if one was used.
     pub coupon_code: Option<String>,
     /// Where the invoice and the goods go.
@@ -134,13 +144,13 @@ pub struct OrderItem {
     /// Unit price before special prices, before tax where the frontend tells it so.
     #[serde(deserialize_with = "money::amount")]
     pub original_price: Money,
-    /// Discount on the whole line, as a positive amount.
+    /// Discount on the whole line, as a positive amount; a cent below nought where the frontend has rounded so.
     #[serde(deserialize_with = "money::amount")]
     pub discount_amt: Money,
     /// Tax on the whole line.
     #[serde(deserialize_with = "money::amount")]
     pub tax_amt: Money,
-    /// The line before discount and tax: quantity × price, to the cent.
+    /// The line before discount and tax, as the frontend rounded it.
     #[serde(deserialize_with = "money::amount")]
     pub sub_total: Money,
     /// The tax rate in percent where the frontend tells it.
@@ -149,8 +159,8 @@ pub struct OrderItem {
 }
 
 impl Order {
-    /// The JSON text that is staged, and the fingerprint of its content. The time of the last change is no part of the
-    /// content: a source may touch an order without changing it.
+    /// The JSON text that is staged, and the fingerprint of its content. The time of the last change and what has been paid
+    /// are no part of the content: a source may touch an order without changing it, and is paid after it was placed.
     ///
     /// # Errors
     /// Of kind `Mapping` if the order cannot be written as JSON.
@@ -159,9 +169,9 @@ impl Order {
             serde_json::to_string(order)
                 .map_err(|error| Error::mapping("write canonical order", "cannot be written as JSON").caused_by(error))
         };
-        let updated_at = self.fe_order_update_date.take();
+        let (updated_at, paid_amt) = (self.fe_order_update_date.take(), self.paid_amt.take());
         let content = write(self);
-        self.fe_order_update_date = updated_at;
+        (self.fe_order_update_date, self.paid_amt) = (updated_at, paid_amt);
         Ok((write(self)?, Fingerprint::of(content?.as_bytes())))
     }
 }

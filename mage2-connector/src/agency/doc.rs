@@ -26,10 +26,10 @@ macro_rules! leaves {
 leaves! {
     /// The order.
     OrderDoc {
-        increment_id, entity_id, created_at, updated_at, status, store_id, store_name, customer_id, customer_group_id,
+        increment_id, entity_id, created_at, updated_at, state, status, store_id, store_name, customer_id, customer_group_id,
         customer_email, order_currency_code, subtotal, discount_amount, discount_tax_compensation_amount,
-        shipping_amount, shipping_tax_amount, shipping_discount_tax_compensation_amount, shipping_method, tax_amount,
-        grand_total, gift_cards_amount, customer_balance_amount, reward_currency_amount, coupon_code, is_virtual,
+        shipping_amount, shipping_discount_amount, shipping_tax_amount, shipping_discount_tax_compensation_amount,
+        shipping_method, tax_amount, grand_total, total_paid, gift_cards_amount, customer_balance_amount, reward_currency_amount, coupon_code, is_virtual,
     } {
         items: Option<Vec<Object<ItemDoc<'a>>>>,
         billing_address: Option<Object<AddressDoc<'a>>>,
@@ -43,12 +43,18 @@ leaves! {
     ItemDoc {
         item_id, parent_item_id, product_type, sku, name, qty_ordered, price, original_price, row_total,
         row_total_incl_tax, discount_amount, discount_tax_compensation_amount, tax_amount, tax_percent,
+        weee_tax_applied_row_amount, weee_tax_applied,
     } { parent_item: Option<Object<ParentDoc<'a>>> }
 }
 
 leaves! {
     /// `parent_item` of a row: the whole parent, of which its id is enough.
     ParentDoc { item_id }
+}
+
+leaves! {
+    /// One of the fixed product taxes of a row, in the text of its `weee_tax_applied`.
+    FixedTaxDoc { row_amount, row_amount_incl_tax }
 }
 
 leaves! {

@@ -14,11 +14,16 @@
 
 use std::borrow::Cow;
 
-use datawald_core::model::{OrderItem, round_cents};
+use datawald_core::model::{OrderItem, minor_units, round_money};
 use rust_decimal::Decimal;
 
 use super::doc::{ItemDoc, Object};
+use super::fixed_tax;
 use super::leaf::{self, Leaf, Wrong};
+
+/// What Magento rounds to, whatever the currency (`Magento\Framework\Pricing\PriceCurrencyInterface::DEFAULT_PRECISION`);
+/// shops that need more have an extension for it.
+pub(super) const MAGENTO_DECIMALS: u32 = 2;
 
 /// A row with what decides its place.
 struct Row<'a> {
@@ -30,21 +35,37 @@ struct Row<'a> {
     parent: Option<usize>,
 }
 
-/// Maps the sellable lines. The field of an error is below the order (`items[0].sku`).
-pub(super) fn map(items: &[Object<ItemDoc<'_>>]) -> Result<Vec<OrderItem>, Wrong> {
+/// Maps the sellable lines, and behind them the fixed product taxes, which are booked as the item `fixed_tax_sku`. The field
+/// of an error is below the order (`items[0].sku`).
+pub(super) fn map(items: &[Object<ItemDoc<'_>>], currency: &str, fixed_tax_sku: Option<&str>) -> Result<Lines, Wrong> {
     let rows = rows(items)?;
-    let mut lines = Vec::with_capacity(rows.len());
+    let (mut goods, mut fixed_taxes) = (Vec::with_capacity(rows.len()), Vec::new());
     for (at, row) in rows.iter().enumerate() {
-        let is_line = match row.parent {
-            Some(parent) => children_are_lines(&rows, parent),
-            None => !children_are_lines(&rows, at),
+        let within = |wrong: Wrong| wrong.within(&format!("items[{at}]"));
+        // The row that is the line, for this one or for its parent's sake.
+        let line_of = match row.parent {
+            Some(parent) if children_are_lines(&rows, parent) => at,
+            Some(parent) => parent,
+            None => at,
         };
+        let is_line = line_of == at && (row.parent.is_some() || !children_are_lines(&rows, at));
         if is_line {
-            let line = line(row, variant_sku(&rows, at)).map_err(|wrong| wrong.within(&format!("items[{at}]")))?;
-            lines.push(line);
+            goods.push(line(row, variant_sku(&rows, at), currency).map_err(within)?);
+        }
+        // A variant tells the fixed product taxes, its configurable none; where both do they are the same.
+        let told_here = line_of != at && !fixed_tax::has_some(rows[line_of].doc).map_err(within)?;
+        if is_line || told_here {
+            fixed_taxes.extend(fixed_tax::line(row.doc, rows[line_of].doc, fixed_tax_sku).map_err(within)?);
         }
     }
-    Ok(lines)
+    Ok(Lines { goods, fixed_taxes })
+}
+
+/// What an order is made of.
+pub(super) struct Lines {
+    pub(super) goods: Vec<OrderItem>,
+    /// The fixed product taxes on them.
+    pub(super) fixed_taxes: Vec<OrderItem>,
 }
 
 fn rows<'a>(items: &'a [Object<ItemDoc<'a>>]) -> Result<Vec<Row<'a>>, Wrong> {
@@ -112,15 +133,16 @@ fn variant_sku<'a>(rows: &'a [Row<'a>], at: usize) -> &'a str {
     }
 }
 
-fn line(row: &Row<'_>, sku: &str) -> Result<OrderItem, Wrong> {
+fn line(row: &Row<'_>, sku: &str, currency: &str) -> Result<OrderItem, Wrong> {
     let doc = row.doc;
     if sku.trim().is_empty() {
         return Err(Wrong::new("sku", leaf::MISSING));
     }
     let qty = leaf::needed_amount(doc.qty_ordered, "qty_ordered")?;
     let price = leaf::needed_amount(doc.price, "price")?;
-    let sub_total = qty.checked_mul(price).ok_or_else(|| Wrong::new("price", "is too large a number"))?;
     let compensation = leaf::amount(doc.discount_tax_compensation_amount, "discount_tax_compensation_amount")?;
+    let discount_amt = net_discount(leaf::amount(doc.discount_amount, "discount_amount")?, compensation);
+    let sub_total = sub_total(doc, qty, price, discount_amt, currency)?;
     let original_price = leaf::amount(doc.original_price, "original_price")?;
     Ok(OrderItem {
         sku: sku.to_owned(),
@@ -130,15 +152,42 @@ fn line(row: &Row<'_>, sku: &str) -> Result<OrderItem, Wrong> {
         price,
         // A part of a bundle has none.
         original_price: if original_price.is_zero() { price } else { original_price },
-        discount_amt: net_discount(leaf::amount(doc.discount_amount, "discount_amount")?, compensation),
+        discount_amt,
         tax_amt: leaf::amount(doc.tax_amount, "tax_amount")?,
-        sub_total: round_cents(sub_total),
+        sub_total,
         tax_percent: leaf::decimal(doc.tax_percent, "tax_percent")?,
     })
 }
 
+/// A row before its discount, without tax. That is `row_total` where it can be: out of a price that includes tax Magento
+/// takes the tax off the row and makes the price of a piece of what is left, so that quantity × price may be some cents off.
+/// Some versions have `row_total` after the discount, and some extensions have none.
+fn sub_total(
+    doc: &ItemDoc<'_>,
+    qty: Decimal,
+    price: Decimal,
+    discount: Decimal,
+    currency: &str,
+) -> Result<Decimal, Wrong> {
+    let too_large = || Wrong::new("price", "is too large a number");
+    let product = qty.checked_mul(price).ok_or_else(too_large)?;
+    // The price of a piece is off by half of its last decimal at most, and so is the row. Shops have the decimals of the
+    // currency or those of Magento, whichever they are.
+    let half = Decimal::new(5, minor_units(currency).min(MAGENTO_DECIMALS) + 1);
+    let allowance = qty.abs().checked_mul(half).and_then(|allowed| allowed.checked_add(half)).ok_or_else(too_large)?;
+    if let Some(total) = leaf::decimal(doc.row_total, "row_total")? {
+        for candidate in [total, total.checked_add(discount).ok_or_else(too_large)?] {
+            if candidate.saturating_sub(product).abs() <= allowance {
+                return Ok(candidate);
+            }
+        }
+    }
+    Ok(round_money(product, minor_units(currency).max(MAGENTO_DECIMALS)))
+}
+
 /// A discount before tax, as a positive amount. In shops whose discounts apply to prices that include tax, Magento's
-/// discount includes tax, too, and `discount_tax_compensation_amount` is that tax.
+/// discount includes tax, too, and `discount_tax_compensation_amount` is that tax. Where a shop rounds tax by order, a row
+/// may have a cent of it without any discount, more or less.
 pub(super) fn net_discount(discount: Decimal, compensation: Decimal) -> Decimal {
-    discount.abs().saturating_sub(compensation.abs())
+    discount.abs().saturating_sub(compensation)
 }

@@ -1,6 +1,6 @@
 //! The canonical order of a Magento order.
 
-use datawald_core::model::{Addresses, Order};
+use datawald_core::model::{Addresses, Order, OrderItem};
 use datawald_core::{Error, Result};
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -8,15 +8,30 @@ use rust_decimal::Decimal;
 use super::doc::{ExtensionDoc, OrderDoc, ShippingDoc};
 use super::leaf::{self, Leaf, Wrong};
 use super::settings::OrderSettings;
-use super::{address, doc, identify, lines};
+use super::{address, doc, freight, identify, lines};
 use crate::client::parse_time;
 
 /// Maps the text of an order.
 pub(super) fn map(frontend: &str, text: &str, settings: &OrderSettings) -> Result<Order> {
     let doc = doc::read(text).map_err(|error| error.or_entity(|| identify::name(text, settings)))?;
     order(frontend, &doc, settings).map_err(|wrong| {
-        Error::mapping("map order", wrong.message).field(wrong.field).entity(identify::name(text, settings))
+        let message =
+            if wrong.field == "status" { status_mistake(&doc, wrong.message) } else { wrong.message.to_owned() };
+        Error::mapping("map order", message).field(wrong.field).entity(identify::name(text, settings))
     })
+}
+
+/// An order without status is in no list of Magento's, but it has a state, by which it is told which status it needs.
+fn status_mistake(doc: &OrderDoc<'_>, message: &str) -> String {
+    if message != leaf::MISSING {
+        return message.to_owned();
+    }
+    let state: String = leaf::string(doc.state, "state").unwrap_or_default();
+    let state: String = state.trim().chars().filter(|c| !c.is_control()).take(32).collect();
+    if state.is_empty() {
+        return format!("{message}, and the order has no state either: give it a status in Magento");
+    }
+    format!("{message}; the order's state is \"{state}\": give it a status in Magento that belongs to this state")
 }
 
 fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result<Order, Wrong> {
@@ -31,11 +46,17 @@ fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result
 
     let number = leaf::needed_string(doc.increment_id, "increment_id")?;
     let items = doc.items.as_ref().ok_or_else(|| Wrong::new("items", leaf::MISSING))?;
-    let items = lines::map(items)?;
+    let currency = leaf::needed_string(doc.order_currency_code, "order_currency_code")?;
+    let lines::Lines { goods, fixed_taxes } = lines::map(items, &currency, settings.fixed_tax_sku.as_deref())?;
+    // Not `total_qty_ordered`, which counts both rows of a configurable whose child does not name its parent.
+    let total_qty = goods.iter().map(|item| item.qty).fold(Decimal::ZERO, Decimal::saturating_add);
+    let sub_total = sub_total(leaf::needed_amount(doc.subtotal, "subtotal")?, &goods, &fixed_taxes);
+    let mut items = goods;
+    items.extend(fixed_taxes);
     let store_id = leaf::string(doc.store_id, "store_id")?;
     let fe_order_id = settings.number(&store_id, &number);
     let shipment_method = shipment_method(doc, shipping)?;
-    let discount = leaf::amount(doc.discount_amount, "discount_amount")?;
+    let freight::Parts { freight, freight_discount, goods_discount } = freight::parts(doc)?;
 
     Ok(Order {
         frontend: frontend.to_owned(),
@@ -55,12 +76,12 @@ fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result
             Some(payment) => leaf::string(payment.0.method, "method").map_err(|wrong| wrong.within("payment"))?,
             None => String::new(),
         },
-        currency: leaf::needed_string(doc.order_currency_code, "order_currency_code")?,
-        // Not `total_qty_ordered`, which counts both rows of a configurable whose child does not name its parent.
-        total_qty: items.iter().map(|item| item.qty).fold(Decimal::ZERO, Decimal::saturating_add),
-        sub_total: leaf::needed_amount(doc.subtotal, "subtotal")?,
-        discount_amt: lines::net_discount(discount, compensation(doc)?),
-        shipping_amt: leaf::amount(doc.shipping_amount, "shipping_amount")?,
+        currency,
+        total_qty,
+        sub_total,
+        discount_amt: goods_discount,
+        shipping_amt: freight,
+        shipping_discount_amt: freight_discount,
         shipping_tax_amt: leaf::amount(doc.shipping_tax_amount, "shipping_tax_amount")?,
         tax_amt: leaf::amount(doc.tax_amount, "tax_amount")?,
         giftcard_amt: either(doc.gift_cards_amount, extension.gift_cards_amount, "gift_cards_amount")?,
@@ -68,14 +89,10 @@ fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result
             doc.customer_balance_amount,
             extension.customer_balance_amount,
             "customer_balance_amount",
-        )?
-        // Reward points are store credit of another name.
-        .saturating_add(either(
-            doc.reward_currency_amount,
-            extension.reward_currency_amount,
-            "reward_currency_amount",
-        )?),
+        )?,
+        points_amt: either(doc.reward_currency_amount, extension.reward_currency_amount, "reward_currency_amount")?,
         grand_total: leaf::needed_amount(doc.grand_total, "grand_total")?,
+        paid_amt: leaf::decimal(doc.total_paid, "total_paid")?,
         coupon_code: leaf::text(doc.coupon_code, "coupon_code")?
             .filter(|code| !code.is_empty())
             .map(|code| code.into_owned()),
@@ -85,12 +102,13 @@ fn order(frontend: &str, doc: &OrderDoc<'_>, settings: &OrderSettings) -> Result
     })
 }
 
-/// The tax that Magento's discount includes, that on discounted freight with it.
-fn compensation(doc: &OrderDoc<'_>) -> Result<Decimal, Wrong> {
-    let goods = leaf::amount(doc.discount_tax_compensation_amount, "discount_tax_compensation_amount")?;
-    let name = "shipping_discount_tax_compensation_amount";
-    let freight = leaf::amount(doc.shipping_discount_tax_compensation_amount, name)?;
-    Ok(goods.saturating_add(freight))
+/// The lines with their fixed product taxes: `subtotal` has these or not, as configured in the shop.
+fn sub_total(told: Decimal, goods: &[OrderItem], fixed_taxes: &[OrderItem]) -> Decimal {
+    let sum =
+        |items: &[OrderItem]| items.iter().map(|item| item.sub_total).fold(Decimal::ZERO, Decimal::saturating_add);
+    let (goods, fixed) = (sum(goods), sum(fixed_taxes));
+    let off = told.saturating_sub(goods);
+    if off.abs() < off.saturating_sub(fixed).abs() { told.saturating_add(fixed) } else { told }
 }
 
 /// An amount that stands in the order or in its extension attributes, depending on edition and version.

@@ -24,6 +24,9 @@ pub struct OrderSettings {
     /// store only: where two stores use the same ones, all but one need a prefix. It ends in a character that is neither
     /// letter nor digit, and none is how another begins, so that no two orders are called alike.
     pub number_prefix: BTreeMap<String, String>,
+    /// The SKU that fixed product taxes (FPT) are booked as: each becomes a line of this item behind the goods, with the
+    /// quantity of the goods that it is on. Without it orders with fixed product tax are refused.
+    pub fixed_tax_sku: Option<String>,
 }
 
 impl OrderSettings {
@@ -50,6 +53,9 @@ impl OrderSettings {
         let wrong = |key: String, message: &str| Err((format!("orders.{key}"), message.to_owned()));
         if self.insert_statuses.iter().any(|status| self.cancel_statuses.contains(status)) {
             return wrong("cancel_statuses".into(), "names a status that is among insert_statuses, too");
+        }
+        if self.fixed_tax_sku.as_ref().is_some_and(|sku| sku.trim().is_empty()) {
+            return wrong("fixed_tax_sku".into(), "is empty; leave the key out instead");
         }
         if let Some(id) = self.store_codes.keys().find(|id| !is_store_id(id)) {
             return wrong(format!("store_codes.{id}"), "should be a store\'s id, a number: codes stand on the right");
@@ -98,6 +104,7 @@ impl Default for OrderSettings {
             store_codes: BTreeMap::new(),
             stores: Vec::new(),
             number_prefix: BTreeMap::new(),
+            fixed_tax_sku: None,
         }
     }
 }

@@ -14,14 +14,20 @@ use crate::client::{Mage2Client, Mage2Settings};
 ///
 /// # What an order becomes
 ///
-/// * **Amounts** are in order currency, as the customer was charged. `sub_total` is Magento's `subtotal`; a line's is
-///   quantity × price to the cent, since `row_total` is before the discount in some versions and after it in others.
+/// * **Amounts** are in order currency, as the customer was charged, with all decimals that Magento has. `sub_total` is
+///   Magento's `subtotal`; a line's is `row_total` before its discount (which some versions take off), or quantity × price
+///   where `row_total` does not go with them.
 /// * **Discounts** are positive and before tax. In a shop whose catalogue prices include tax, Magento's discount includes
 ///   tax, and `discount_tax_compensation_amount` holds that tax; it is taken off the discount here (line and header), so
 ///   that the totals add up with `tax_amount`, which is the tax on the discounted price.
+/// * **Freight** is `shipping_amount` less `shipping_discount_amount`, both before tax, and the discount of the order is what
+///   is left of `discount_amount`, which has both.
+/// * **Fixed product taxes** are lines of the item [`OrderSettings::fixed_tax_sku`], each with its own tax, and are in
+///   `sub_total`. Without that setting an order that has some is refused.
 /// * **Lines** are what is sold: a configurable's parent with its variant's SKU; the parts of a bundle that is priced by
 ///   them; a bundle of a fixed price itself; `total_qty` is their sum.
-/// * **Gift cards and store credit** (reward points with it) are positive amounts that `grand_total` has been lowered by.
+/// * **Gift cards, store credit and reward points** are positive amounts that `grand_total` has been lowered by.
+/// * **Refunds** are not read: an order that was refunded in part before it was first seen is what was ordered.
 /// * **Ship-to** is the address of the first shipping assignment; bill-to where nothing is shipped.
 /// * **Store code**: by [`OrderSettings::store_codes`], else the last line of `store_name`.
 #[derive(Debug, Clone)]

@@ -1,17 +1,16 @@
 //! What must be true of an order before it goes anywhere.
 
-use datawald_core::model::{Address, Order, OrderItem};
+use datawald_core::model::{Address, Money, Order, OrderItem, minor_units};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 
 use super::identify;
+use super::lines::MAGENTO_DECIMALS;
 
 const OPERATION: &str = "validate order";
 
 /// Magento's own limit (`Magento\Catalog\Model\Product\Attribute\Backend\Sku::SKU_MAX_LENGTH`).
 const SKU_MAX_LENGTH: usize = 64;
-
-const CENT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
 /// How far a price of four decimals can be off per piece: half of its last place.
 const PER_PIECE: Decimal = Decimal::from_parts(5, 0, 0, false, 5);
@@ -112,13 +111,19 @@ fn control(text: &str, allowed: &[char]) -> Result<(), String> {
     }
 }
 
+/// One in the last decimal that amounts of the order may have.
+fn last_decimal(order: &Order) -> Money {
+    Decimal::new(1, minor_units(&order.currency).max(MAGENTO_DECIMALS))
+}
+
 /// The lines make the subtotal, but for rounding; otherwise a row was taken for a line or not by mistake.
 fn lines_add_up(order: &Order) -> Result<()> {
     let mut sum = Decimal::ZERO;
     let mut allowance = Decimal::ZERO;
+    let last_decimal = last_decimal(order);
     for item in &order.items {
         sum = sum.saturating_add(item.sub_total);
-        allowance = allowance.saturating_add(CENT).saturating_add(PER_PIECE.saturating_mul(item.qty));
+        allowance = allowance.saturating_add(last_decimal).saturating_add(PER_PIECE.saturating_mul(item.qty));
     }
     let difference = order.sub_total.saturating_sub(sum);
     if difference.abs() <= allowance {
@@ -135,32 +140,44 @@ fn lines_add_up(order: &Order) -> Result<()> {
     ))
 }
 
-/// `sub_total - discount + shipping + tax - gift card - store credit = grand_total`, within a cent.
+/// The parts make `grand_total`, within one of the last decimal.
 fn totals_add_up(order: &Order) -> Result<()> {
-    let sum = order
-        .sub_total
-        .saturating_sub(order.discount_amt)
-        .saturating_add(order.shipping_amt)
-        .saturating_add(order.tax_amt)
-        .saturating_sub(order.giftcard_amt)
-        .saturating_sub(order.storecredit_amt);
+    let parts = [
+        ("", "subtotal", order.sub_total),
+        (" - ", "discount", order.discount_amt),
+        (" + ", "shipping", order.shipping_amt),
+        (" + ", "tax", order.tax_amt),
+        (" - ", "gift card", order.giftcard_amt),
+        (" - ", "store credit", order.storecredit_amt),
+        (" - ", "reward points", order.points_amt),
+    ];
+    let (mut sum, mut told) = (Decimal::ZERO, String::new());
+    for (sign, name, amount) in parts {
+        sum = if sign == " - " { sum.saturating_sub(amount) } else { sum.saturating_add(amount) };
+        if sign.is_empty() || !amount.is_zero() {
+            told.push_str(&format!("{sign}{name} {amount}"));
+        }
+    }
     let difference = order.grand_total.saturating_sub(sum);
-    if difference.abs() <= CENT {
+    if difference.abs() <= last_decimal(order) {
         return Ok(());
     }
+    let currency = &order.currency;
+    let why = if difference > Decimal::ZERO {
+        "does it have a fee or gift wrapping, which are not among these?".to_owned()
+    } else {
+        let off = difference.abs();
+        format!(
+            "{off} {currency} was taken off by something that is not among them, as points or a credit of an extension"
+        )
+    };
+    let paid = match order.paid_amt {
+        Some(paid) if !paid.is_zero() => format!(", of which {} {currency} was paid", paid.normalize()),
+        _ => String::new(),
+    };
+    let total = order.grand_total;
     Err(wrong(
         "grand_total",
-        format!(
-            "is {} {currency}, but subtotal {} - discount {} + shipping {} + tax {} - gift card {} - store credit {} is \
-             {sum} {currency} (difference {difference}): a fee, gift wrapping or fixed product tax that is not among them?",
-            order.grand_total,
-            order.sub_total,
-            order.discount_amt,
-            order.shipping_amt,
-            order.tax_amt,
-            order.giftcard_amt,
-            order.storecredit_amt,
-            currency = order.currency
-        ),
+        format!("is {total} {currency}{paid}, but {told} is {sum} {currency} (difference {difference}): {why}"),
     ))
 }

@@ -15,3 +15,4 @@ mod odd_values;
 mod paging;
 mod sandbox;
 mod stores;
+mod totals;

@@ -1,7 +1,7 @@
 //! The rules of a document's header.
 
 use datawald_backoffice::{Freight, NativeAddress, NativeLine, NativeOrder, OrderTerms, Reference};
-use datawald_core::model::{Money, Order, round_cents};
+use datawald_core::model::{Money, Order};
 use datawald_core::{Error, Result};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -9,7 +9,8 @@ use jiff::{Timestamp, ToSpan};
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::{Map, Value, json};
 
-use super::lines::{amount, number};
+use super::lines::number;
+use super::places::Places;
 use crate::settings::DiscountMode;
 use crate::{B1Settings, Capabilities, fields};
 
@@ -62,10 +63,11 @@ pub(super) fn discount_percent(settings: &B1Settings, order: &Order) -> Result<D
             Ok(percent.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero))
         }
         _ => {
+            let places = Places::of(settings, &order.currency);
             let message = format!(
                 "the discount of {} is more than the subtotal of {}; SAP B1 has no document discount above 100 %",
-                amount(discount),
-                amount(order.sub_total)
+                places.text(discount),
+                places.text(order.sub_total)
             );
             Err(rejected(operation, order, "discount_amt", message))
         }
@@ -80,6 +82,7 @@ pub(super) fn map_order(
     terms: &OrderTerms,
 ) -> Result<NativeOrder> {
     check_currency(settings, capabilities, order)?;
+    let places = Places::of(settings, &order.currency);
     let mut doc = NativeOrder { reference: terms.reference.value.clone(), ..NativeOrder::default() };
     doc.set(fields::CARD_CODE, terms.customer_code.as_str());
     doc.set(fields::DOC_DUE_DATE, terms.due_date.to_string());
@@ -104,13 +107,13 @@ pub(super) fn map_order(
         Freight::Expense { name, amount: freight, tax } => {
             let expense = json!({
                 fields::EXPENSE_CODE: name,
-                fields::LINE_TOTAL: amount(*freight),
+                fields::LINE_TOTAL: places.text(*freight),
                 fields::TAX_CODE: tax.code,
             });
             doc.set(fields::EXPENSES, Value::Array(vec![expense]));
         }
         Freight::Item { item_code, amount: freight, tax } => {
-            doc.lines.push(freight_line(item_code, *freight, &tax.code));
+            doc.lines.push(freight_line(item_code, *freight, &tax.code, places));
         }
     }
     set_addresses(&mut doc, &terms.billto, &terms.shipto);
@@ -160,13 +163,13 @@ pub(super) fn check_currency(settings: &B1Settings, capabilities: &Capabilities,
     Err(rejected("map order", order, "currency", message))
 }
 
-fn freight_line(item_code: &str, freight: Money, tax_code: &str) -> NativeLine {
+fn freight_line(item_code: &str, freight: Money, tax_code: &str, places: Places) -> NativeLine {
     let mut line = NativeLine::default();
     line.set(fields::ITEM_CODE, item_code);
     line.set(fields::QUANTITY, "1");
     line.set(fields::UNIT_PRICE, number(freight));
     line.set(fields::TAX_CODE, tax_code);
-    line.set(fields::LINE_TOTAL, amount(round_cents(freight)));
+    line.set(fields::LINE_TOTAL, places.text(freight));
     line
 }
 

@@ -1,19 +1,15 @@
 //! The rules of a document's lines.
 
 use datawald_backoffice::{LineTax, NativeLine};
-use datawald_core::model::{Money, Order, OrderItem, round_cents};
+use datawald_core::model::{Money, Order, OrderItem};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 
+use super::places::Places;
 use crate::settings::DiscountMode;
 use crate::{B1Settings, fields};
 
 const OPERATION: &str = "map line";
-
-/// An amount with two decimals.
-pub(super) fn amount(money: Money) -> String {
-    format!("{:.2}", round_cents(money))
-}
 
 /// A number without needless zeros.
 pub(super) fn number(value: Decimal) -> String {
@@ -32,7 +28,7 @@ pub(super) fn path(order: &Order, item: &OrderItem) -> String {
 pub(super) fn line_total(settings: &B1Settings, item: &OrderItem) -> Money {
     match settings.discount {
         DiscountMode::Document => item.sub_total,
-        DiscountMode::Lines => item.sub_total - item.discount_amt.abs(),
+        DiscountMode::Lines => item.sub_total - item.discount_amt,
     }
 }
 
@@ -62,6 +58,7 @@ pub(super) fn map_line(settings: &B1Settings, order: &Order, item: &OrderItem, t
     line.set(fields::QUANTITY, number(item.qty));
     line.set(fields::UNIT_PRICE, number(item.price));
     line.set(fields::TAX_CODE, tax.code.as_str());
-    line.set(fields::LINE_TOTAL, amount(line_total(settings, item)));
+    let places = Places::of(settings, &order.currency);
+    line.set(fields::LINE_TOTAL, places.text(line_total(settings, item)));
     Ok(line)
 }

@@ -6,6 +6,8 @@ mod customer;
 mod header;
 mod lines;
 mod outcome;
+mod places;
+mod prepaid;
 mod reconcile;
 mod steps;
 mod tax;

@@ -1,16 +1,17 @@
 //! Whether SAP B1 will come to what the customer was charged.
 
 use datawald_backoffice::{NativeLine, NativeOrder, Totals};
-use datawald_core::model::{Money, Order, round_cents};
+use datawald_core::model::{Money, Order};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 use serde_json::Value;
 
 use super::causes::likely_cause;
-use super::lines::{amount, number};
-use super::tax::CENT;
+use super::lines::number;
+use super::places::Places;
+use super::prepaid;
 use super::total::{Amounts, amounts};
-use crate::settings::{PrepaidRule, ReconcileMode};
+use crate::settings::{DiscountMode, ReconcileMode};
 use crate::{B1Codes, B1Settings, Capabilities, fields};
 
 const OPERATION: &str = "reconcile order";
@@ -32,49 +33,77 @@ pub(super) fn reconcile(
     }
     check_currency(settings, capabilities, codes, order, doc)?;
     check_names(codes, order, doc)?;
-    let prepaid = order.giftcard_amt.abs() + order.storecredit_amt.abs();
-    let charged = charged(settings, order, doc, prepaid)?;
+    let places = Places::of(settings, &order.currency);
+    check_decimals(order, places)?;
+    let charged = prepaid::charged(settings, order, doc)?;
     let entity = || format!("order {}", order.fe_order_id);
-    let sums = amounts(doc, &codes.taxes, settings.rounding).map_err(|error| error.or_entity(entity))?;
-    let off = sums.total() - charged;
-    if !off.is_zero() {
+    let sums = amounts(settings, doc, &codes.taxes).map_err(|error| error.or_entity(entity))?;
+    let off = Differences { total: sums.total() - charged, part: part(settings, order, &sums, places) };
+    if !off.largest().is_zero() {
+        let most = places.smallest() * Decimal::from(settings.reconcile.max_cents);
         match settings.reconcile.mode {
-            _ if off.abs() > CENT * Decimal::from(settings.reconcile.max_cents) => {
-                return Err(differs(settings, order, &sums, charged));
-            }
-            ReconcileMode::Reject => return Err(differs(settings, order, &sums, charged)),
-            ReconcileMode::Tolerance => {
-                let (more, by) = (if off > Decimal::ZERO { "above" } else { "below" }, amount(off.abs()));
+            _ if off.largest() > most => return Err(differs(settings, order, &sums, charged, &off)),
+            ReconcileMode::Reject => return Err(differs(settings, order, &sums, charged, &off)),
+            ReconcileMode::Tolerance if !off.total.is_zero() => {
+                let more = if off.total > Decimal::ZERO { "above" } else { "below" };
+                let by = places.text(off.total.abs());
                 add_note(doc, &format!("SAP B1's total is {by} {more} what the customer was charged"));
             }
-            ReconcileMode::RoundingLine => add_rounding_line(settings, codes, order, doc, &sums, charged)?,
+            ReconcileMode::RoundingLine if !off.total.is_zero() => {
+                add_rounding_line(settings, codes, order, doc, &sums, charged, &off)?;
+            }
+            // The total is right, and the difference in a part of it is one that is put up with.
+            ReconcileMode::Tolerance | ReconcileMode::RoundingLine => {}
         }
     }
-    let total = amounts(doc, &codes.taxes, settings.rounding).map_err(|error| error.or_entity(entity))?.total();
+    let total = amounts(settings, doc, &codes.taxes).map_err(|error| error.or_entity(entity))?.total();
     doc.totals = Some(Totals { document: total, charged });
     Ok(())
 }
 
-/// What the document must come to.
-fn charged(settings: &B1Settings, order: &Order, doc: &mut NativeOrder, prepaid: Money) -> Result<Money> {
-    if prepaid.is_zero() {
-        return Ok(round_cents(order.grand_total));
+/// What SAP B1 would come to, less what the shop has.
+struct Differences {
+    total: Money,
+    /// A part that differs: its field, SAP B1's amount and the shop's.
+    part: Option<(&'static str, Money, Money)>,
+}
+
+impl Differences {
+    fn largest(&self) -> Money {
+        let part = self.part.map(|(_, b1, shop)| b1.saturating_sub(shop).abs()).unwrap_or_default();
+        self.total.abs().max(part)
     }
-    let (field, what) =
-        if order.giftcard_amt.is_zero() { ("storecredit_amt", "store credit") } else { ("giftcard_amt", "gift card") };
-    let by = amount(prepaid);
-    match settings.prepaid {
-        PrepaidRule::Reject => {
+}
+
+/// The first part that differs by one in the last decimal or more; the shop may have more decimals in it than SAP B1. Where
+/// total and tax are equal, goods less discount with freight are too.
+fn part(settings: &B1Settings, order: &Order, sums: &Amounts, places: Places) -> Option<(&'static str, Money, Money)> {
+    let tax = ("tax_amt", sums.all_tax(), order.tax_amt);
+    let discount = (settings.discount == DiscountMode::Document)
+        .then(|| ("discount_amt", sums.discount, order.discount_amt.abs()));
+    let differs = |b1: Money, shop: Money| b1.saturating_sub(shop).abs() >= places.smallest();
+    [Some(tax), discount].into_iter().flatten().find(|(_, b1, shop)| differs(*b1, *shop))
+}
+
+/// What was charged or paid must be an amount that SAP B1 can hold: to round it would make another of it.
+fn check_decimals(order: &Order, places: Places) -> Result<()> {
+    let amounts = [
+        ("grand_total", order.grand_total),
+        ("giftcard_amt", order.giftcard_amt),
+        ("storecredit_amt", order.storecredit_amt),
+        ("points_amt", order.points_amt),
+    ];
+    match amounts.into_iter().find(|(_, amount)| !places.holds(*amount)) {
+        None => Ok(()),
+        Some((field, amount)) => {
             let message = format!(
-                "{by} {} was paid by {what}, which a SAP B1 order does not show: enter the order by hand, or set \
-                 `prepaid = \"payment\"` to write the whole total and book the {what} as a payment",
-                order.currency
+                "is {} {currency}, and SAP B1 has amounts in {currency} {}: correct the amount in the shop, or if the \
+                 company has more decimals, tell how many in `currency_decimals`",
+                number(amount),
+                places.words(),
+                currency = order.currency
             );
             Err(rejected(order, field, message))
-        }
-        PrepaidRule::Payment => {
-            add_note(doc, &format!("{by} {} of it was paid by {what}: book it as a payment", order.currency));
-            Ok(round_cents(order.grand_total) + round_cents(prepaid))
         }
     }
 }
@@ -132,18 +161,36 @@ fn check_names(codes: &B1Codes, order: &Order, doc: &NativeOrder) -> Result<()> 
     Ok(())
 }
 
-fn differs(settings: &B1Settings, order: &Order, sums: &Amounts, charged: Money) -> Error {
-    let off = sums.total() - charged;
-    let message = format!(
-        "SAP B1 would make {} of it, the customer was charged {} {} (difference {}{}). Likely cause: {}",
-        amount(sums.total()),
-        amount(charged),
-        order.currency,
-        if off > Decimal::ZERO { "+" } else { "" },
-        amount(off),
-        likely_cause(settings, order, sums, off),
-    );
-    rejected(order, "grand_total", message)
+fn differs(settings: &B1Settings, order: &Order, sums: &Amounts, charged: Money, off: &Differences) -> Error {
+    let places = Places::of(settings, &order.currency);
+    let cause = likely_cause(settings, order, sums, off.total);
+    let difference = |off: Money| format!("{}{}", if off > Decimal::ZERO { "+" } else { "" }, places.text(off));
+    match off.part {
+        Some((field, b1, shop)) if off.total.is_zero() => {
+            let message = format!(
+                "SAP B1 would make {} of it, the shop has {} {} (difference {}), though the totals are equal. Likely cause: \
+                 {cause}",
+                places.text(b1),
+                number(shop),
+                order.currency,
+                difference(b1.saturating_sub(shop)),
+            );
+            rejected(order, field, message)
+        }
+        _ => {
+            let paid = order.paid_amt.filter(|paid| !paid.is_zero());
+            let paid = paid.map(|paid| format!(", of which {} {} was paid", number(paid), order.currency));
+            let message = format!(
+                "SAP B1 would make {} of it, the customer was charged {} {}{} (difference {}). Likely cause: {cause}",
+                places.text(sums.total()),
+                places.text(charged),
+                order.currency,
+                paid.unwrap_or_default(),
+                difference(off.total),
+            );
+            rejected(order, "grand_total", message)
+        }
+    }
 }
 
 /// Adds a line that makes up for the difference; the document discount is taken off it like off any other.
@@ -154,32 +201,38 @@ fn add_rounding_line(
     doc: &mut NativeOrder,
     sums: &Amounts,
     charged: Money,
+    off: &Differences,
 ) -> Result<()> {
+    let places = Places::of(settings, &order.currency);
     let (Some(item_code), Some(exempt)) = (&settings.reconcile.item_code, &settings.exempt_code) else {
         return Err(Error::config(OPERATION, "a rounding line needs `reconcile.item_code` and `exempt_code`"));
     };
     let missing = charged - sums.total();
     let kept = Decimal::ONE_HUNDRED - sums.percent;
-    let grossed_up = missing.checked_mul(Decimal::ONE_HUNDRED).and_then(|it| it.checked_div(kept)).map(round_cents);
-    let Some(guess) = grossed_up else { return Err(differs(settings, order, sums, charged)) };
-    for line_total in [guess, guess + CENT, guess - CENT] {
+    let grossed_up =
+        missing.checked_mul(Decimal::ONE_HUNDRED).and_then(|it| it.checked_div(kept)).map(|it| places.round(it));
+    let Some(guess) = grossed_up else { return Err(differs(settings, order, sums, charged, off)) };
+    for line_total in [guess, guess + places.smallest(), guess - places.smallest()] {
         let mut line = NativeLine::default();
         line.set(fields::ITEM_CODE, item_code.as_str());
         line.set(fields::QUANTITY, "1");
         line.set(fields::UNIT_PRICE, number(line_total));
         line.set(fields::TAX_CODE, exempt.as_str());
-        line.set(fields::LINE_TOTAL, amount(line_total));
+        line.set(fields::LINE_TOTAL, places.text(line_total));
         doc.lines.push(line);
-        if amounts(doc, &codes.taxes, settings.rounding)?.total() == charged {
-            add_note(doc, &format!("a rounding line of {} makes up for the difference in total", amount(line_total)));
+        if amounts(settings, doc, &codes.taxes)?.total() == charged {
+            add_note(
+                doc,
+                &format!("a rounding line of {} makes up for the difference in total", places.text(line_total)),
+            );
             return Ok(());
         }
         doc.lines.pop();
     }
-    Err(differs(settings, order, sums, charged))
+    Err(differs(settings, order, sums, charged, off))
 }
 
-fn add_note(doc: &mut NativeOrder, note: &str) {
+pub(super) fn add_note(doc: &mut NativeOrder, note: &str) {
     if !doc.note.is_empty() {
         doc.note.push_str("; ");
     }

@@ -50,7 +50,7 @@ impl Backoffice for B1Agency {
         header::due_date(&self.settings, cx.now())
     }
 
-    /// An expense or a line, as configured; its tax by the tax table.
+    /// An expense or a line, as configured, of what freight costs after its discount; its tax by the tax table.
     ///
     /// # Errors
     /// Rejected if freight was charged and neither is configured, or if no code gives its tax.
@@ -61,7 +61,7 @@ impl Backoffice for B1Agency {
         })
     }
 
-    /// |discount| / subtotal × 100, to six decimals as SAP B1 holds it; nothing if discounts go off the lines.
+    /// |discount on the lines| / subtotal × 100, to six decimals as SAP B1 holds it; nothing if discounts go off the lines.
     ///
     /// # Errors
     /// Rejected for a discount that is larger than what it is taken off.
@@ -127,11 +127,13 @@ impl Backoffice for B1Agency {
     /// Computes in decimals what SAP B1 will make of the document as it now stands, and compares it with what the
     /// customer was charged.
     ///
-    /// The sum of the lines, each to the cent; less the document discount, to the cent; tax on the discounted lines by
-    /// the rates that SAP B1 itself has for the codes, rounded per code or per line as configured; freight, and its tax.
+    /// The sum of the lines; less the document discount; tax on the discounted lines by the rates that SAP B1 itself has for
+    /// the codes, rounded per code or per line as configured; freight, and its tax. Each is rounded to the decimals that the
+    /// currency has, by ISO 4217 or as configured. What was paid by gift card, store credit or points is part of the total.
+    /// Tax and document discount must be the order's, too, so that no part makes up for another.
     ///
     /// # Errors
-    /// Rejected, with both totals and the likely cause, unless the settings put up with the difference. Rejected for
+    /// Rejected for a total of more decimals than its currency has. Rejected, with both totals and the likely cause, unless the settings put up with the difference. Rejected for
     /// names and codes that SAP B1 does not have. Retryable if SAP B1 cannot be asked for its codes.
     ///
     /// No order is rejected by names, codes and rates that were asked for long ago: they are asked for anew first, once a

@@ -1,18 +1,14 @@
 //! Which tax code gives the tax that the customer was charged.
 
 use datawald_backoffice::{Freight, LineTax};
-use datawald_core::model::{Money, Order, OrderItem, round_cents};
+use datawald_core::model::{Money, Order, OrderItem};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 
-use super::lines::{amount, number, path};
+use super::lines::{number, path};
+use super::places::Places;
 use crate::B1Settings;
 use crate::settings::{TaxAddress, TaxArea, TaxRule};
-
-/// One cent.
-pub(super) const CENT: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
-/// Half a cent: what rounding one piece's tax may add or take.
-const HALF_CENT: Decimal = Decimal::from_parts(5, 0, 0, false, 3);
 
 /// What a tax was charged on.
 struct Taxed<'a> {
@@ -24,6 +20,10 @@ struct Taxed<'a> {
     tax: Money,
     /// The rate, where the shop tells it.
     percent: Option<Decimal>,
+    /// The rates that the shop tells of other lines, one of which is likely.
+    others: &'a [Decimal],
+    /// The decimals that the shop rounds to.
+    shop: Places,
 }
 
 /// The tax of a line.
@@ -38,8 +38,10 @@ pub(super) fn line_tax(settings: &B1Settings, order: &Order, item: &OrderItem) -
     } else {
         total * order.discount_amt.abs().checked_div(order.sub_total).unwrap_or_default()
     };
-    let bases = [total - item.discount_amt.abs(), total - share, total];
-    let taxed = Taxed { bases: &bases, pieces: item.qty, tax: item.tax_amt, percent: item.tax_percent };
+    let shop = Places::of_shop(settings, &order.currency);
+    let bases = [total - item.discount_amt, total - share, total];
+    let taxed =
+        Taxed { bases: &bases, pieces: item.qty, tax: item.tax_amt, percent: item.tax_percent, others: &[], shop };
     choose(settings, order, &taxed, || format!("{}.tax_amt", path(order, item)))
 }
 
@@ -51,9 +53,22 @@ pub(super) fn freight(settings: &B1Settings, order: &Order) -> Result<Freight> {
         return Ok(Freight::None);
     }
     let rule = &settings.freight;
+    let places = Places::of(settings, &order.currency);
     let by_table = || {
-        let taxed = Taxed { bases: &[amt], pieces: Decimal::ONE, tax: tax_amt, percent: None };
-        choose(settings, order, &taxed, || "shipping_tax_amt".to_owned())
+        // No field tells the rate on freight.
+        let others: Vec<Decimal> = order.items.iter().filter_map(|item| item.tax_percent).collect();
+        let of = |base: Money| {
+            let shop = Places::of_shop(settings, &order.currency);
+            let bases = [base];
+            let taxed =
+                Taxed { bases: &bases, pieces: Decimal::ONE, tax: tax_amt, percent: None, others: &others, shop };
+            choose(settings, order, &taxed, || "shipping_tax_amt".to_owned())
+        };
+        let discount = order.shipping_discount_amt;
+        // A shop may tax freight before its discount; whether SAP B1 comes to the same is for reconciliation to say.
+        of(amt).or_else(|error| {
+            if discount.is_zero() { Err(error) } else { of(amt.saturating_add(discount)).map_err(|_| error) }
+        })
     };
     let tax = match &rule.tax_code {
         Some(code) if !tax_amt.is_zero() => {
@@ -69,7 +84,7 @@ pub(super) fn freight(settings: &B1Settings, order: &Order) -> Result<Freight> {
             let message = format!(
                 "is {}, and the settings do not say how SAP B1 charges freight: add `freight.expense_name` or \
                  `freight.item_code`",
-                amount(amt)
+                places.text(amt)
             );
             Err(Error::invalid(operation, message).entity(format!("order {}", order.fe_order_id)).field("shipping_amt"))
         }
@@ -112,14 +127,14 @@ fn choose(settings: &B1Settings, order: &Order, taxed: &Taxed<'_>, field: impl F
     Err(wrong(format!(
         "no tax code gives the tax of {} on {} in {} (the table has for there: {there}): add one with {rate} to the tax \
          table",
-        amount(taxed.tax),
-        amount(base),
+        number(taxed.tax),
+        number(base),
         if area_text.is_empty() { "an unknown area".to_owned() } else { area_text.join(" ") },
     )))
 }
 
-/// The rule that fits best: the one with the rate that the shop tells; else the one that comes nearest; of several alike
-/// the first in the table.
+/// The rule that fits best: the one with the rate that the shop tells; else one that gives the tax to the cent, and among
+/// such one with a rate that another line has; else the one that comes nearest; of several alike the first in the table.
 fn fitting<'a>(rules: &'a [TaxRule], area: TaxArea<'_>, taxed: &Taxed<'_>) -> Option<&'a TaxRule> {
     let off = |rule: &TaxRule| {
         let distance =
@@ -130,14 +145,21 @@ fn fitting<'a>(rules: &'a [TaxRule], area: TaxArea<'_>, taxed: &Taxed<'_>) -> Op
         // No tax: a rate of zero, or the told rate on so little that nothing comes of it.
         let told = taxed.percent.unwrap_or_default();
         return rules.iter().find(|rule| {
-            rule.rate == told && rule.holds(area) && off(rule).is_some_and(|off| round_cents(off).is_zero())
+            rule.rate == told && rule.holds(area) && off(rule).is_some_and(|off| taxed.shop.round(off).is_zero())
         });
     }
-    let tolerance = CENT.max(taxed.pieces.checked_mul(HALF_CENT).unwrap_or(CENT));
+    // The tax was rounded once a row or once a piece, and with it the base that the tax is compared with, if that was taken
+    // out of a price that includes tax; and where a shop rounds by order, a row makes up for what the ones before it lost.
+    let smallest = taxed.shop.smallest();
+    let rounded = smallest.max(taxed.pieces.checked_mul(taxed.shop.half()).unwrap_or(smallest));
+    let tolerance = rounded.checked_mul(Decimal::TWO).unwrap_or(rounded);
     rules
         .iter()
         .filter(|rule| !rule.rate.is_zero() && rule.holds(area))
         .filter_map(|rule| Some((rule, off(rule).filter(|off| *off <= tolerance)?)))
-        .min_by_key(|(rule, off)| (taxed.percent != Some(rule.rate), *off))
+        .min_by_key(|(rule, off)| {
+            let rounds_to_it = *off <= taxed.shop.half();
+            (taxed.percent != Some(rule.rate), !rounds_to_it, !taxed.others.contains(&rule.rate), *off)
+        })
         .map(|(rule, _)| rule)
 }

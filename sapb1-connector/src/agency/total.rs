@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use datawald_backoffice::NativeOrder;
-use datawald_core::model::{Money, parse_decimal, round_cents};
+use datawald_core::model::{Money, parse_decimal};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
 
-use crate::fields;
+use super::places::Places;
 use crate::settings::TaxRounding;
+use crate::{B1Settings, fields};
 
 const OPERATION: &str = "compute document total";
 
@@ -33,17 +34,24 @@ pub(super) struct Amounts {
 }
 
 impl Amounts {
+    /// All tax.
+    pub(super) fn all_tax(&self) -> Money {
+        self.tax + self.freight_tax
+    }
+
     /// The document's total.
     pub(super) fn total(&self) -> Money {
-        self.lines - self.discount + self.tax + self.freight + self.freight_tax
+        self.lines - self.discount + self.freight + self.all_tax()
     }
 }
 
-/// Computes a document's amounts with `rates` by tax code.
+/// Computes a document's amounts with `rates` by tax code, each rounded to the decimals of its currency.
 ///
 /// # Errors
 /// Rejected for values that are no numbers, or that are too large, and for tax codes that SAP B1 does not have.
-pub(super) fn amounts(doc: &NativeOrder, rates: &BTreeMap<String, Decimal>, rounding: TaxRounding) -> Result<Amounts> {
+pub(super) fn amounts(settings: &B1Settings, doc: &NativeOrder, rates: &BTreeMap<String, Decimal>) -> Result<Amounts> {
+    let currency = doc.get(fields::DOC_CURRENCY).and_then(Value::as_str).unwrap_or(&settings.company_currency);
+    let places = Places::of(settings, currency);
     let mut sums = Amounts { percent: optional(&doc.header, "", fields::DISCOUNT_PERCENT)?, ..Amounts::default() };
     let mut by_code: BTreeMap<String, Money> = BTreeMap::new();
     let mut by_line: Vec<(Money, Decimal)> = Vec::with_capacity(doc.lines.len());
@@ -57,24 +65,24 @@ pub(super) fn amounts(doc: &NativeOrder, rates: &BTreeMap<String, Decimal>, roun
                 quantity.checked_mul(price).ok_or_else(|| too_large(&path))?
             }
         };
-        let total = round_cents(total);
+        let total = places.round(total);
         let (code, rate) = rate_of(&line.fields, &path, rates)?;
         sums.lines = sums.lines.checked_add(total).ok_or_else(|| too_large(&path))?;
         *by_code.entry(code.clone()).or_default() += total;
         by_line.push((total, rate));
         sums.codes.insert(code, rate);
     }
-    sums.discount = round_cents(share(sums.lines, sums.percent)?);
+    sums.discount = places.round(share(sums.lines, sums.percent)?);
     let kept = Decimal::ONE_HUNDRED - sums.percent;
-    match rounding {
+    match settings.rounding {
         TaxRounding::PerCode => {
             for (code, total) in &by_code {
-                sums.tax += round_cents(tax(*total, kept, sums.codes.get(code).copied().unwrap_or_default())?);
+                sums.tax += places.round(tax(*total, kept, sums.codes.get(code).copied().unwrap_or_default())?);
             }
         }
         TaxRounding::PerLine => {
             for (total, rate) in by_line {
-                sums.tax += round_cents(tax(total, kept, rate)?);
+                sums.tax += places.round(tax(total, kept, rate)?);
             }
         }
     }
@@ -82,10 +90,10 @@ pub(super) fn amounts(doc: &NativeOrder, rates: &BTreeMap<String, Decimal>, roun
         for (i, expense) in expenses.iter().enumerate() {
             let path = format!("DocumentAdditionalExpenses[{i}].");
             let Some(parts) = expense.as_object() else { return Err(no_number(&path)) };
-            let freight = round_cents(required(parts, &path, fields::LINE_TOTAL)?);
+            let freight = places.round(required(parts, &path, fields::LINE_TOTAL)?);
             let (_, rate) = rate_of(parts, &path, rates)?;
             sums.freight += freight;
-            sums.freight_tax += round_cents(tax(freight, Decimal::ONE_HUNDRED, rate)?);
+            sums.freight_tax += places.round(tax(freight, Decimal::ONE_HUNDRED, rate)?);
         }
     }
     Ok(sums)

@@ -1,6 +1,6 @@
 //! What company a sandbox plays, whatever the way in.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -27,6 +27,8 @@ pub struct Company {
     /// Other currencies, with their rate of today: how much of the main one they are worth. SAP B1 RESTful makes documents
     /// in the main one only.
     pub currencies: Vec<(String, Decimal)>,
+    /// How many decimals amounts have, by currency; two where it is not listed.
+    pub decimals: BTreeMap<String, u32>,
     /// Tax codes with their rates in percent.
     pub tax_codes: Vec<(String, Decimal)>,
     /// Names of expenses (freight).
@@ -55,6 +57,7 @@ impl Default for Company {
     fn default() -> Self {
         let restful::SandboxOptions {
             currency,
+            decimals,
             tax_codes,
             expenses,
             transports,
@@ -71,6 +74,7 @@ impl Default for Company {
         Self {
             currency,
             currencies,
+            decimals,
             tax_codes,
             expenses,
             transports,
@@ -93,6 +97,7 @@ impl Company {
             user: LOGIN.0.into(),
             password: LOGIN.1.into(),
             currency: self.currency,
+            decimals: self.decimals,
             tax_codes: self.tax_codes,
             expenses: self.expenses,
             transports: self.transports,
@@ -123,6 +128,7 @@ impl Company {
             password: LOGIN.1.into(),
             currency: self.currency,
             currencies: self.currencies,
+            decimals: self.decimals,
             tax_codes: self.tax_codes,
             expenses: self.expenses,
             shipping_types: self.transports,

@@ -32,6 +32,12 @@ pub struct Document {
     pub doc_entry: i64,
     /// What it comes to in its own currency, as the sandbox computed it.
     pub total: Decimal,
+    /// The document discount in it.
+    pub discount: Decimal,
+    /// All tax in it.
+    pub tax: Decimal,
+    /// The expenses in it, before tax.
+    pub freight: Decimal,
     /// How many lines it has.
     pub lines: usize,
     /// Whether it is cancelled.
@@ -234,6 +240,9 @@ impl From<&restful::DocumentRecord> for Document {
         Self {
             doc_entry: record.doc_entry.into(),
             total: record.total,
+            discount: record.discount,
+            tax: record.tax,
+            freight: record.freight,
             lines: record.lines.try_into().unwrap_or(usize::MAX),
             cancelled: record.cancelled,
         }
@@ -243,6 +252,8 @@ impl From<&restful::DocumentRecord> for Document {
 impl From<&service_layer::DocumentRecord> for Document {
     fn from(record: &service_layer::DocumentRecord) -> Self {
         let lines = record.body.get("DocumentLines").and_then(Value::as_array).map_or(0, Vec::len);
-        Self { doc_entry: record.doc_entry, total: record.total, lines, cancelled: record.cancelled }
+        let [discount, tax, freight] = record.parts();
+        let (doc_entry, total, cancelled) = (record.doc_entry, record.total, record.cancelled);
+        Self { doc_entry, total, discount, tax, freight, lines, cancelled }
     }
 }

@@ -6,6 +6,7 @@
 mod by_hand;
 mod company;
 mod damage;
+mod decimals;
 mod either;
 mod faults;
 mod listener;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use datawald_core::http::HttpSettings;
+use datawald_core::model::minor_units;
 use datawald_core::{Error, Result};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -96,6 +97,8 @@ pub struct ServiceLayerSettings {
     /// The company's main currency (ISO 4217): `company_currency` of the rules. It is checked against SAP B1's before any
     /// order is sent.
     pub main_currency: String,
+    /// The decimals of amounts by currency: `currency_decimals` of the rules.
+    pub currency_decimals: BTreeMap<String, u32>,
     /// The user-defined field for the mark of our own documents: `reference.mark` of the rules.
     pub mark: Option<String>,
     /// Sizes and times.
@@ -146,6 +149,7 @@ impl ServiceLayerSettings {
             tax_table: TaxTable::default(),
             currency_codes: BTreeMap::new(),
             main_currency: settings.company_currency.clone(),
+            currency_decimals: settings.currency_decimals.clone(),
             mark: settings.reference.mark.clone(),
             requests: settings.requests,
         };
@@ -153,6 +157,11 @@ impl ServiceLayerSettings {
             made.set_root(root);
         }
         Ok(made)
+    }
+
+    /// How many decimals amounts of a currency have: as configured, else as ISO 4217 says.
+    pub(super) fn decimals(&self, currency: &str) -> u32 {
+        self.currency_decimals.get(currency).copied().unwrap_or_else(|| minor_units(currency))
     }
 
     /// Speaks to another root of the same server.

@@ -1,7 +1,7 @@
 //! An order as the Service Layer takes it: names become codes, persons become contacts, text becomes numbers.
 
 use datawald_backoffice::{NativeOrder, Reference};
-use datawald_core::model::{parse_decimal, round_cents};
+use datawald_core::model::{parse_decimal, round_money};
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -32,6 +32,15 @@ pub(super) struct Translated {
     pub(super) person: Option<Person>,
     json: Map<String, Value>,
     foreign: Option<String>,
+}
+
+/// How many decimals amounts have.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decimals {
+    /// Of the main currency.
+    pub(super) main: u32,
+    /// Of the document's.
+    pub(super) document: u32,
 }
 
 /// The header of a document.
@@ -151,20 +160,20 @@ impl Translated {
     ///
     /// # Errors
     /// Rejected for an amount that would not come out as it was charged.
-    pub(super) fn convert(&mut self, rate: Decimal) -> Result<()> {
+    pub(super) fn convert(&mut self, rate: Decimal, decimals: Decimals) -> Result<()> {
         let number = rate.to_string().parse().map_err(|_| wrong_type(fields::DOC_RATE, "a number"))?;
         self.json.insert(fields::DOC_RATE.into(), Value::Number(number));
         let Some(Value::Array(expenses)) = self.json.get_mut(fields::EXPENSES) else { return Ok(()) };
         for (i, expense) in expenses.iter_mut().enumerate() {
             let Some(total) = expense.get_mut(fields::LINE_TOTAL) else { continue };
             let Some(amount) = parse_decimal(&total.to_string()) else { continue };
-            let local = amount.checked_mul(rate).map(round_cents);
-            let back = local.and_then(|local| local.checked_div(rate)).map(round_cents);
+            let local = amount.checked_mul(rate).map(|local| round_money(local, decimals.main));
+            let back = local.and_then(|local| local.checked_div(rate)).map(|back| round_money(back, decimals.document));
             match local.and_then(|local| local.to_string().parse().ok()) {
-                Some(local) if back == Some(round_cents(amount)) => *total = Value::Number(local),
+                Some(local) if back == Some(round_money(amount, decimals.document)) => *total = Value::Number(local),
                 _ => {
-                    let message = "cannot be written: SAP B1 holds the amount of an expense in the main currency, to the \
-                                   cent, which does not give the amount in the document's: charge freight as a line \
+                    let message = "cannot be written: SAP B1 holds the amount of an expense in the main currency, rounded, \
+                                   which does not give the amount in the document's: charge freight as a line \
                                    (`freight.item_code`)";
                     let field = format!("{}[{i}].{}", fields::EXPENSES, fields::LINE_TOTAL);
                     return Err(Error::invalid(OPERATION, message).field(field));

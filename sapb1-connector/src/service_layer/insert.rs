@@ -10,13 +10,14 @@ use futures::{FutureExt, StreamExt, stream};
 use reqwest::Method;
 use reqwest::header::LOCATION;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::ServiceLayerClient;
 use super::answer::key_in_location;
 use super::batch::Request;
 use super::client::Call;
 use super::currencies::Rates;
-use super::document::Translated;
+use super::document::{Decimals, Translated};
 use super::error::{NO_MATCH, alone, has_code};
 use super::missing::Missing;
 use super::send::{Done, send_all};
@@ -117,7 +118,10 @@ async fn translate(
             Some(rate) => rate,
             None => rates.of(client, cx, currency).await?,
         };
-        translated.convert(rate)?;
+        let settings = &client.settings;
+        let document = doc.get(fields::DOC_CURRENCY).and_then(Value::as_str).unwrap_or(&settings.main_currency);
+        let (main, document) = (settings.decimals(&settings.main_currency), settings.decimals(document));
+        translated.convert(rate, Decimals { main, document })?;
     }
     Ok(translated)
 }

@@ -40,6 +40,16 @@ impl B1Settings {
         if !is_currency(&self.company_currency) {
             return wrong("company_currency", "must be three capital letters, as \"USD\"");
         }
+        for (currency, decimals) in &self.currency_decimals {
+            let key = format!("currency_decimals.{currency}");
+            if !is_currency(currency) {
+                return wrong(&key, "must be named by three capital letters, as \"JPY\"");
+            }
+            // SAP B1 keeps amounts to six decimals at most.
+            if *decimals > 6 {
+                return wrong(&key, "must be 0 to 6");
+            }
+        }
         if self.freight.expense_name.is_some() && self.freight.item_code.is_some() {
             return wrong("freight", "has both `expense_name` and `item_code`; freight is charged by one of them");
         }

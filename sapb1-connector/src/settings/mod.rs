@@ -13,6 +13,7 @@ pub use names::NameMap;
 pub use requests::Requests;
 pub use tax::{TaxArea, TaxRule};
 
+use datawald_core::model::minor_units;
 use serde::Deserialize;
 
 /// The rules by which orders become SAP B1's. See [the sample](crate::settings) for each key.
@@ -21,6 +22,8 @@ use serde::Deserialize;
 pub struct B1Settings {
     /// The company's main currency (ISO 4217).
     pub company_currency: String,
+    /// How many decimals amounts of a currency have in SAP B1, by ISO 4217 code, where that is not what the standard says.
+    pub currency_decimals: BTreeMap<String, u32>,
     /// Days from today (UTC) to the due date.
     pub due_days: u16,
     /// Which customer an order belongs to.
@@ -47,7 +50,7 @@ pub struct B1Settings {
     pub reconcile: ReconcileRule,
     /// How SAP B1 rounds tax.
     pub rounding: TaxRounding,
-    /// What happens with orders paid in part by gift card or store credit.
+    /// What happens with orders paid in part by gift card, store credit or reward points.
     pub prepaid: PrepaidRule,
     /// What is changed in a document of an order that has changed in the shop since.
     pub changes: ChangeRule,
@@ -59,6 +62,7 @@ impl Default for B1Settings {
     fn default() -> Self {
         Self {
             company_currency: "USD".into(),
+            currency_decimals: BTreeMap::new(),
             due_days: 7,
             customer: CustomerRule::default(),
             freight: FreightRule::default(),
@@ -76,6 +80,13 @@ impl Default for B1Settings {
             changes: ChangeRule::default(),
             requests: Requests::default(),
         }
+    }
+}
+
+impl B1Settings {
+    /// How many decimals amounts of a currency have: as configured, else as ISO 4217 says.
+    pub fn decimals(&self, currency: &str) -> u32 {
+        self.currency_decimals.get(currency).copied().unwrap_or_else(|| minor_units(currency))
     }
 }
 
@@ -174,7 +185,7 @@ pub struct ReferenceRule {
 pub struct ReconcileRule {
     /// What to do.
     pub mode: ReconcileMode,
-    /// The largest difference, in hundredths, that `tolerance` and `rounding-line` put up with.
+    /// The largest difference, in the smallest amounts of the currency (cents), that `tolerance` and `rounding-line` put up with.
     pub max_cents: u32,
     /// The item code of the rounding line.
     pub item_code: Option<String>,
@@ -215,14 +226,15 @@ pub enum ChangeRule {
     Addresses,
 }
 
-/// What happens with orders paid in part by gift card or store credit: the shop's grand total is what is left to pay,
-/// SAP B1's is the whole.
+/// What happens with orders paid in part by gift card, store credit or reward points: the shop's grand total is what is left
+/// to pay, SAP B1's is the whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrepaidRule {
     /// The order fails.
     #[default]
     Reject,
-    /// The document has the whole total; what was prepaid is noted, to be booked as a payment.
+    /// The document has the whole total, which is the grand total and what was prepaid; how much was paid by which of them is
+    /// noted, to be booked as payments.
     Payment,
 }

@@ -25,6 +25,11 @@ sapb1_connector::over_both_ways! {
     names_that_sap_b1_does_not_have
     discount_that_is_partly_on_freight
     an_order_without_lines
+    everything_off_is_a_document_of_nothing
+    three_decimals_stay
+    no_decimals_are_no_decimals
+    a_document_of_the_same_total_with_other_parts_is_refused
+    what_reduced_a_total_is_no_fee
     agency_and_sandbox_reckon_alike
 }
 
@@ -128,7 +133,7 @@ async fn more_than_the_tolerance_is_refused(way: Way) {
     order.grand_total += money("0.02");
     let text = refusal(way, "[reconcile]\nmode = \"tolerance\"\nmax_cents = 1", &order).await;
     assert!(text.contains("difference -0.02"), "{text}");
-    assert!(text.contains("a fee or credit of 0.02 of another kind"), "{text}");
+    assert!(text.contains("a fee of 0.02 of another kind"), "{text}");
 }
 
 async fn rounding_line_counts_in_the_document_discount(way: Way) {
@@ -183,7 +188,16 @@ async fn prepaid_orders(way: Way) {
     let sandbox = sandbox(way).await;
     assert_eq!(total_of(&sandbox, "prepaid = \"payment\"", &order).await, money("396.87"));
     let doc = prepare(&sandbox.agency(settings("prepaid = \"payment\"")).unwrap(), &cx(), &order).await.unwrap();
-    assert!(doc.note.contains("100.00 USD of it was paid by gift card"), "{}", doc.note);
+    assert!(doc.note.contains("100.00 USD of it was paid by gift card: book it"), "{}", doc.note);
+
+    order.storecredit_amt = money("20");
+    order.points_amt = money("6.87");
+    order.grand_total -= money("26.87");
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("paid by gift card, 20.00 USD by store credit, 6.87 USD by reward points"), "{text}");
+    let doc = prepare(&sandbox.agency(settings("prepaid = \"payment\"")).unwrap(), &cx(), &order).await.unwrap();
+    assert_eq!(doc.totals.unwrap().document, money("396.87"));
+    assert!(doc.note.contains("by gift card, 20.00 USD by store credit, 6.87 USD by reward points"), "{}", doc.note);
 }
 
 async fn another_currency(way: Way) {
@@ -238,6 +252,74 @@ async fn an_order_without_lines(way: Way) {
     let order = order("1", vec![], "5");
     let text = refusal(way, "", &order).await;
     assert!(text.contains("items") && text.contains("there are none"), "{text}");
+}
+
+/// Goods, freight and tax are taken off altogether.
+async fn everything_off_is_a_document_of_nothing(way: Way) {
+    let mut item = item("A", "2", "10", "20", "0");
+    item.tax_percent = Some(money("8.25"));
+    let order = order("1", vec![item], "0");
+    assert_eq!(order.grand_total, Decimal::ZERO);
+    assert_eq!(total_of(&sandbox(way).await, "", &order).await, Decimal::ZERO);
+    assert_eq!(total_of(&sandbox(way).await, "discount = \"lines\"", &order).await, Decimal::ZERO);
+}
+
+async fn three_decimals_stay(way: Way) {
+    let company = || Company { currency: "KWD".into(), ..Company::default() };
+    let mut order = order("1", vec![item("A", "1", "9.125", "0", "0")], "1");
+    order.currency = "KWD".into();
+    let kwd = "company_currency = \"KWD\"";
+    assert_eq!(total_of(&sandbox_of(way, company()).await, kwd, &order).await, money("10.125"));
+    // In a company that reckons it with two decimals, it cannot be written.
+    let mut company = company();
+    company.decimals.insert("KWD".into(), 2);
+    let sandbox = sandbox_of(way, company).await;
+    let two = "company_currency = \"KWD\"\ncurrency_decimals = { KWD = 2 }";
+    let error = prepare(&sandbox.agency(settings(two)).unwrap(), &cx(), &order).await.unwrap_err();
+    assert_eq!(error.field_path(), Some("grand_total"), "{error}");
+    assert!(error.message().contains("is 10.125 KWD") && error.message().contains("with 2 decimals"), "{error}");
+}
+
+async fn no_decimals_are_no_decimals(way: Way) {
+    let company = || Company { currency: "JPY".into(), ..Company::default() };
+    let mut order = order("1", vec![item("A", "1", "1234.50", "0", "0")], "0");
+    order.currency = "JPY".into();
+    let sandbox = sandbox_of(way, company()).await;
+    let jpy = "company_currency = \"JPY\"";
+    let error = prepare(&sandbox.agency(settings(jpy)).unwrap(), &cx(), &order).await.unwrap_err();
+    assert_eq!((error.field_path(), error.disposition()), (Some("grand_total"), Disposition::Rejected), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("order 1") && text.contains("is 1234.5 JPY"), "{text}");
+    assert!(text.contains("without decimals") && text.contains("currency_decimals"), "{text}");
+
+    let mut company = company();
+    company.decimals.insert("JPY".into(), 2);
+    let sandbox = sandbox_of(way, company).await;
+    let two = "company_currency = \"JPY\"\ncurrency_decimals = { JPY = 2 }";
+    assert_eq!(total_of(&sandbox, two, &order).await, money("1234.50"));
+}
+
+/// The shop has a cent more of tax and a cent less of goods than SAP B1 would.
+async fn a_document_of_the_same_total_with_other_parts_is_refused(way: Way) {
+    let mut order = order("1", vec![item("A", "1", "100", "0", "8.24")], "0");
+    order.tax_amt = money("8.24");
+    order.sub_total = money("100.01");
+    order.grand_total = money("108.25");
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("tax_amt") && text.contains("8.25") && text.contains("8.24"), "{text}");
+}
+
+async fn what_reduced_a_total_is_no_fee(way: Way) {
+    let mut order = plain_order("1");
+    order.grand_total -= money("10");
+    order.paid_amt = Some(money("386.87"));
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("difference +10.00"), "{text}");
+    assert!(text.contains("386.87 USD was paid") && text.contains("10.00 was taken off"), "{text}");
+    assert!(!text.contains("fee"), "{text}");
+    order.grand_total += money("20");
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("a fee of 10.00"), "{text}");
 }
 
 /// The two reckonings were written apart; over documents of all sorts they must never differ.

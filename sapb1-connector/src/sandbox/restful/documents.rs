@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
+use super::total::Sums;
 use crate::sandbox::ByHand;
 
 /// What is told of a document.
@@ -18,6 +19,12 @@ pub struct DocumentRecord {
     pub reference: String,
     /// The document's total in the main currency, as the sandbox computed it.
     pub total: Decimal,
+    /// The document discount.
+    pub discount: Decimal,
+    /// All tax.
+    pub tax: Decimal,
+    /// Expenses before tax.
+    pub freight: Decimal,
     /// Whether it is cancelled.
     pub cancelled: bool,
     /// How many lines it has.
@@ -47,7 +54,7 @@ pub(super) struct New<'a> {
     pub(super) card_code: &'a str,
     pub(super) lines: u32,
     /// In the main currency.
-    pub(super) total: Decimal,
+    pub(super) sums: Sums,
     pub(super) dates: (Date, Date),
     pub(super) sent: &'a [u8],
 }
@@ -69,6 +76,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Documents {
     first_doc_entry: u32,
     all: Vec<Document>,
+    /// Discount, tax and freight of each.
+    parts: Vec<[Decimal; 3]>,
     details: Vec<Details>,
     by_hand: HashMap<u32, ByHand>,
     customers: Vec<Box<str>>,
@@ -130,9 +139,10 @@ impl Documents {
         if self.details.len() < most_details && self.details.len() == self.all.len() {
             self.details.push(details());
         }
-        let (lines, total) = (new.lines, new.total);
+        let (lines, total) = (new.lines, new.sums.total);
         let document =
             Document { reference, field, cancelled: false, lines, total, date, due, customer, digest, next: NONE };
+        self.parts.push([new.sums.discount, new.sums.tax, new.sums.freight]);
         self.all.push(document);
         at
     }
@@ -150,8 +160,8 @@ impl Documents {
     /// Adds a document that somebody enters; answers its place.
     pub(super) fn enter(&mut self, by_hand: ByHand, date: Date) -> u32 {
         let (card_code, reference) = (by_hand.customer.clone(), by_hand.reference.clone());
-        let new =
-            New { card_code: &card_code, lines: 1, total: by_hand.local(), dates: (date, date), sent: b"by hand" };
+        let sums = Sums { total: by_hand.local(), ..Sums::default() };
+        let new = New { card_code: &card_code, lines: 1, sums, dates: (date, date), sent: b"by hand" };
         let at = self.add(0, &reference, &new, Details::default, 0);
         self.by_hand.insert(at, by_hand);
         at
@@ -208,10 +218,14 @@ impl Documents {
 
     pub(super) fn record(&self, at: u32) -> Option<DocumentRecord> {
         let document = self.get(at)?;
+        let [discount, tax, freight] = self.parts.get(at as usize).copied().unwrap_or_default();
         Some(DocumentRecord {
             doc_entry: self.doc_entry(at),
             reference: document.reference.to_string(),
             total: document.total,
+            discount,
+            tax,
+            freight,
             cancelled: document.cancelled,
             lines: document.lines,
             digest: format!("{:016x}", document.digest),

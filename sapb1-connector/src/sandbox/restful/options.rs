@@ -1,6 +1,6 @@
 //! What company the sandbox plays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,8 @@ use std::time::Duration;
 use datawald_core::{Clock, SystemClock};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
+
+use crate::sandbox::decimals::usual;
 
 /// How SAP B1 rounds tax.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct SandboxOptions {
     pub password: String,
     /// The company's main currency, in which every document is made.
     pub currency: String,
+    /// How many decimals amounts have, by currency; two where it is not listed.
+    pub decimals: BTreeMap<String, u32>,
     /// Tax codes with their rates in percent.
     pub tax_codes: Vec<(String, Decimal)>,
     /// Names of expenses (freight).
@@ -66,6 +70,7 @@ impl Default for SandboxOptions {
             user: "user1".into(),
             password: "abcxyz".into(),
             currency: "USD".into(),
+            decimals: usual(),
             tax_codes: vec![
                 ("EX".into(), Decimal::ZERO),
                 ("Exempt".into(), Decimal::ZERO),

@@ -14,6 +14,7 @@ use super::faults::Faults;
 use super::python::PyError;
 use super::state::{State, Store};
 use super::total::{Row, document_total};
+use crate::sandbox::decimals;
 
 /// Inserts `orders`, at most `most` of them; answers each as the service does.
 pub(super) fn insert(state: &State, body: &[u8], faults: &Faults, most: usize) -> Result<Vec<Vec<u8>>, PyError> {
@@ -174,7 +175,8 @@ fn insert_order(
     }
     let rows = rows(state, &lines)?;
     let freight = freight.as_ref().map(|(amount, code)| rated(state, *amount, code)).transpose()?;
-    let total = document_total(&rows, percent, freight.as_ref(), options.rounding)
+    let decimals = decimals::of(&options.decimals, &options.currency);
+    let sums = document_total(&rows, percent, freight.as_ref(), options.rounding, decimals)
         .ok_or_else(|| PyError::sap(-5002, "Numeric overflow  [ORDR.DocTotal]"))?;
     let date = TimeZone::UTC.to_datetime(options.clock.now()).date();
     let details = || Details {
@@ -187,7 +189,7 @@ fn insert_order(
         contact,
     };
     let count = u32::try_from(lines.len()).unwrap_or(u32::MAX);
-    let new = New { card_code: &card_code, lines: count, total, dates: (date, due), sent };
+    let new = New { card_code: &card_code, lines: count, sums, dates: (date, due), sent };
     let at = store.documents.add(field, &number, &new, details, options.details);
     // The service asks for the number's first document, which need not be the new one.
     let first = store.documents.under(field, &number).next().unwrap_or(at);

@@ -15,45 +15,73 @@ pub(super) struct Row<'a> {
     pub(super) rate: Decimal,
 }
 
-/// Rounds half a cent away from zero, to whole cents.
-fn cents(amount: Decimal) -> Option<i128> {
-    (amount * Decimal::ONE_HUNDRED).round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i128()
+/// What a document comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Sums {
+    pub(super) total: Decimal,
+    /// The document discount.
+    pub(super) discount: Decimal,
+    /// All tax.
+    pub(super) tax: Decimal,
+    /// Expenses before tax.
+    pub(super) freight: Decimal,
 }
 
-/// The document's total: rows to the cent, less the document discount to the cent, plus tax on what is left of each row,
-/// plus freight and its tax. `None` for amounts that no document can have.
+/// Counts in the smallest coin of a currency of so many decimals; half a coin is a whole one, away from zero.
+struct Coins(u32);
+
+impl Coins {
+    fn of(&self, amount: Decimal) -> Option<i128> {
+        let coins = amount.checked_mul(Decimal::from(10_u64.checked_pow(self.0)?))?;
+        coins.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero).to_i128()
+    }
+
+    fn amount(&self, coins: i128) -> Option<Decimal> {
+        i64::try_from(coins).ok().map(|coins| Decimal::new(coins, self.0))
+    }
+}
+
+/// The document's total: rows, less the document discount, plus tax on what is left of each row, plus freight and its tax;
+/// each in whole coins. `None` for amounts that no document can have.
 pub(super) fn document_total(
     rows: &[Row<'_>],
     discount_percent: Decimal,
     freight: Option<&Row<'_>>,
     rounding: TaxRounding,
-) -> Option<Decimal> {
+    decimals: u32,
+) -> Option<Sums> {
+    let coins = Coins(decimals);
     let percent = discount_percent.round_dp_with_strategy(6, RoundingStrategy::MidpointAwayFromZero);
     let left = Decimal::ONE - percent / Decimal::ONE_HUNDRED;
     let mut net: i128 = 0;
     let mut tax: i128 = 0;
     let mut unrounded: BTreeMap<&str, Decimal> = BTreeMap::new();
     for row in rows {
-        let amount = cents(row.amount)?;
+        let amount = coins.of(row.amount)?;
         net = net.checked_add(amount)?;
-        let taxed = Decimal::from_i128_with_scale(amount, 2).checked_mul(left)?;
+        let taxed = coins.amount(amount)?.checked_mul(left)?;
         let row_tax = taxed.checked_mul(row.rate)? / Decimal::ONE_HUNDRED;
         match rounding {
-            TaxRounding::PerLine => tax += cents(row_tax)?,
+            TaxRounding::PerLine => tax += coins.of(row_tax)?,
             TaxRounding::PerCode => *unrounded.entry(row.tax_code).or_default() += row_tax,
         }
     }
     for sum in unrounded.into_values() {
-        tax += cents(sum)?;
+        tax += coins.of(sum)?;
     }
-    let discount = cents(Decimal::from_i128_with_scale(net, 2).checked_mul(percent)? / Decimal::ONE_HUNDRED)?;
-    let mut total = net - discount + tax;
+    let discount = coins.of(coins.amount(net)?.checked_mul(percent)? / Decimal::ONE_HUNDRED)?;
+    let mut of_freight: i128 = 0;
     if let Some(freight) = freight {
-        let amount = cents(freight.amount)?;
-        let taxed = Decimal::from_i128_with_scale(amount, 2);
-        total += amount + cents(taxed.checked_mul(freight.rate)? / Decimal::ONE_HUNDRED)?;
+        of_freight = coins.of(freight.amount)?;
+        let taxed = coins.amount(of_freight)?;
+        tax += coins.of(taxed.checked_mul(freight.rate)? / Decimal::ONE_HUNDRED)?;
     }
-    i64::try_from(total).ok().map(|total| Decimal::new(total, 2))
+    Some(Sums {
+        total: coins.amount(net - discount + of_freight + tax)?,
+        discount: coins.amount(discount)?,
+        tax: coins.amount(tax)?,
+        freight: coins.amount(of_freight)?,
+    })
 }
 
 #[cfg(test)]
@@ -65,7 +93,7 @@ mod tests {
     }
 
     fn total(rows: &[Row<'_>], percent: &str, freight: Option<Row<'_>>, rounding: TaxRounding) -> String {
-        document_total(rows, percent.parse().unwrap(), freight.as_ref(), rounding).unwrap().to_string()
+        document_total(rows, percent.parse().unwrap(), freight.as_ref(), rounding, 2).unwrap().total.to_string()
     }
 
     #[test]
@@ -88,8 +116,16 @@ mod tests {
     }
 
     #[test]
+    fn other_decimals() {
+        let rows = [row("9.125", "A", "5")];
+        let of = |decimals| document_total(&rows, Decimal::ZERO, None, TaxRounding::PerCode, decimals).unwrap();
+        assert_eq!([0, 2, 3].map(|decimals| of(decimals).total.to_string()), ["9", "9.59", "9.581"]);
+        assert_eq!([0, 2, 3].map(|decimals| of(decimals).tax.to_string()), ["0", "0.46", "0.456"]);
+    }
+
+    #[test]
     fn no_overflow() {
         let huge = Row { amount: Decimal::new(i64::MAX, 0), tax_code: "A", rate: Decimal::ONE_HUNDRED };
-        assert_eq!(document_total(&[huge], Decimal::ZERO, None, TaxRounding::PerCode), None);
+        assert_eq!(document_total(&[huge], Decimal::ZERO, None, TaxRounding::PerCode, 2), None);
     }
 }

@@ -22,9 +22,9 @@ pub(super) fn round(number: Decimal, places: u32) -> Decimal {
     number.round_dp_with_strategy(places, RoundingStrategy::MidpointAwayFromZero)
 }
 
-/// To cents, if that can be an amount of a document.
-pub(super) fn cents(amount: Option<Decimal>) -> Option<Decimal> {
-    amount.map(|amount| round(amount, 2)).filter(|amount| amount.abs() < Decimal::from(MOST))
+/// To so many places, if that can be an amount of a document.
+pub(super) fn amount(amount: Option<Decimal>, places: u32) -> Option<Decimal> {
+    amount.map(|amount| round(amount, places)).filter(|amount| amount.abs() < Decimal::from(MOST))
 }
 
 /// As JSON, with its digits.

@@ -14,6 +14,7 @@ use super::tables::{Key, Part};
 use super::total::{Taxed, totals};
 use crate::sandbox::ByHand;
 use crate::sandbox::damage::{hits, take_chance};
+use crate::sandbox::decimals;
 
 /// What became of a document that was to be added.
 pub(super) enum Added {
@@ -170,8 +171,10 @@ fn money(work: &Work<'_>, values: &Map<String, Value>) -> Result<Money, Refusal>
         "" => options.currency.clone(),
         currency => currency.to_owned(),
     };
+    let places = decimals::of(&options.decimals, &currency);
+    let main_places = decimals::of(&options.decimals, &options.currency);
     if currency == options.currency {
-        return Ok(Money { currency, rate: Decimal::ONE, foreign: false });
+        return Ok(Money { currency, rate: Decimal::ONE, foreign: false, places, main_places });
     }
     if !options.currencies.iter().any(|(code, _)| *code == currency) {
         return Err(Refusal::data("Invalid currency  [ORDR.DocCur]"));
@@ -180,7 +183,7 @@ fn money(work: &Work<'_>, values: &Map<String, Value>) -> Result<Money, Refusal>
     let given = given(values, "DocRate").filter(|rate| !rate.is_zero());
     let rate = given.or_else(|| work.store.rates.get(&currency).copied()).filter(|rate| *rate > Decimal::ZERO);
     let rate = rate.ok_or_else(|| Refusal::new(400, -4006, "Update the exchange rate  [ORDR.DocRate]"))?;
-    Ok(Money { currency, rate, foreign: true })
+    Ok(Money { currency, rate, foreign: true, places, main_places })
 }
 
 /// Reckons lines, expenses and totals.
@@ -209,7 +212,8 @@ pub(super) fn reckon(work: &Work<'_>, values: &mut Map<String, Value>, entry: i6
     };
     let overflow = || Refusal::data("Numeric overflow  [ORDR.DocTotal]");
     let rounding = work.state.options.rounding;
-    let totals = totals(&taxed_lines, percent, &taxed_expenses, difference, rounding).ok_or_else(overflow)?;
+    let totals = totals(&taxed_lines, percent, &taxed_expenses, difference, rounding, money.places);
+    let totals = totals.ok_or_else(overflow)?;
     let local = |amount| money.local(amount).map(number).ok_or_else(overflow);
     for (line, tax) in lines.iter_mut().zip(&totals.line_taxes) {
         line.insert("TaxTotal".into(), local(*tax)?);

@@ -3,7 +3,7 @@
 use rust_decimal::Decimal;
 use serde_json::{Map, Value, json};
 
-use super::decimal::{cents, decimal, number, round};
+use super::decimal::{self, decimal, number, round};
 use super::error::Refusal;
 use super::state::Work;
 use super::tables::Part;
@@ -15,17 +15,26 @@ pub(super) struct Money {
     /// What one of it is worth in the company's main currency.
     pub(super) rate: Decimal,
     pub(super) foreign: bool,
+    /// The decimals of its amounts.
+    pub(super) places: u32,
+    /// The decimals of amounts in the main currency.
+    pub(super) main_places: u32,
 }
 
 impl Money {
     /// An amount in the company's main currency.
     pub(super) fn local(&self, amount: Decimal) -> Option<Decimal> {
-        cents(amount.checked_mul(self.rate))
+        decimal::amount(amount.checked_mul(self.rate), self.main_places)
     }
 
     /// An amount of the main currency in the document's.
     fn foreign(&self, amount: Decimal) -> Option<Decimal> {
-        cents(amount.checked_div(self.rate))
+        self.own(amount.checked_div(self.rate))
+    }
+
+    /// An amount in the document's currency.
+    fn own(&self, amount: Option<Decimal>) -> Option<Decimal> {
+        decimal::amount(amount, self.places)
     }
 }
 
@@ -72,9 +81,9 @@ pub(super) fn line(
     // A total that is given wins over a price; in a foreign document the one in its own currency does.
     let foreign_total = given(line, "RowTotalFC").filter(|_| money.foreign);
     let total = match (foreign_total, given(line, "LineTotal")) {
-        (Some(total), _) => Some(cents(Some(total)).ok_or_else(overflow)?),
+        (Some(total), _) => Some(money.own(Some(total)).ok_or_else(overflow)?),
         (None, Some(total)) if money.foreign => Some(money.foreign(total).ok_or_else(overflow)?),
-        (None, Some(total)) => Some(cents(Some(total)).ok_or_else(overflow)?),
+        (None, Some(total)) => Some(money.own(Some(total)).ok_or_else(overflow)?),
         (None, None) => None,
     };
     let unit_price = given(line, "UnitPrice").or_else(|| given(line, "Price"));
@@ -86,7 +95,10 @@ pub(super) fn line(
         None => {
             let price = unit_price.unwrap_or_default();
             // Both are below 10^12.
-            (cents(price.checked_mul(quantity).and_then(|full| full.checked_mul(left))).ok_or_else(overflow)?, price)
+            (
+                money.own(price.checked_mul(quantity).and_then(|full| full.checked_mul(left))).ok_or_else(overflow)?,
+                price,
+            )
         }
     };
     let tax_code = match text(line, "TaxCode") {
@@ -135,7 +147,8 @@ pub(super) fn expense(
         return Err(Refusal::no_match());
     }
     let overflow = || Refusal::data("Numeric overflow  [RDR3.LineTotal]");
-    let local = cents(Some(given(expense, "LineTotal").unwrap_or_default())).ok_or_else(overflow)?;
+    let given = given(expense, "LineTotal").unwrap_or_default();
+    let local = decimal::amount(Some(given), money.main_places).ok_or_else(overflow)?;
     // In an expense only the amount in the main currency can be written.
     let amount = if money.foreign { money.foreign(local).ok_or_else(overflow)? } else { local };
     let tax_code = match text(expense, "TaxCode") {

@@ -1,6 +1,6 @@
 //! What company the sandbox plays.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use datawald_core::{Clock, SystemClock};
 use rust_decimal::Decimal;
 
+use crate::sandbox::decimals::usual;
 pub use crate::sandbox::restful::TaxRounding;
 
 /// A user-defined field that there is from the start. It holds text.
@@ -64,6 +65,8 @@ pub struct SandboxOptions {
     pub indirect_rates: bool,
     /// Other currencies, with their rate: how much of the main one they are worth.
     pub currencies: Vec<(String, Decimal)>,
+    /// How many decimals amounts have, by currency; two where it is not listed.
+    pub decimals: BTreeMap<String, u32>,
     /// Tax codes with their rates in percent.
     pub tax_codes: Vec<(String, Decimal)>,
     /// Names of expenses (freight); their codes count from 1.
@@ -107,6 +110,7 @@ impl Default for SandboxOptions {
             nodes: 2,
             currency: "USD".into(),
             indirect_rates: false,
+            decimals: usual(),
             currencies: vec![("EUR".into(), Decimal::new(108, 2)), ("GBP".into(), Decimal::new(12641, 4))],
             tax_codes: vec![
                 ("EX".into(), Decimal::ZERO),

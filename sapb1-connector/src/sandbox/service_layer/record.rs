@@ -46,4 +46,15 @@ impl DocumentRecord {
             body: Value::Object(body),
         }
     }
+
+    /// Discount, tax, and expenses before tax, in its own currency.
+    pub(in crate::sandbox) fn parts(&self) -> [Decimal; 3] {
+        let foreign = self.body.get("DocTotalFc").and_then(decimal).is_some_and(|total| !total.is_zero());
+        let amount = |value: Option<&Value>| value.and_then(decimal).unwrap_or_default();
+        let either = |own: &str, local: &str| amount(self.body.get(if foreign { own } else { local }));
+        let expenses = self.body.get("DocumentAdditionalExpenses").and_then(Value::as_array).into_iter().flatten();
+        let name = if foreign { "LineTotalFC" } else { "LineTotal" };
+        let freight = expenses.map(|expense| amount(expense.get(name))).sum();
+        [either("TotalDiscountFC", "TotalDiscount"), either("VatSumFc", "VatSum"), freight]
+    }
 }
