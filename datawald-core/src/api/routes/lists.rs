@@ -27,6 +27,7 @@ pub(crate) struct EntitiesQuery {
     /// The frontend's name; together with `table`.
     frontend: Option<String>,
     /// The letters of the statuses, as in `NF`; all if absent.
+    #[param(pattern = "^[NPSFIX?]*$")]
     status: Option<String>,
     /// Only of this sync task.
     sync_task: Option<String>,
