@@ -1,12 +1,16 @@
-//! `--check`: is the file complete, and does what it names answer?
+//! `--check`: is the file complete, and does what it names answer? Nothing is made for that: no file, no table, no queue.
 
+use datawald_core::client::RemoteCore;
+use datawald_core::model::FlowId;
+use datawald_core::queue::RabbitQueue;
+use datawald_core::store::{MongoStore, SqliteStore, StagingStore};
 use datawald_core::{Error, Result};
-use datawald_examples::Backends;
+use datawald_examples::{QueueAt, StoreAt};
 
 use crate::args::Args;
 use crate::company::{Remark, examine};
 use crate::config::Config;
-use crate::health;
+use crate::health::within;
 use crate::sides::Sides;
 
 /// Tells that the file is complete; its mistakes were told already. With `--connect`, tries what it names.
@@ -17,25 +21,15 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
     }
     let sides = Sides::open(&config, args.roles())?;
     let flows: Vec<_> = config.flows.iter().map(|flow| flow.id.clone()).collect();
-    let backends = async {
-        // Where the one cannot be opened, the other is not tried either: the error says which it is.
-        match Backends::open(config.store.clone(), config.queue.clone()).await {
-            Err(error) => vec![("store and queue".to_owned(), Err(error.report()))],
-            Ok(backends) => {
-                let tried = health::try_backends(&backends, &flows).await;
-                backends.close().await;
-                tried
-            }
-        }
-    };
-    let (mut tried, answers) = tokio::join!(backends, sides.try_all());
+    let backends = try_without_making(&config, &flows);
+    let (tried, answers) = tokio::join!(backends, sides.try_all());
     let remarks = examine(&sides, &config, &answers).await;
     sides.close().await;
-    tried.extend(answers);
+    let answers = answers.into_iter().map(|(part, answer)| (part, answer.map(|()| "answers".to_owned())));
     let mut failed = Vec::new();
-    for (part, answer) in tried {
+    for (part, answer) in tried.into_iter().chain(answers) {
         match answer {
-            Ok(()) => println!("{part}: answers"),
+            Ok(how) => println!("{part}: {how}"),
             Err(reason) => {
                 println!("{part}: {}", config.redaction.apply(&reason));
                 failed.push(part);
@@ -52,4 +46,36 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
         true => Ok(()),
         false => Err(Error::config("try connections", format!("does not work: {}", failed.join(", ")))),
     }
+}
+
+/// How store and queue are, by their names.
+async fn try_without_making(config: &Config, flows: &[FlowId]) -> Vec<(String, std::result::Result<String, String>)> {
+    let store = async {
+        let place = match &config.store {
+            StoreAt::Sqlite(path) if !SqliteStore::look(path)? => format!("the file {}", path.display()),
+            StoreAt::Mongodb(settings) if !MongoStore::look(settings.clone()).await? => {
+                "the store's collections".into()
+            }
+            StoreAt::Core(settings) => {
+                let core = RemoteCore::new(settings.clone())?;
+                for flow in flows {
+                    core.next_due(flow).await?;
+                }
+                return Ok("answers".to_owned());
+            }
+            _ => return Ok("answers".to_owned()),
+        };
+        Ok(format!("answers; the host makes {place} when it starts"))
+    };
+    let queue = async {
+        if let QueueAt::Rabbitmq(settings) = &config.queue {
+            let queue = RabbitQueue::new(settings.clone())?;
+            let reached = queue.reach().await;
+            queue.close().await;
+            reached?;
+        }
+        Ok("answers".to_owned())
+    };
+    let (store, queue) = tokio::join!(within(store), within(queue));
+    vec![("store".to_owned(), store), ("queue".to_owned(), queue)]
 }

@@ -1,11 +1,12 @@
-//! What `--check --connect` tells of the companies behind the ERPs' connections: whether two are one, and whether their
-//! documents show whose they are.
+//! What `--check --connect` tells of the companies behind the ERPs' connections: whether two are one, whether their documents
+//! show whose they are, and whether they have the codes that the rules write.
 
 use std::sync::Arc;
 
 use datawald_core::Result;
 use sapb1_connector::{B1Agency, B1Info};
 
+use crate::codes;
 use crate::config::Config;
 use crate::health::{Answer, PATIENCE};
 use crate::sides::{Sides, cx, part};
@@ -35,6 +36,7 @@ pub(crate) async fn examine(sides: &Sides, config: &Config, answers: &[(String, 
     for (name, erp) in sides.erps().filter(|(name, _)| answered(name)) {
         let Some(Ok(info)) = patiently(erp.api().info(&cx(name))).await else { continue };
         remarks.extend(fields(name, erp).await);
+        remarks.extend(codes::examine(name, erp).await);
         for other in &companies {
             if is_same(other, erp, &info) {
                 remarks.push(same(config, other, name, erp, &info));
@@ -45,7 +47,8 @@ pub(crate) async fn examine(sides: &Sides, config: &Config, answers: &[(String, 
     remarks
 }
 
-async fn patiently<T>(asked: impl Future<Output = Result<T>>) -> Option<Result<T>> {
+/// Asks, but does not wait for ever.
+pub(crate) async fn patiently<T>(asked: impl Future<Output = Result<T>>) -> Option<Result<T>> {
     tokio::time::timeout(PATIENCE, asked).await.ok()
 }
 

@@ -11,6 +11,7 @@ use datawald_core::model::FlowId;
 use datawald_examples::Backends;
 
 use crate::sides::Sides;
+use crate::telemetry;
 
 /// How long one part may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +43,7 @@ impl Health {
     /// Notes how a part is; the log tells when that changes.
     pub(crate) fn set(&self, name: &str, state: Answer) {
         let part = Known { ok: state.is_ok(), why: state.err().unwrap_or_default() };
+        telemetry::up(name, part.ok);
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
         let before = parts.insert(name.to_owned(), part.clone());
         let was_well = before.as_ref().is_none_or(|before| before.ok || before.why == UNTRIED);
@@ -57,6 +59,13 @@ impl Health {
     pub(crate) fn expect(&self, name: &str) {
         let mut parts = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner);
         parts.entry(name.to_owned()).or_insert_with(|| Known { ok: false, why: UNTRIED.to_owned() });
+    }
+
+    /// Tells the metrics of what is known.
+    pub(crate) fn tell_again(&self) {
+        for (name, part) in &*self.0.parts.lock().unwrap_or_else(PoisonError::into_inner) {
+            telemetry::up(name, part.ok);
+        }
     }
 
     /// Forgets the parts that `gone` names: a reload has others.
@@ -76,8 +85,14 @@ impl Readiness for Health {
         let known = self.0.parts.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let stopping = self.0.stopping.load(Ordering::SeqCst);
         let detail = if stopping { "is about to end" } else { "" };
-        let host = Part { name: "host".to_owned(), ready: !stopping, detail: detail.to_owned() };
-        let parts = known.into_iter().map(|(name, Known { ok, why })| Part { name, ready: ok, detail: why });
+        let host = Part { name: "host".to_owned(), ready: !stopping, required: true, detail: detail.to_owned() };
+        // Without the store nothing can be done. While a side or the broker is away, the rest of the work goes on.
+        let parts = known.into_iter().map(|(name, Known { ok, why })| Part {
+            required: name == "store",
+            name,
+            ready: ok,
+            detail: why,
+        });
         std::iter::once(host).chain(parts).collect()
     }
 }
@@ -102,9 +117,9 @@ pub(crate) async fn try_backends(backends: &Backends, flows: &[FlowId]) -> Vec<(
 }
 
 /// Waits for an answer, but not for ever.
-pub(crate) async fn within(asked: impl Future<Output = Result<()>>) -> Answer {
+pub(crate) async fn within<T>(asked: impl Future<Output = Result<T>>) -> std::result::Result<T, String> {
     match tokio::time::timeout(PATIENCE, asked).await {
-        Ok(Ok(())) => Ok(()),
+        Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
     }

@@ -3,10 +3,13 @@
 //! `cargo run --release --example host -- --config examples/config/host.toml` runs it against the sandboxes of the example
 //! `sandbox`; the file says how to start those.
 //!
-//! - `--check` tells every mistake of the file at once; with `--connect` it also tries what the file names.
+//! - `--check` tells every mistake of the file at once; with `--connect` it also tries what the file names, and whether SAP B1
+//!   has every code that the rules write. Nothing is made or changed for that.
 //! - `--role core|frontend|worker` (more than once if wanted) has a process do a part of the work; without it, all of it.
 //! - `token create|list|revoke` says who may use the API (`[api]`, role `core`). `[monitor]` answers probes and scrapers in any
 //!   role, without tokens.
+//! - `/health/ready` is about this process: it answers 503 while the store is away or the host is about to end. That a shop, an ERP
+//!   or the broker is away makes it `degraded`, with 200: to start the process anew would mend nothing. `datawald_up` tells alarms.
 //! - Schedules are of all hosts of a store: one of those with the role `frontend` leads and pulls, and when it dies, another takes
 //!   over; each due run starts once. `schedule list|pause|resume|run` shows and changes them.
 //! - With `[core]` in the place of `[store]`, the store is that of a core on another machine, over its API.
@@ -24,6 +27,7 @@
 mod api;
 mod args;
 mod check;
+mod codes;
 mod company;
 mod config;
 mod health;

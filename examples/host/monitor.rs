@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use datawald_core::Result;
-use datawald_core::api::{ApiSettings, Readiness};
+use datawald_core::api::{ApiSettings, Readiness, standing};
 use serde_json::json;
 
 use crate::health::Health;
@@ -35,10 +35,8 @@ pub(crate) async fn start(address: SocketAddr, health: Health, metrics: Arc<Metr
 
 async fn ready(State(shared): State<Shared>) -> Response {
     let parts = shared.health.parts();
-    let (status, word) = match parts.iter().all(|part| part.ready) {
-        true => (StatusCode::OK, "ok"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "missing"),
-    };
+    let word = standing(&parts);
+    let status = if word == "missing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     let mut health = json!({ "status": word, "parts": parts });
     // The flows that wait for a side that cannot be used; they go on by themselves.
     let pauses = shared.metrics.pauses().await;

@@ -7,11 +7,12 @@ use datawald_core::engine::Engine;
 use datawald_core::model::FlowId;
 use datawald_core::schedule::{Job, Run, Schedule, Scheduler, SchedulerSettings, SyncFlow};
 use datawald_core::store::StagingStore;
-use datawald_core::{ErrorKind, Result};
+use datawald_core::{Clock, ErrorKind, Result, SystemClock};
 use tokio::task::JoinHandle;
 
 use crate::config::ScheduleSetup;
 use crate::health::Health;
+use crate::telemetry;
 
 /// The scheduler, ready to be started.
 pub(crate) struct PreparedBeat {
@@ -36,7 +37,7 @@ impl PreparedBeat {
     ) -> Result<Self> {
         let mut builder = Scheduler::builder(store).settings(settings).schedules(of_flows(schedules));
         for (flow, engine) in engines {
-            let job = Told { job: SyncFlow::new(engine, flow.clone()), health: health.clone() };
+            let job = Told { job: SyncFlow::new(engine, flow.clone()), flow: flow.clone(), health: health.clone() };
             builder = builder.named_job(job_of(&flow), job);
         }
         Ok(Self { scheduler: Arc::new(builder.build()?), schedules: schedules.to_vec() })
@@ -90,6 +91,7 @@ fn job_of(flow: &FlowId) -> String {
 /// Syncs a flow, and has readiness tell what came of it last.
 struct Told {
     job: SyncFlow,
+    flow: FlowId,
     health: Health,
 }
 
@@ -103,7 +105,10 @@ impl Job for Told {
                 tracing::error!(%error, schedule = run.schedule, attempt = run.attempt, "a run failed");
                 self.health.set(&part(&run.schedule), Err(error.to_string()));
             }
-            Ok(_) => self.health.set(&part(&run.schedule), Ok(())),
+            Ok(_) => {
+                self.health.set(&part(&run.schedule), Ok(()));
+                telemetry::succeeded(&self.flow, SystemClock.now());
+            }
         }
         done
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_core::{Disposition, Error, ErrorKind, Result};
-use datawald_examples::{Backends, Signals};
+use datawald_examples::{Backends, Signals, StoreAt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::args::{Args, Roles};
@@ -55,7 +55,13 @@ impl Host {
         let prepared = Prepared::new(&config, roles, &backends, &health)?;
         // Whoever asks from now on is told that nothing is ready yet.
         prepared.expect(&health);
-        let metrics = Metrics::start(backends.store().clone(), prepared.flows())?;
+        let file = match &config.store {
+            StoreAt::Sqlite(path) => Some(path.clone()),
+            StoreAt::Mongodb(_) | StoreAt::Core(_) => None,
+        };
+        let metrics = Metrics::start(backends.store().clone(), file, prepared.flows())?;
+        // Before there was anything to count them by.
+        health.tell_again();
         let monitor = match &config.monitor {
             Some(monitor) => Some(monitor::start(monitor.listen, health.clone(), metrics.clone()).await?),
             None => None,

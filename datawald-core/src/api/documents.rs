@@ -17,6 +17,9 @@ pub(super) fn entity(table: Table, id: &str, body: EntityBody, prefix: &str) -> 
     if !body.data.get().starts_with('{') {
         return Err(Problem::field(OPERATION, at("data"), "is to be a JSON object"));
     }
+    if body.raw.as_ref().is_some_and(|raw| !raw.get().starts_with('{')) {
+        return Err(Problem::field(OPERATION, at("raw"), "is to be a JSON object"));
+    }
     let raw = body.raw.as_ref().map(|raw| raw.get().to_owned()).unwrap_or_default();
     match table {
         Table::Orders => {

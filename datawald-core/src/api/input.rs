@@ -9,8 +9,8 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 
-use super::Shared;
 use super::problem::Problem;
+use super::{Shared, ijson};
 
 const OPERATION: &str = "read request";
 
@@ -54,6 +54,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Shared>> for Body<T> {
             let message = format!("the JSON is nested deeper than {} levels", settings.max_depth);
             return Err(Problem::bad_request(OPERATION, message));
         }
+        ijson::check(&bytes).map_err(|mistake| Problem::field(OPERATION, mistake.path, mistake.message))?;
         parse(&bytes, "").map(Self)
     }
 }

@@ -7,6 +7,10 @@
 //! - `/engine/…`, one operation of [`StagingStore`](crate::store::StagingStore) each, for engines on other machines. Nobody
 //!   writes to these by hand: [`RemoteCore`](crate::client::RemoteCore) (feature `client`) is the other end.
 //!
+//! What is taken can be given back: a body in which a name stands twice in an object, half of a surrogate pair stands alone, or a
+//! number is beyond a double (I-JSON, RFC 7493) is refused with 422 and the path of it, and `raw` is an object as `data` is.
+//! What a pull has brought otherwise is given as a text.
+//!
 //! Every route but `/health/…` asks for a bearer token with the right [`Scope`]; [`Tokens`] makes and revokes them. TLS is
 //! the host's, or a proxy's in front of it: without it, tokens and orders travel in the clear.
 //!
@@ -36,6 +40,7 @@
 mod auth;
 mod documents;
 mod health;
+mod ijson;
 mod input;
 mod openapi;
 mod problem;
@@ -49,7 +54,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-pub use health::{Part, Readiness};
+pub use health::{Part, Readiness, standing};
 pub use serve::serve;
 pub use settings::ApiSettings;
 pub use tokens::{Scope, TokenInfo, Tokens};

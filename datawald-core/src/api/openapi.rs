@@ -1,11 +1,15 @@
 //! The OpenAPI 3.1 document.
 
+use utoipa::openapi::info::{ContactBuilder, LicenseBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{Schema, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, InfoBuilder, Ref, RefOr, Response, SecurityRequirement};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{Content, Header, InfoBuilder, Object, Ref, RefOr, Response, SecurityRequirement, Server};
 use utoipa::{Modify, OpenApi};
 
 use super::routes::{control, engine, entities, lists, outcomes, paths, schedules, service};
+use crate::ErrorKind;
 use crate::model::Table;
 use crate::wire::ProblemBody;
 
@@ -20,7 +24,7 @@ use crate::wire::ProblemBody;
         schedules::list, schedules::get, schedules::pause, schedules::run_now,
         entities::put_entity, entities::put_entities, entities::get_entity, outcomes::put_outcome,
         engine::acquire_pull, engine::release_pull, engine::stage_page, engine::push, engine::record_pushed,
-        engine::get_entity, engine::claim, engine::due, engine::next_due, engine::renew, engine::bind, engine::settle,
+        engine::get_entity, engine::claim, engine::due, engine::next_due, engine::overview, engine::renew, engine::bind, engine::settle,
         engine::store_now, engine::named, engine::cut, engine::set_cut, engine::create_sync_task, engine::finish_pull, engine::sync_task,
         engine::sync_task_counts, engine::close_sync_task, engine::delete_sync_task, engine::list_sync_tasks,
         engine::list_entities, engine::history, engine::resync, engine::resync_task, engine::resync_failed,
@@ -28,7 +32,7 @@ use crate::wire::ProblemBody;
         engine::record, engine::records, engine::write_record, engine::delete_record,
     ),
     components(schemas(ProblemBody)),
-    modifiers(&Tables, &Common),
+    modifiers(&Tables, &Common, &Words),
 )]
 struct Document;
 
@@ -37,9 +41,29 @@ pub(super) fn document() -> String {
     document.info = InfoBuilder::new()
         .title("datawald")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("The core of datawald: staging, cuts, sync tasks and outcomes."))
+        .description(Some(
+            "The core of datawald: staging, cuts, sync tasks and outcomes. JSON in and out is I-JSON (RFC 7493) as to what \
+             two readers could take differently: no name stands twice in an object, no surrogate is alone, no number is \
+             beyond a double. Anything else is refused with 422, so that all that is taken can be given back.",
+        ))
+        .license(Some(LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build()))
+        .contact(Some(ContactBuilder::new().name(Some("datawald")).build()))
         .build();
-    document.to_pretty_json().unwrap_or_default()
+    document.servers = Some(vec![Server::new("/")]);
+    without_unused(document)
+}
+
+/// As JSON, without the schemas that nothing refers to: those of generic answers stand within the answers.
+fn without_unused(mut document: utoipa::openapi::OpenApi) -> String {
+    loop {
+        let text = document.to_pretty_json().unwrap_or_default();
+        let Some(components) = &mut document.components else { return text };
+        let before = components.schemas.len();
+        components.schemas.retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
+        if components.schemas.len() == before {
+            return text;
+        }
+    }
 }
 
 /// What is said of orders holds for every other table under its own paths.
@@ -89,39 +113,107 @@ struct Common;
 impl Modify for Common {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
-        document.components.get_or_insert_default().add_security_scheme("token", scheme);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", scheme);
+        for (status, words) in PROBLEMS {
+            let mut problem = Response::builder().description(*words).build();
+            complete(status, &mut problem);
+            components.responses.insert(problem_name(status), RefOr::T(problem));
+        }
         for (path, item) in &mut document.paths.paths {
             let open = path.starts_with("/health/");
             for operation in operations(item) {
                 if !open {
                     operation.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
                 }
-                let told: &[(&str, &str)] = if open { &[] } else { PROBLEMS };
-                for (status, words) in told {
-                    let problem = Response::builder()
-                        .description(*words)
-                        .content("application/problem+json", problem_content())
-                        .build();
-                    operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::T(problem));
-                }
-                // Where a route says itself what a refusal means, it has the same shape.
+                // Where a route says itself what a refusal means, that stands.
                 for (status, response) in &mut operation.responses.responses {
-                    if let RefOr::T(response) = response
-                        && status.starts_with(['4', '5'])
-                        && response.content.is_empty()
-                    {
-                        response.content.insert("application/problem+json".to_owned(), RefOr::T(problem_content()));
+                    if let RefOr::T(response) = response {
+                        complete(status, response);
                     }
+                }
+                for (status, _) in PROBLEMS.iter().filter(|(status, _)| !open || *status == "405") {
+                    let problem = Ref::from_response_name(problem_name(status));
+                    operation.responses.responses.entry((*status).to_owned()).or_insert(RefOr::Ref(problem));
+                }
+                if operation.description.as_ref().is_none_or(String::is_empty) {
+                    operation.description.clone_from(&operation.summary);
                 }
             }
         }
     }
 }
 
+fn problem_name(status: &str) -> String {
+    format!("Problem{status}")
+}
+
+/// What every answer of a status has.
+fn complete(status: &str, response: &mut Response) {
+    if status.starts_with(['4', '5']) && response.content.is_empty() {
+        response.content.insert("application/problem+json".to_owned(), RefOr::T(problem_content()));
+    }
+    if response.description.is_empty() {
+        response.description = if status == "204" { "It is done" } else { "The answer" }.to_owned();
+    }
+    for (_, name, words) in HEADERS.iter().filter(|(of, ..)| *of == status || *of == "any") {
+        let mut header = Header::new(Object::with_type(Type::String));
+        header.description = Some((*words).to_owned());
+        response.headers.insert((*name).to_owned(), header.into());
+    }
+}
+
+/// The headers of answers, by their status.
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("any", "Cache-Control", "`no-store`: what is answered is true for the moment"),
+    ("401", "WWW-Authenticate", "`Bearer`, with the realm"),
+    ("405", "Allow", "The methods of this path"),
+    ("408", "Retry-After", "After how many seconds to try again"),
+    ("429", "Retry-After", "After how many seconds to try again"),
+    ("503", "Retry-After", "After how many seconds to try again, if that is known"),
+];
+
+/// What words may stand where, and what each group of routes is about.
+struct Words;
+
+impl Modify for Words {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let tables = Table::ALL.iter().map(|table| (table.name(), "Handing over, reading, and writing outcomes"));
+        let tags = TAGS.iter().copied().chain(tables);
+        let tag = |(name, words)| TagBuilder::new().name(name).description(Some(words)).build();
+        document.tags = Some(tags.map(tag).collect());
+        let kinds: Vec<&str> = ErrorKind::ALL.into_iter().map(ErrorKind::as_str).chain(["other"]).collect();
+        let words: [(&str, &str, &[&str]); 4] = [
+            ("ProblemBody", "kind", &kinds),
+            ("ProblemBody", "disposition", &["retryable", "uncertain", "rejected", "permanent"]),
+            ("Staged", "staging", &["inserted", "restaged", "retried", "unchanged", "refused"]),
+            ("Health", "status", &["ok", "degraded", "missing"]),
+        ];
+        let Some(components) = &mut document.components else { return };
+        for (schema, property, words) in words {
+            if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(schema)
+                && let Some(RefOr::T(Schema::Object(property))) = object.properties.get_mut(property)
+            {
+                property.enum_values = Some(words.iter().map(|word| (*word).into()).collect());
+            }
+        }
+    }
+}
+
+const TAGS: &[(&str, &str)] = &[
+    ("control", "Cuts, sync tasks and the tasks of entities"),
+    ("entities", "Entities of all tables: lists, history, doing again"),
+    ("schedules", "What is pulled when"),
+    ("engine", "The operations of the staging store, for engines on other machines"),
+    ("service", "What the core tells of itself"),
+    ("health", "Whether it lives and is ready, without a token"),
+];
+
 const PROBLEMS: &[(&str, &str)] = &[
     ("400", "The request cannot be understood"),
     ("401", "There is no token, or it is not known, has expired or was revoked"),
     ("403", "The token does not have the scope"),
+    ("405", "The path has no such method"),
     ("408", "The body did not arrive in time"),
     ("412", "Another version is there than the request asks for"),
     ("413", "The body is too large"),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::ijson;
 use crate::model::{Counts, Cut, Entity, Intent, SyncStatus, SyncTask, Table, TxStatus, Version};
 
 /// What stands for the target key of a failed write.
@@ -32,7 +33,7 @@ pub(super) struct EntityBody {
     /// The canonical document, amounts as decimal text.
     #[schema(value_type = Object)]
     pub(super) data: Box<RawValue>,
-    /// The source's document as it came.
+    /// The source's document as it came: a JSON object.
     #[schema(value_type = Option<Object>)]
     pub(super) raw: Option<Box<RawValue>>,
 }
@@ -78,7 +79,6 @@ pub(super) struct Staged {
     /// `inserted`, `restaged`, `retried`, `unchanged`, or `refused`.
     pub(super) staging: &'static str,
     /// Where it stands: N if a worker will take it up, I if nothing changed.
-    #[schema(value_type = String)]
     pub(super) tx_status: TxStatus,
     /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -138,9 +138,9 @@ pub(super) struct EntityView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     pub(super) data: Option<Box<RawValue>>,
-    /// The source's document; as `data`.
+    /// The source's document; as `data`. One that a pull has brought and that is no I-JSON comes as a text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Value>)]
     pub(super) raw: Option<Box<RawValue>>,
 }
 
@@ -178,12 +178,15 @@ pub(super) fn keys(entity: &Entity) -> BTreeMap<&'static str, Option<String>> {
     BTreeMap::from([(table.source_key(), Some(source.clone())), (table.target_key(), target)])
 }
 
-/// A stored document as it is; one that is no JSON as a text.
+/// A stored document as it is; as a text if it is no JSON, or none that every reader takes alike: a pull takes what a shop
+/// has.
 fn json(text: String) -> Option<Box<RawValue>> {
     if text.is_empty() {
         return None;
     }
-    RawValue::from_string(text.clone()).ok().or_else(|| serde_json::value::to_raw_value(&text).ok())
+    let is_json = ijson::check(text.as_bytes()).is_ok();
+    let as_it_is = if is_json { RawValue::from_string(text.clone()).ok() } else { None };
+    as_it_is.or_else(|| serde_json::value::to_raw_value(&text).ok())
 }
 
 /// An earlier version of an entity.
@@ -205,8 +208,8 @@ pub(super) struct VersionView {
     /// The canonical document.
     #[schema(value_type = Option<Object>)]
     pub(super) data: Option<Box<RawValue>>,
-    /// The source's document.
-    #[schema(value_type = Option<Object>)]
+    /// The source's document; a text if it is no I-JSON.
+    #[schema(value_type = Option<Value>)]
     pub(super) raw: Option<Box<RawValue>>,
 }
 
@@ -231,7 +234,6 @@ pub(super) struct OutcomeBody {
     /// The frontend's name.
     pub(super) frontend: String,
     /// S, F, I or X.
-    #[schema(value_type = String)]
     pub(super) tx_status: TxStatus,
     /// The reason, for people.
     #[serde(default)]
@@ -321,7 +323,6 @@ pub(super) struct SyncControlEntity {
     /// Its source key.
     pub(super) id: String,
     /// What handing it over answered; I counts it as unchanged.
-    #[schema(value_type = Option<String>)]
     pub(super) tx_status: Option<TxStatus>,
 }
 

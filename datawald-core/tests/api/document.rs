@@ -53,3 +53,48 @@ async fn every_documented_route_is_there_and_asks_for_a_token() {
     let different: std::collections::HashSet<_> = ids.iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(different.len(), ids.len(), "an operation id is there twice");
 }
+
+/// What linters ask for, so that clients can be generated from it.
+#[test]
+fn every_answer_header_group_and_word_is_described() {
+    let document: Value = serde_json::from_str(&datawald_core::api::openapi()).unwrap();
+    let tags: Vec<&str> =
+        document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let place = format!("{method} {path}");
+            assert!(
+                operation["tags"].as_array().unwrap().iter().all(|tag| tags.contains(&tag.as_str().unwrap())),
+                "{place}"
+            );
+            assert!(operation["description"].as_str().is_some_and(|text| !text.is_empty()), "{place}");
+            let resolved = |response: &Value| match response["$ref"].as_str() {
+                Some(name) => document.pointer(name.strip_prefix('#').unwrap()).unwrap().clone(),
+                None => response.clone(),
+            };
+            let responses = operation["responses"].as_object().unwrap();
+            let responses: std::collections::BTreeMap<&str, Value> =
+                responses.iter().map(|(status, response)| (status.as_str(), resolved(response))).collect();
+            for (status, response) in &responses {
+                assert!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{place}: {status}");
+                assert!(response["headers"]["Cache-Control"].is_object(), "{place}: {status}");
+            }
+            assert!(responses["405"]["headers"]["Allow"].is_object(), "{place}");
+            for status in ["408", "429", "503"].into_iter().filter(|status| responses.contains_key(*status)) {
+                assert!(responses[status]["headers"]["Retry-After"].is_object(), "{place}: {status}");
+            }
+        }
+    }
+    let order = &document["paths"]["/backoffice/order/{id}"]["get"]["responses"]["200"];
+    assert!(order["headers"]["ETag"].is_object());
+    let schemas = &document["components"]["schemas"];
+    for (schema, property) in
+        [("ProblemBody", "kind"), ("ProblemBody", "disposition"), ("Staged", "staging"), ("Health", "status")]
+    {
+        assert!(schemas[schema]["properties"][property]["enum"].is_array(), "{schema}.{property}");
+    }
+    let text = document.to_string();
+    for name in schemas.as_object().unwrap().keys() {
+        assert!(text.contains(&format!("#/components/schemas/{name}\"")), "nothing refers to {name}");
+    }
+}

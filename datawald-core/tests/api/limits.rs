@@ -208,3 +208,85 @@ async fn a_stopping_core_finishes_what_it_has_begun() {
     assert_eq!(answer.status, 201);
     assert!(TcpStream::connect(&core.address).await.is_err());
 }
+
+/// What is taken can be given back: by whoever reads JSON, and as it was.
+#[tokio::test]
+async fn json_that_readers_take_differently_is_refused_where_it_stands() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let headers = json_headers(&token);
+    let body = |more: &str| {
+        format!(r#"{{"frontend": "mage2", "data": {{"sku": "a", "x": [1, {more}]}}, "raw": {{"y": [{more}]}}}}"#)
+    };
+    for more in [r#"{"d": 1, "d": 2}"#, r#""a \ud83d b""#, r#""\udc00""#, "1e400", "-1e999"] {
+        let answer = core.raw("PUT", "/frontend/product/a", &headers, body(more).as_bytes()).await;
+        let place = if more.starts_with('{') { "data.x[1].d" } else { "data.x[1]" };
+        assert_eq!((answer.status, answer.fields()), (422, vec![place.to_owned()]), "{more}: {answer:?}");
+        assert!(!answer.text.contains("a b"), "a value is told: {answer:?}");
+        // In an outcome, in one of many, and for an engine as well.
+        let entity = format!(r#"{{"entities": [{{"id": "a", "entity": {}}}]}}"#, body(more));
+        let answer = core.raw("PUT", "/frontend/product", &headers, entity.as_bytes()).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec![format!("entities[0].entity.{place}")]), "{answer:?}");
+    }
+    assert_eq!(core.store.list(&Default::default()).await.unwrap().items, []);
+    // A document that is no object, of either kind.
+    for (field, body) in [
+        ("data", r#"{"frontend": "mage2", "data": [1]}"#),
+        ("raw", r#"{"frontend": "mage2", "data": {}, "raw": [1]}"#),
+        ("raw", r#"{"frontend": "mage2", "data": {}, "raw": "text"}"#),
+        ("raw", r#"{"frontend": "mage2", "data": {}, "raw": 3}"#),
+    ] {
+        let answer = core.raw("PUT", "/frontend/product/a", &headers, body.as_bytes()).await;
+        assert_eq!((answer.status, answer.fields()), (422, vec![field.to_owned()]), "{body}: {answer:?}");
+    }
+
+    let good = r#"[{"d": 1, "e": {"d": 2}}, "\ud83d\ude00 \\ud800", 1e308, 12345678901234567890.12345, 0.10, "1e400"]"#;
+    let answer = core.raw("PUT", "/frontend/product/a", &headers, body(good).as_bytes()).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let answer = core.raw("GET", "/frontend/product/a?frontend=mage2", &headers, b"").await;
+    let told: std::collections::HashMap<String, Box<serde_json::value::RawValue>> =
+        serde_json::from_str(&answer.text).unwrap();
+    assert_eq!(told["data"].get(), format!(r#"{{"sku": "a", "x": [1, {good}]}}"#));
+    assert_eq!(told["raw"].get(), format!(r#"{{"y": [{good}]}}"#));
+}
+
+/// A shop may have what no reader takes; that comes as a text, for people.
+#[tokio::test]
+async fn a_document_of_a_pull_that_is_no_json_comes_as_a_text() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    let flow = datawald_core::model::FlowId::new(datawald_core::model::Table::Products, "mage2");
+    for (id, raw) in [("1", r#"{"name": "a \ud83d"}"#), ("2", "<html>"), ("3", r#"{"a": 1, "a": 1e999}"#)] {
+        let entity = datawald_core::store::StageEntity {
+            id: id.into(),
+            name: id.into(),
+            intent: datawald_core::model::Intent::Apply,
+            source_status: String::new(),
+            source_updated_at: None,
+            fingerprint: datawald_core::model::Fingerprint::of(raw.as_bytes()),
+            doc: "{}".into(),
+            raw: raw.into(),
+        };
+        let now: jiff::Timestamp = NOW.parse().unwrap();
+        core.store.push(&flow, vec![datawald_core::store::Push { entity, if_rev: None }], now.into()).await.unwrap();
+        let answer = core.json(&token, "GET", &format!("/frontend/product/{id}?frontend=mage2"), None).await;
+        assert_eq!(answer.body()["raw"], raw, "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_told_which_there_are() {
+    let core = Core::start().await;
+    let token = core.any_scope("agent").await;
+    for (method, path, allowed) in [
+        ("POST", "/backoffice/order/1", &["GET", "PUT"][..]),
+        ("DELETE", "/entities", &["GET"]),
+        ("PATCH", "/control/synctask", &["GET", "PUT", "DELETE"]),
+        ("GET", "/engine/claim", &["POST"]),
+    ] {
+        let answer = core.json(&token, method, path, None).await;
+        let told = answer.header("allow").unwrap_or_default().to_owned();
+        assert_eq!(answer.status, 405, "{method} {path}: {answer:?}");
+        assert!(allowed.iter().all(|method| told.contains(method)), "{method} {path}: {told}");
+    }
+}

@@ -12,7 +12,7 @@ use toml::{Table, Value};
 use super::connection::{ERPS, KINDS};
 use super::read::{section, typed};
 use super::sections::OPERATION;
-use super::{Connection, FlowSetup, Mistakes, ScheduleSetup};
+use super::{FlowSetup, Mistakes, ScheduleSetup};
 use crate::args::Roles;
 
 #[derive(Deserialize)]
@@ -109,35 +109,42 @@ pub(super) fn names(flows: &[Table], kinds: &BTreeMap<String, String>, mistakes:
     }
 }
 
-/// Checks what sections without mistakes say about each other.
-pub(super) fn together(
-    connections: &BTreeMap<String, Option<Connection>>,
-    flows: &[Option<FlowSetup>],
-    schedules: &[Option<ScheduleSetup>],
-    mistakes: &mut Mistakes,
-) {
+/// Checks that the rules of an ERP tell the orders of its shops apart, whatever else is wrong with them.
+pub(super) fn prefixes(flows: &[Table], connections: &Table, mistakes: &mut Mistakes) {
     let mut prefixes: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for flow in flows.iter().flatten() {
-        let Some(Some(Connection::SapB1 { rules, .. })) = connections.get(&flow.backoffice) else { continue };
-        let prefix = rules.reference.prefix.get(&flow.id.frontend).map(String::as_str).unwrap_or_default();
-        let other = prefixes.insert((flow.backoffice.as_str(), prefix), &flow.id.frontend);
-        if let Some(other) = other.filter(|other| *other != flow.id.frontend) {
+    for flow in flows {
+        let text = |key: &str| flow.get(key).and_then(Value::as_str);
+        let (Some(frontend), Some(backoffice)) = (text("frontend"), text("backoffice")) else { continue };
+        let rules = connections.get(backoffice).and_then(|connection| connection.get("settings"));
+        let Some(rules) = rules.and_then(Value::as_table) else { continue };
+        let prefix = rules.get("reference").and_then(|reference| reference.get("prefix")?.get(frontend)?.as_str());
+        let other = prefixes.insert((backoffice, prefix.unwrap_or_default()), frontend);
+        if let Some(other) = other.filter(|other| *other != frontend) {
             mistakes.add(
-                format!("connections.{}.settings.reference.prefix", flow.backoffice),
+                format!("connections.{backoffice}.settings.reference.prefix"),
                 format!(
-                    "does not tell orders of {other} and {} apart, which may have the same numbers: give one of them a \
-                     prefix of its own",
-                    flow.id.frontend
+                    "does not tell orders of {other} and {frontend} apart, which may have the same numbers: give one of them \
+                     a prefix of its own"
                 ),
             );
         }
     }
-    let known: BTreeSet<_> = flows.iter().flatten().map(|flow| &flow.id).collect();
-    let all_read = flows.iter().all(Option::is_some);
+}
+
+/// The frontends that the flows name; `None` if one does not say.
+pub(super) fn frontends(flows: &[Table]) -> Option<BTreeSet<String>> {
+    flows.iter().map(|flow| Some(flow.get("frontend")?.as_str()?.to_owned())).collect()
+}
+
+/// Checks that what is scheduled is the flow of one of these frontends: orders have flows here alone.
+pub(super) fn pulled(
+    frontends: Option<&BTreeSet<String>>,
+    schedules: &[Option<ScheduleSetup>],
+    mistakes: &mut Mistakes,
+) {
     for (at, setup) in schedules.iter().enumerate() {
-        if let Some(setup) = setup
-            && all_read
-            && !known.contains(&setup.flow)
+        if let (Some(setup), Some(frontends)) = (setup, frontends)
+            && !frontends.contains(&setup.flow.frontend)
         {
             mistakes.add(format!("schedules[{at}].frontend"), format!("there is no flow {}", setup.flow));
         }

@@ -70,12 +70,10 @@ impl Config {
                 return Err(mistakes);
             }
         };
-        let file: Table = match text.parse() {
+        let file: Table = match read::toml(&text) {
             Ok(table) => table,
-            Err(error) => {
-                let error: toml::de::Error = error;
-                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-                mistakes.add("", format!("line {} is not TOML", before.matches('\n').count() + 1));
+            Err(lines) => {
+                lines.into_iter().for_each(|line| mistakes.add("", line));
                 return Err(mistakes);
             }
         };
@@ -124,10 +122,13 @@ impl Config {
             None if remote => Some(QueueAt::Core),
             None => Some(QueueAt::InProcess),
         };
-        let connections = part(mistakes, &mut file, "connections").unwrap_or_default();
+        let mut connections = part(mistakes, &mut file, "connections").unwrap_or_default();
+        let files = connection::add_rules(&mut connections, mistakes);
         let flows = list(mistakes, &mut file, "flows");
         check::names(&flows, &connection::kinds(&connections), mistakes);
-        let connections = connection::all(connections, mistakes);
+        check::prefixes(&flows, &connections, mistakes);
+        let connections = connection::all(connections, &files, mistakes);
+        let pulled = check::frontends(&flows);
         let flows = check::flows(flows, mistakes);
         let schedules = check::schedules(list(mistakes, &mut file, "schedules"), mistakes);
         let scheduler = part(mistakes, &mut file, "scheduler").unwrap_or_default();
@@ -146,7 +147,7 @@ impl Config {
                 "is not known; a file has store or core, queue, connections, flows, schedules, scheduler, api, monitor, log, telemetry, host",
             );
         }
-        check::together(&connections, &flows, &schedules, mistakes);
+        check::pulled(pulled.as_ref(), &schedules, mistakes);
         check::roles(roles, api.is_some(), remote, &flows, &schedules, mistakes);
 
         let all = |items: Vec<Option<FlowSetup>>| items.into_iter().collect::<Option<Vec<_>>>();

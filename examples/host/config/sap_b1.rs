@@ -98,40 +98,26 @@ pub(super) fn service_layer(table: Table) -> Result<Connection> {
     Ok(Connection::SapB1 { way: SapB1Way::ServiceLayer(Box::new(service)), rules: Box::new(rules) })
 }
 
-/// The rules, from the section itself or from a file of their own, if they hold for the way in.
+/// The rules, if they hold for the way in. Those of a file of their own were put into the section.
 fn rules(
     settings: Option<Table>,
     settings_file: Option<PathBuf>,
     hold: impl FnOnce(&B1Settings) -> Result<()>,
 ) -> Result<B1Settings> {
-    let (text, field) = match (settings, &settings_file) {
-        (Some(_), Some(_)) => {
-            return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into()));
-        }
-        (Some(settings), None) => {
-            let text = toml::to_string(&settings).map_err(|_| wrong("settings", "cannot be written as TOML".into()))?;
-            (text, "settings")
-        }
-        (None, Some(path)) => {
-            let text = std::fs::read_to_string(path).map_err(|error| {
-                wrong("settings_file", format!("{} cannot be read: {}", path.display(), error.kind()))
-            })?;
-            (text, "settings_file")
-        }
+    let settings = match (settings, settings_file) {
+        (Some(settings), None) => settings,
         (None, None) => {
             return Err(wrong("settings", "is missing, and `settings_file` too: the rules for orders".into()));
         }
+        _ => return Err(wrong("settings_file", "stands beside `settings`; the rules are in one of them".into())),
     };
+    let text = toml::to_string(&settings).map_err(|_| wrong("settings", "cannot be written as TOML".into()))?;
     let rules = B1Settings::from_toml(&text).and_then(|rules| hold(&rules).map(|()| rules));
     rules.map_err(|error| {
-        // As the file has it: with the section's own path, or within the other file.
+        // With the section's own path.
         let error = read::wrong(error.field_path().unwrap_or_default(), error.message());
         let key = error.field_path().unwrap_or_default();
-        match field {
-            "settings" => wrong(field, error.message().to_owned()).field(below(field, key)),
-            _ if key.is_empty() => wrong(field, error.message().to_owned()),
-            _ => wrong(field, format!("{key} in it: {}", error.message())),
-        }
+        wrong("settings", error.message().to_owned()).field(below("settings", key))
     })
 }
 

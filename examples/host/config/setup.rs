@@ -53,7 +53,7 @@ pub(crate) enum Level {
     Error,
     /// What fails for now, too.
     Warn,
-    /// Every run, too.
+    /// What runs bring, too.
     #[default]
     Info,
     /// Every entity, too.

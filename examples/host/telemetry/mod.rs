@@ -1,5 +1,6 @@
 //! What the host tells about itself: logs, metrics, traces.
 
+mod disk;
 mod log;
 mod metrics;
 mod otlp;
@@ -13,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::log::Log;
-pub(crate) use self::metrics::Metrics;
+pub(crate) use self::metrics::{Metrics, succeeded, up};
 use self::trace::Traces;
 use crate::config::Config;
 

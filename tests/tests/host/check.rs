@@ -2,15 +2,19 @@
 
 use std::process::Output;
 
+use datawald_examples::sample_company;
 use mage2_connector::sandbox::OrderSet;
-use sapb1_connector::sandbox::{COMPANY_DB, Faults, LOGIN, Way};
+use rustix::process::Signal;
+use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Faults, LOGIN, Way};
 
-use crate::world::World;
+use crate::world::{LIMIT, World};
 
 sapb1_connector::over_both_ways! {
     what_the_file_names_is_tried_without_writing
     two_connections_to_one_company_are_told
     whether_documents_show_whose_they_are_is_told
+    a_check_makes_nothing_and_changes_nothing
+    codes_that_sap_b1_does_not_have_are_told
 }
 
 async fn check(world: &World, args: &[&str]) -> Output {
@@ -120,7 +124,158 @@ async fn what_the_file_names_is_tried_without_writing(way: Way) {
     let output = check(&world, &["--connect"]).await;
     let told = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("store and queue: open store") && told.contains("connection b1: answers"), "{told}");
+    assert!(told.contains("store: open store: ") && told.contains("is not a folder"), "{told}");
+    assert!(told.contains("queue: answers") && told.contains("connection b1: answers"), "{told}");
+}
+
+/// What there is in the folder of the file.
+fn files(world: &World) -> Vec<(String, Vec<u8>)> {
+    let files = std::fs::read_dir(world.folder.path()).unwrap().map(|file| file.unwrap());
+    let mut files: Vec<_> = files
+        .filter(|file| file.file_type().unwrap().is_file())
+        .map(|file| (file.file_name().into_string().unwrap(), std::fs::read(file.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+async fn a_check_makes_nothing_and_changes_nothing(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(2)).await;
+    world.write();
+    let before = files(&world);
+    for args in [&[][..], &["--connect"]] {
+        let output = check(&world, args).await;
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(files(&world), before, "{args:?}");
+    }
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    assert!(told.contains("host.db when it starts"), "{told}");
+
+    // Nor where a host has been.
+    let mut host = world.start("host", &[]);
+    world.documents(2, &mut host).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+    let before = files(&world);
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    assert!(told.contains("store: answers\n"), "{told}");
+    assert_eq!(files(&world), before);
+}
+
+/// Files of one mistake that hid the others: each tells all of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_mistake_hides_another() {
+    let world = World::new(Way::ServiceLayer, OrderSet::Empty).await;
+    let store = "[store]\nkind = 'sqlite'\npath = 'host.db'\n";
+    let flow = "[[flows]]\ntable = 'orders'\nfrontend = 'mage2'\nbackoffice = 'b1'\n";
+    let shop = "[connections.mage2]\nkind = 'magento2'\nbase_url = 'http://shop'\n\
+                credentials = { kind = 'bearer', token = { env = 'MAGENTO_TOKEN' } }\n";
+    let erp = "[connections.b1]\nkind = 'sapb1-service-layer'\nurl = 'http://b1'\ncompany_db = 'X'\nuser = 'x'\n\
+               password = { env = 'MAGENTO_TOKEN' }\n";
+    let rules = "[connections.b1.settings]\n";
+    let cases: [(String, &[&str]); 8] = [
+        // The rules in a file of their own.
+        (
+            format!("{store}{flow}{shop}{erp}settings_file = 'rules.toml'\nsessions = 'many'\n"),
+            &[
+                "connections.b1.sessions: is a wrong string",
+                "connections.b1.settings_file: due_days in it: is a wrong string",
+                "connections.b1.settings_file: tax[0].rate in it: must be a percentage",
+                "connections.b1.settings_file: tax[1].code in it: is empty",
+                "connections.b1.settings_file: tax[1].postcodes[1] in it: ",
+                "connections.b1.settings_file: customer.by_mail in it: is not known here",
+                "connections.b1.settings_file: reconcile.mode in it: is none of",
+            ],
+        ),
+        // A table that must be there.
+        (
+            format!(
+                "{store}{flow}[connections.mage2]\nkind = 'magento2'\nbase_url = 'shop'\npage_sise = 3\n\
+                 page_size = 'x'\n{erp}{rules}"
+            ),
+            &[
+                "connections.mage2.base_url: is not a URL",
+                "connections.mage2.credentials: is missing",
+                "connections.mage2.page_size: is a wrong string",
+                "connections.mage2.page_sise: is not known here",
+            ],
+        ),
+        // What must be one of a few.
+        (
+            format!("{store}{flow}{shop}{erp}contacts = 'x'\ntax_table = 3\napprovals = 'yes'\nsesions = 1\n{rules}"),
+            &[
+                "connections.b1.approvals: is a wrong string, should be a boolean",
+                "connections.b1.contacts: is none of",
+                "connections.b1.sesions: is not known here",
+                "connections.b1.tax_table: ",
+            ],
+        ),
+        // A switch, and what depends on it: that is right.
+        (
+            format!(
+                "{store}{flow}{shop}{erp}{rules}due_days = -1\ncustomer = {{ search = 'yes', make = {{ prefix = 'W' }} }}\n"
+            ),
+            &[
+                "connections.b1.settings.customer.search: is a wrong string, should be a boolean",
+                "connections.b1.settings.due_days: is a wrong integer",
+            ],
+        ),
+        // An item of a list.
+        (
+            format!(
+                "{store}{flow}{shop}[connections.mage2.orders]\ninsert_statuses = ['a', 3, 'b', 4]\nsores = []\n{erp}{rules}"
+            ),
+            &[
+                "connections.mage2.orders.insert_statuses[1]: is a wrong integer",
+                "connections.mage2.orders.insert_statuses[3]: is a wrong integer",
+                "connections.mage2.orders.sores: is not known here",
+            ],
+        ),
+        // An address that must be there.
+        (
+            format!(
+                "{store}{flow}{shop}{erp}{rules}[api]\nlisten = 7000\nlimit = 1\n[api.limits]\nburst = 0\n[monitor]\n"
+            ),
+            &[
+                "api.limit: is not known here",
+                "api.limits.burst: must be",
+                "api.listen: is a wrong integer",
+                "monitor.listen: is missing",
+            ],
+        ),
+        // A schedule of no flow, where another flow is wrong, and two shops that are not told apart beside another mistake.
+        (
+            format!(
+                "{store}{flow}[[flows]]\ntable = 'orders'\nfrontend = 'other'\nbackoffice = 'b1'\nengin = 1\n\
+                 [[schedules]]\nname = 'a'\ntable = 'orders'\nfrontend = 'third'\nevery = '1m'\n\
+                 {shop}{}{erp}{rules}due_days = 'x'\n",
+                shop.replace("mage2]", "other]")
+            ),
+            &[
+                "connections.b1.settings.due_days: ",
+                "connections.b1.settings.reference.prefix: does not tell orders of mage2 and other apart",
+                "flows[1].engin: is not known here",
+                "schedules[0].frontend: there is no flow orders of third",
+            ],
+        ),
+        // Lines that are no TOML.
+        (
+            "[store]\nkind = 'sqlite\npath = \"x\"\n[queue\n[log]\nlevel = = 3\n".into(),
+            &["line 2 is", "line 4 is", "line 6 is"],
+        ),
+    ];
+    for (file, mistakes) in cases {
+        world.write_as(&file);
+        let rules = "due_days = 'x'\ntax = [{ code = 'A', rate = '800' }, { code = '', rate = '1', postcodes = ['1', ''] }]\n\
+                     customer = { by_mail = {} }\nreconcile = { mode = 'x' }\n";
+        std::fs::write(world.folder.path().join("rules.toml"), rules).unwrap();
+        let output = check(&world, &[]).await;
+        let told = text(&output.stderr);
+        for mistake in mistakes {
+            assert!(told.lines().any(|line| line.starts_with(mistake)), "no `{mistake}` in: {told}");
+        }
+        assert_eq!(told.lines().count(), mistakes.len(), "nothing that is right is called a mistake: {told}");
+    }
 }
 
 /// A connection of `way`'s kind to the sandbox, with rules of its own.
@@ -206,4 +361,62 @@ async fn whether_documents_show_whose_they_are_is_told(way: Way) {
         }
     }
     assert_eq!(world.b1.counters().writes, 0);
+}
+
+/// What would fail every order that needs it is told before the first.
+async fn codes_that_sap_b1_does_not_have_are_told(way: Way) {
+    let mut world = World::new(way, OrderSet::Empty).await;
+    let mut company = sample_company();
+    company.customers = Some(["C20000".to_owned()].into());
+    company.items = Some(["SHIP".to_owned()].into());
+    world.b1 = B1Sandbox::start(way, company).await.unwrap();
+    let checked = async |rules: &str| {
+        world.write_as(&file(&world, &[("mage2", "b1", rules)]));
+        let output = check(&world, &["--connect"]).await;
+        (output.status.code(), text(&output.stdout))
+    };
+    let good = "exempt_code = 'EX'\ncustomer = { default = 'C20000' }\nfreight = { expense_name = 'Freight', tax_code = 'CA' }\n\
+                transport = { default = 'Pickup' }\npayment = { names = { checkmo = 'Check' } }\n\
+                tax = [{ code = 'CA', rate = '7.25' }]\n";
+    let (code, told) = checked(good).await;
+    assert_eq!(code, Some(0), "{told}");
+
+    let bad = "exempt_code = 'NO1'\ntax = [{ code = 'NO2', rate = '8' }, { code = 'CA', rate = '9' }]\n\
+               customer = { default = 'NO3', by_group = { '1' = 'NO4' }, by_email = { 'ann@example.com' = 'NO5' } }\n\
+               freight = { item_code = 'NO6', tax_code = 'NO2' }\ntransport = { default = 'NO7', names = { ups = 'NO8' } }\n\
+               payment = { default = 'NO9', names = { checkmo = 'NO10' } }\n";
+    let (code, told) = checked(bad).await;
+    assert_eq!(code, Some(1), "{told}");
+    let mut wanted = vec![
+        "no tax code `NO1` (`exempt_code`)",
+        "no tax code `NO2` (`tax[0].code`)",
+        "the tax code `CA` has 7.25 % in SAP B1 and 9 % in the settings (`tax[1].rate`)",
+        "no way of transport `NO7` (`transport.default`)",
+        "no way of transport `NO8` (`transport.names.ups`)",
+        "no way of payment `NO9` (`payment.default`)",
+        "no way of payment `NO10` (`payment.names.checkmo`)",
+    ];
+    match way {
+        // It does not tell which customers and items there are.
+        Way::Restful => {
+            assert!(told.contains("connection b1: cannot tell whether there are the customers and items"), "{told}")
+        }
+        Way::ServiceLayer => wanted.extend([
+            "no customer `NO3` (`customer.default`)",
+            "no customer `NO4` (`customer.by_group.1`)",
+            "no customer `NO5` (`customer.by_email`)",
+            "no item `NO6` (`freight.item_code`)",
+        ]),
+    }
+    for line in wanted {
+        assert!(
+            told.contains(&format!("connection b1: SAP B1 has {line}"))
+                || told.contains(&format!("connection b1: {line}")),
+            "no `{line}` in: {told}"
+        );
+    }
+    assert!(!told.contains("ann@"), "{told}");
+    let (code, told) = checked("freight = { expense_name = 'NO11' }\n").await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("connection b1: SAP B1 has no freight `NO11` (`freight.expense_name`)"), "{told}");
 }

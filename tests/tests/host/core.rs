@@ -39,7 +39,10 @@ async fn frontends_and_workers_share_a_core_over_its_api(way: Way) {
     assert_eq!(get_from(&api, "/metrics", None).await.0, 401);
     let (status, metrics) = get_from(&api, "/metrics", Some(&secret)).await;
     assert_eq!(status, 200);
-    assert!(metrics.contains("datawald_due_entities{table=\"orders\",frontend=\"mage2\"} 0"), "{metrics}");
+    assert!(
+        metrics.contains("datawald_open_entities{table=\"orders\",frontend=\"mage2\",state=\"waiting\"} 0"),
+        "{metrics}"
+    );
 
     // The same file, but for the store: this one is the core's.
     let file = std::fs::read_to_string(world.folder.path().join("host.toml")).unwrap();

@@ -13,6 +13,7 @@ sapb1_connector::over_both_ways! {
     metrics_tell_what_was_done
     readiness_tells_what_is_missing_and_why
     a_flow_that_was_stopped_goes_on_when_it_is_mended
+    gauges_are_there_from_the_start_and_idle_ticks_are_silent
 }
 
 const ORDERS: u64 = 25;
@@ -28,13 +29,33 @@ async fn metrics_tell_what_was_done(way: Way) {
     for line in [
         format!("datawald_staged_total{{{labels},kind=\"inserted\"}} {ORDERS}"),
         format!("datawald_claimed_total{{{labels}}} {ORDERS}"),
-        format!("datawald_due_entities{{{labels}}} 0"),
+        format!("datawald_open_entities{{{labels},state=\"waiting\"}} 0"),
+        format!("datawald_open_entities{{{labels},state=\"backing_off\"}} 0"),
+        format!("datawald_open_entities{{{labels},state=\"in_doubt\"}} 0"),
+        format!("datawald_oldest_open_seconds{{{labels},state=\"in_doubt\"}} 0"),
+        "datawald_up{part=\"connection mage2\"} 1".to_owned(),
+        "datawald_up{part=\"connection b1\"} 1".to_owned(),
+        "datawald_up{part=\"store\"} 1".to_owned(),
         format!("datawald_oldest_due_seconds{{{labels}}} 0"),
         "# TYPE datawald_apply_seconds histogram".to_owned(),
         "# HELP datawald_staged_total ".to_owned(),
     ] {
         assert!(text.contains(&line), "no `{line}` in: {text}");
     }
+    let value = |name: &str| -> f64 {
+        let line = text.lines().find(|line| line.starts_with(name) && line[name.len()..].starts_with([' ', '{']));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).rsplit(' ').next().unwrap().parse().unwrap()
+    };
+    for name in ["store_bytes", "store_disk_free_bytes"].map(|name| format!("datawald_{name}")) {
+        assert!(value(&name) > 4_096.0, "{name}: {text}");
+    }
+    for name in ["cpu_seconds_total", "open_fds", "max_fds", "virtual_memory_bytes", "resident_memory_bytes", "threads"]
+    {
+        assert!(text.contains(&format!("# TYPE process_{name} ")), "{name}: {text}");
+        assert!(name == "cpu_seconds_total" || value(&format!("process_{name}")) > 0.0, "{name}: {text}");
+    }
+    let started = value("process_start_time_seconds") as i64;
+    assert!((jiff::Timestamp::now().as_second() - started).abs() < 120, "{text}");
     // Neither orders nor texts are labels: as many lines after more orders as before. What is measured may look like anything.
     let names = text.lines().filter_map(|line| line.rsplit_once(' ')).map(|(name, _)| name);
     assert!(names.filter(|name| !name.starts_with('#')).all(|name| !name.contains("00000")), "{text}");
@@ -74,16 +95,19 @@ async fn readiness_tells_what_is_missing_and_why(way: Way) {
     let other = B1Sandbox::start(way, sample_company()).await.unwrap();
     let gone = std::mem::replace(&mut world.b1, other);
     drop(gone);
-    let text = get_until(&mut host, "/health/ready", |status, _| status == 503).await;
+    let text = get_until(&mut host, "/health/ready", |_, text| text.contains("cannot connect")).await;
+    assert_eq!(get(&mut host, "/health/ready").await.0, 200, "to start this process anew would mend nothing");
+    get_until(&mut host, "/metrics", |_, text| text.contains("datawald_up{part=\"connection b1\"} 0")).await;
     let report: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(report["status"], "missing");
+    assert_eq!(report["status"], "degraded");
     let b1 = part(&report, "connection b1");
     assert_eq!(b1["ready"], false);
     assert!(b1["detail"].as_str().unwrap().contains("cannot connect to 127.0.0.1"), "{text}");
     assert_eq!(part(&report, "connection mage2")["ready"], true);
     assert_eq!(get(&mut host, "/health/live").await.0, 200, "it is alive all the same");
     world.b1 = B1Sandbox::start_at(way, sample_company(), port).await.unwrap();
-    get_until(&mut host, "/health/ready", |status, _| status == 200).await;
+    get_until(&mut host, "/health/ready", |_, text| text.contains("\"status\":\"ok\"")).await;
+    get_until(&mut host, "/metrics", |_, text| text.contains("datawald_up{part=\"connection b1\"} 1")).await;
     let log = host.log();
     assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
     host.signal(Signal::TERM);
@@ -108,7 +132,7 @@ async fn a_flow_that_was_stopped_goes_on_when_it_is_mended(way: Way) {
         let mut reasons = pauses.map(|pause| pause["reason"].as_str().unwrap_or_default());
         reasons.any(|reason| reason.contains(refusal))
     };
-    get_until(&mut host, "/health/ready", |status, text| status == 503 && stopped(text)).await;
+    get_until(&mut host, "/health/ready", |_, text| stopped(text)).await;
     get_until(&mut host, "/metrics", |_, text| text.contains("part=\"target\"}")).await;
     let paused =
         |value: u8| format!("datawald_flow_paused{{table=\"orders\",frontend=\"mage2\",side=\"target\"}} {value}\n");
@@ -118,8 +142,48 @@ async fn a_flow_that_was_stopped_goes_on_when_it_is_mended(way: Way) {
     std::fs::write(&password, right).unwrap();
     host.signal(Signal::HUP);
     world.documents(ORDERS, &mut host).await;
-    get_until(&mut host, "/health/ready", |status, text| status == 200 && !text.contains("pauses")).await;
+    get_until(&mut host, "/health/ready", |_, text| text.contains("\"status\":\"ok\"") && !text.contains("pauses"))
+        .await;
     get_until(&mut host, "/metrics", |_, text| text.contains(&paused(0))).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
+
+/// What was true before this process is told from its start, and an idle host tells nothing.
+async fn gauges_are_there_from_the_start_and_idle_ticks_are_silent(way: Way) {
+    let mut world = World::new(way, OrderSet::Synthetic(3)).await;
+    world.write();
+    let labels = "table=\"orders\",frontend=\"mage2\"";
+    // In milliseconds.
+    let last = |text: &str| -> i64 {
+        let name = format!("datawald_last_success_timestamp_seconds{{{labels}}} ");
+        let seconds = text.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("-1");
+        let seconds: rust_decimal::Decimal = seconds.parse().unwrap();
+        i64::try_from((seconds * rust_decimal::Decimal::ONE_THOUSAND).trunc()).unwrap()
+    };
+    let mut host = world.start("host", &[]);
+    world.documents(3, &mut host).await;
+    let text = get_until(&mut host, "/metrics", |_, text| last(text) > 0).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+
+    // A worker never runs a schedule, and knows all the same.
+    let mut host = world.start("worker", &["--role", "worker"]);
+    let again = get_until(&mut host, "/metrics", |_, text| last(text) > 0).await;
+    assert!((last(&again) - last(&text)).abs() < 60_000, "{again}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+
+    world.every_ms = 100;
+    world.write();
+    let mut host = world.start("idle", &[]);
+    let pulls = |text: &str| text.matches("run ended").count();
+    let begun = get_until(&mut host, "/metrics", |_, text| last(text) > 0).await;
+    get_until(&mut host, "/metrics", |_, text| last(text) > last(&begun) + 1_000).await;
+    let log = host.log();
+    let after = log.split("started").last().unwrap();
+    assert_eq!(pulls(&log), 0, "{log}");
+    assert!(after.lines().count() < 15, "an idle host tells of every tick: {log}");
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
 }

@@ -28,7 +28,9 @@ impl Excuse {
         let any = |texts: &[&str]| texts.iter().any(|text| note.contains(text));
         let anothers = ["is not shown to be its own", "documents stand for this order", "already exists"];
         match self {
-            Excuse::SharedNumber => any(&anothers) || any(&["is another order of the number", "one document cannot stand for two"]),
+            Excuse::SharedNumber => {
+                any(&anothers) || any(&["is another order of the number", "one document cannot stand for two"])
+            }
             Excuse::ForeignDocument => any(&anothers),
             Excuse::MoneyChanged => any(&["an open document cannot follow"]),
             Excuse::CannotBeMapped => any(&["grand_total"]),

@@ -176,7 +176,7 @@ fn cx() -> Cx {
 /// An order as a worker takes it up for the first time.
 fn claimed(order: &Order) -> Claimed {
     Claimed {
-        written_doc: None,
+        written_docs: Vec::new(),
         key: EntityKey::new(&flow(), order.fe_order_id.as_str()),
         name: order.fe_order_id.clone(),
         token: 1,

@@ -135,7 +135,10 @@ pub(crate) async fn put_entities(
 #[utoipa::path(
     get, path = "/backoffice/order/{id}", tag = "orders",
     params(("id" = String, Path, description = "The source key (`fe_order_id`)"), OfFrontend),
-    responses((status = 200, body = EntityView), (status = 404, description = "There is no such order")),
+    responses(
+        (status = 200, description = "The order", body = EntityView, headers(("ETag" = String, description = "Its version"))),
+        (status = 404, description = "There is no such order"),
+    ),
 )]
 pub(crate) async fn get_entity(
     table: Table,

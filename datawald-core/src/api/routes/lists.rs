@@ -27,6 +27,7 @@ pub(crate) struct EntitiesQuery {
     /// The frontend's name; together with `table`.
     frontend: Option<String>,
     /// The letters of the statuses, as in `NF`; all if absent.
+    #[param(pattern = "^[NPSFIX?]*$")]
     status: Option<String>,
     /// Failed in this way only: a kind of error, as in `failure` of an entity.
     failure: Option<String>,

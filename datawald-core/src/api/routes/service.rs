@@ -22,10 +22,11 @@ pub(crate) async fn live() -> Json<Health> {
     Json(Health::of(Vec::new()))
 }
 
-/// Tells whether the host can do its work, and what it lacks for it.
+/// Tells whether this process can do its work, and what is missing. That a shop or an ERP is away makes no process unready: it
+/// is `degraded` then, which is a 200.
 #[utoipa::path(
     get, path = "/health/ready", tag = "health", security(()),
-    responses((status = 200, body = Health), (status = 503, description = "Something is missing", body = Health)),
+    responses((status = 200, body = Health), (status = 503, description = "Something is missing without which it can do nothing", body = Health)),
 )]
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     let parts = match &shared.readiness {
@@ -36,14 +37,14 @@ pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Response {
     // That the store cannot be read is told by its part.
     let pauses = tokio::time::timeout(PATIENCE, shared.engine.pauses()).await;
     health.pauses = pauses.ok().and_then(Result::ok).unwrap_or_default();
-    let status = if health.status == "ok" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if health.status == "missing" { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()
 }
 
 async fn store(shared: &Shared) -> Part {
     let answer = shared.engine.store().cut(&FlowId::new(Table::Orders, "")).await;
     let detail = answer.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    Part { name: "store".to_owned(), ready: answer.is_ok(), detail }
+    Part { name: "store".to_owned(), ready: answer.is_ok(), required: true, detail }
 }
 
 /// The metrics of the host, in Prometheus' text format.

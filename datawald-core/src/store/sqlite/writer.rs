@@ -4,7 +4,6 @@
 //! piece of work in a savepoint of its own: one that fails is undone alone. Answers are given after the commit.
 
 use std::path::{Path, PathBuf};
-#[cfg(feature = "testing")]
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
