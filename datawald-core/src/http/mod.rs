@@ -2,8 +2,10 @@
 
 mod certificate;
 mod client;
+mod login;
 mod transport;
 
 pub use crate::tls::tls_config;
 pub use client::{Http, HttpRequest, HttpResponse, HttpSettings};
+pub use login::LoginGuard;
 pub use transport::{Answered, Broken, Carried, Cause, Transport};
