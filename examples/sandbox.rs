@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
 use datawald_examples::sample_company;
+use mage2_connector::OAuth1Keys;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, Faults, LOGIN, Way};
 
@@ -30,6 +31,10 @@ struct Args {
     /// Magento: fill it with this many made-up orders [default: the sample orders]
     #[arg(long, value_name = "N")]
     synthetic: Option<u64>,
+
+    /// Magento: the keys of an integration that signs its requests (OAuth), all four
+    #[arg(long, value_name = "KEY,SECRET,TOKEN,SECRET", value_delimiter = ',', num_args = 4)]
+    oauth: Vec<String>,
 
     /// SAP B1: how long it takes over each request
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -66,7 +71,16 @@ async fn serve(args: Args) -> std::io::Result<()> {
                 (None, Some(count)) => OrderSet::Synthetic(count),
                 (None, None) => OrderSet::Fixtures,
             };
-            let options = SandboxOptions { port: args.port, orders, ..SandboxOptions::default() };
+            let oauth = match args.oauth.as_slice() {
+                [consumer_key, consumer_secret, access_token, access_token_secret] => Some(OAuth1Keys {
+                    consumer_key: consumer_key.clone(),
+                    consumer_secret: consumer_secret.clone().into(),
+                    access_token: access_token.clone().into(),
+                    access_token_secret: access_token_secret.clone().into(),
+                }),
+                _ => None,
+            };
+            let options = SandboxOptions { port: args.port, orders, oauth, ..SandboxOptions::default() };
             let token = options.token.clone();
             let sandbox = Sandbox::start(options).await?;
             println!("listening on {} (bearer token {token}; control under /control)", sandbox.url());

@@ -46,6 +46,22 @@
 //!
 //! All amounts are those in **order currency** (`grand_total`, not `base_grand_total`): what the customer saw and was
 //! charged. How they are derived is told at [`Mage2Agency`].
+//!
+//! # What Magento cannot give
+//!
+//! An order whose data Magento cannot serialise makes it answer HTTP 500 for every page that holds the order. Such a page is asked
+//! for in smaller parts until the order is found; it is staged as failed, with its id and a reason, and the pull goes on
+//! behind it. It is asked for by itself after a minute, then ever more seldom, at last once an hour, as long as the process lives, and
+//! taken as soon as it can be read; after a new start it is taken when it changes in Magento, or when an operator moves the cut
+//! back. Where no other order can be read either, it is Magento that fails: nothing is staged, and the pull ends and is made again.
+//!
+//! An answer without `items` is none, with whatever status: a shop is empty only if Magento says so.
+//!
+//! # What stands before Magento
+//!
+//! Answers are asked for in gzip, and may begin with a byte-order mark. Redirects are not followed; the error says where they lead and
+//! what `base_url` should be. A firewall's own header is configured ([`Mage2Settings::headers`]). A gate that asks for HTTP
+//! Basic must let `/rest` pass, or that header: it and Magento both want the header `Authorization`.
 
 mod agency;
 mod client;

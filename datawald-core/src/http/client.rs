@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+};
 use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
-use super::certificate;
 use super::transport::{Answered, Broken, Carried, Network, Transport};
+use super::{body, certificate, redirect};
 use crate::{Concern, Disposition, Effect, Error, ErrorKind, Result};
 
 /// How to reach a server and how much to bear from it.
@@ -29,6 +31,8 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_ca_pem: Option<String>,
+    /// Headers of every request, beside those that it has itself; see [`HttpSettings::header`].
+    pub headers: HeaderMap,
     /// What carries the requests, if not the HTTP client of this crate; times to connect and certificates are its own
     /// affair then.
     pub transport: Option<Arc<dyn Transport>>,
@@ -63,10 +67,43 @@ impl HttpSettings {
             timeout: Duration::from_secs(60),
             max_body: 32 << 20,
             extra_ca_pem: None,
+            headers: HeaderMap::new(),
             transport: None,
         })
     }
+
+    /// Adds a header to every request, as a firewall may ask for one; `User-Agent` takes the place of `datawald/<version>`. The
+    /// value counts as a secret.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the header, if it is none, holds what none can carry, or is one that HTTP itself needs.
+    pub fn header(&mut self, name: &str, value: &str) -> Result<()> {
+        let wrong = |message| Err(Error::config("read headers", message).field(format!("headers.{name}")));
+        let Ok(header) = HeaderName::try_from(name) else { return wrong("is no name of a header") };
+        if OF_HTTP.contains(&header.as_str()) {
+            return wrong("is a header that is set from what is sent; it cannot be configured");
+        }
+        let Ok(mut value) = HeaderValue::from_str(value) else {
+            return wrong("holds a line break or another character that a header cannot carry");
+        };
+        value.set_sensitive(true);
+        self.headers.insert(header, value);
+        Ok(())
+    }
 }
+
+/// Headers that follow from what is sent.
+const OF_HTTP: [&str; 9] = [
+    "accept-encoding",
+    "connection",
+    "content-encoding",
+    "content-length",
+    "expect",
+    "host",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// A request.
 #[derive(Debug)]
@@ -141,6 +178,12 @@ impl HttpResponse {
         Timestamp::try_from(date).ok()
     }
 
+    /// Whether it asks for a user and a password as browsers do (`WWW-Authenticate: Basic`): something before the API does that.
+    pub fn asks_for_basic(&self) -> bool {
+        let mut challenges = self.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        challenges.any(|value| value.trim_start().get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic")))
+    }
+
     /// The wait that a `Retry-After` header asks for, as seconds or as a date against the server's own time.
     pub fn retry_after(&self) -> Option<Duration> {
         let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
@@ -169,6 +212,8 @@ impl HttpResponse {
         } else if start == Some(&b'<') {
             "an HTML or XML page: does the URL lead to the API, and is there a proxy or a maintenance page before it?"
                 .to_owned()
+        } else if let Err(error) = std::str::from_utf8(&self.body) {
+            format!("text that is not UTF-8, from byte {} on", error.valid_up_to() + 1)
         } else if error.is_eof() {
             "JSON that was cut short".to_owned()
         } else if error.is_data() {
@@ -218,6 +263,7 @@ impl std::fmt::Debug for HttpResponse {
 #[derive(Debug, Clone)]
 pub struct Http {
     transport: Arc<dyn Transport>,
+    headers: HeaderMap,
     settings: HttpSettings,
     sent: Arc<AtomicU64>,
 }
@@ -232,7 +278,11 @@ impl Http {
             Some(transport) => transport.clone(),
             None => Arc::new(Network::new(&settings)?),
         };
-        Ok(Self { transport, settings, sent: Arc::default() })
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(concat!("datawald/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.extend(settings.headers.clone());
+        Ok(Self { transport, headers, settings, sent: Arc::default() })
     }
 
     /// The settings.
@@ -256,25 +306,35 @@ impl Http {
             .map_err(|error| Error::config("build URL", "base URL and path do not make an address").caused_by(error))
     }
 
-    /// Sends a request and reads the whole answer, of any status.
+    /// Sends a request and reads the whole answer, of any status. It asks for gzip; the body that is given is the text, without a
+    /// byte-order mark. Without a `User-Agent` of the settings it is `datawald/<version>`.
     ///
     /// # Errors
     /// No connection: retryable. Time-out, reset or a body cut short: retryable for reads, uncertain for writes. A body
-    /// over the limit: as the effect says, of kind `TooLarge`. Redirects are not followed: permanent.
+    /// over the limit, before or after it is inflated: as the effect says, of kind `TooLarge`. Redirects are not followed, so
+    /// that neither credentials nor data go where nobody has configured it: permanent, and says where it leads.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
         let HttpRequest { operation, effect, method, url, headers, body, timeout } = request;
         let timeout = timeout.unwrap_or(self.settings.timeout);
-        let carried = Carried { method, url, headers, body, timeout, max_body: self.settings.max_body };
+        let mut all = self.headers.clone();
+        all.extend(headers);
+        let (max_body, asked) = (self.settings.max_body, url.clone());
+        let carried = Carried { method, url, headers: all, body, timeout, max_body };
         self.sent.fetch_add(1, Ordering::Relaxed);
         let began = Instant::now();
         let exchanged = self.transport.exchange(carried).await;
         let Answered { status, headers, body } = exchanged.map_err(|broken| self.failed(operation, effect, broken))?;
         if status.is_redirection() {
-            return Err(Error::config(
-                operation,
-                format!("the server redirects (HTTP {}): configure the address that it redirects to", status.as_u16()),
-            ));
+            return Err(redirect::refused(operation, &self.settings.base_url, &asked, status, &headers));
         }
+        if let Some(name) = body::foreign_encoding(&headers) {
+            let message = format!(
+                "the answer is encoded as `{name}`, which was not asked for: does a proxy or a cache on the way change the \
+                 header `Accept-Encoding`?"
+            );
+            return Err(Error::unknown_outcome(ErrorKind::Protocol, effect, operation, message));
+        }
+        let body = body::text(&headers, body, max_body).map_err(|broken| self.failed(operation, effect, broken))?;
         Ok(HttpResponse { operation, effect, status, headers, body, took: began.elapsed() })
     }
 

@@ -1,8 +1,10 @@
 //! The HTTP layer that every client of a foreign system shares: TLS, limits, and errors with the right disposition.
 
+mod body;
 mod certificate;
 mod client;
 mod login;
+mod redirect;
 mod transport;
 
 pub use crate::tls::tls_config;

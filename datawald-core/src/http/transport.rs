@@ -24,7 +24,8 @@ pub trait Transport: Send + Sync + fmt::Debug {
     ///
     /// # Behavior
     /// The future ends within [`Carried::timeout`], with [`Broken::Timeout`] if nothing else. If it is dropped, the request
-    /// may still be carried out. Redirects are answered, not followed.
+    /// may still be carried out. Redirects are answered, not followed. A body is given as it came: if its header says that it is
+    /// in gzip, it is inflated by the caller.
     ///
     /// # Errors
     /// How the exchange broke.
@@ -99,7 +100,6 @@ impl Network {
             .tls_backend_preconfigured(tls)
             .connect_timeout(settings.connect_timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("datawald/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|error| Error::config("set up HTTP client", "cannot be built").caused_by(error))?;
         Ok(Self(client))

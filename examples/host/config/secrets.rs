@@ -31,10 +31,12 @@ pub(super) struct Secrets<'a> {
 impl Secrets<'_> {
     /// Resolves what lies in the section at `path`. Of one that is not `needed` in this process, references are left unread.
     pub(super) fn resolve(&mut self, mistakes: &mut Mistakes, path: &str, table: &mut Table, needed: bool) {
+        // A header may be a secret (a firewall's) or none (`User-Agent`).
+        let of_headers = path.ends_with(".headers");
         for (key, value) in table.iter_mut() {
             let path = below(path, key);
             let key = key.as_str();
-            if SECRETS.contains(&key) || ADDRESSES.contains(&key) {
+            if SECRETS.contains(&key) || ADDRESSES.contains(&key) || of_headers && value.is_table() {
                 if let Some(secret) = self.one(mistakes, &path, key, value, needed) {
                     *value = Value::String(secret);
                 }

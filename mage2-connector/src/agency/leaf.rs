@@ -31,6 +31,7 @@ impl Wrong {
 }
 
 const NOT_TEXT: &str = "should be text, is an object, a list or a truth value";
+const HALF_A_CHARACTER: &str = "holds half of a character (a surrogate without the other)";
 const NO_NUMBER: &str = "should be a number, or a number as text";
 pub(crate) const MISSING: &str = "is missing";
 
@@ -43,7 +44,7 @@ pub(crate) fn text<'a>(leaf: Leaf<'a>, field: &str) -> Result<Option<Cow<'a, str
             if !inner.contains('\\') {
                 return Ok(Some(Cow::Borrowed(inner)));
             }
-            let text = serde_json::from_str::<String>(raw).map_err(|_| Wrong::new(field, NOT_TEXT))?;
+            let text = serde_json::from_str::<String>(raw).map_err(|_| Wrong::new(field, HALF_A_CHARACTER))?;
             Ok(Some(Cow::Owned(text)))
         }
         Some(b'-' | b'0'..=b'9') => Ok(Some(Cow::Borrowed(raw))),
@@ -136,6 +137,7 @@ mod tests {
         for json in ["true", "[]", "{}"] {
             assert_eq!(string(Some(&leaf(json)), "f"), Err(Wrong::new("f", NOT_TEXT)), "{json}");
         }
+        assert_eq!(string(Some(&leaf(r#""\ud83d""#)), "f"), Err(Wrong::new("f", HALF_A_CHARACTER)));
         assert_eq!(needed_string(Some(&leaf(r#"" ""#)), "f"), Err(Wrong::new("f", MISSING)));
     }
 }

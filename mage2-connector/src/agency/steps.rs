@@ -8,7 +8,7 @@ use datawald_frontend::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef, Unsup
 
 use super::settings::OrderSettings;
 use super::{decide, identify, map, validate};
-use crate::client::{Mage2Client, Mage2Settings};
+use crate::client::{Mage2Client, Mage2Settings, check_readable};
 
 /// Magento 2 as a frontend.
 ///
@@ -68,7 +68,11 @@ impl Frontend for Mage2Agency {
     }
 
     async fn fetch_orders(&self, _: &Cx, query: &FetchQuery) -> Result<RawPage> {
-        self.client.orders_page(query).await
+        let mut page = self.client.orders_page(query).await?;
+        if query.after.is_none() {
+            page.docs.extend(self.client.read_again().await);
+        }
+        Ok(page)
     }
 
     async fn identify_order(&self, _: &Cx, raw: &RawDoc) -> Result<SourceRef> {
@@ -76,6 +80,7 @@ impl Frontend for Mage2Agency {
     }
 
     async fn map_order(&self, cx: &Cx, raw: &RawDoc) -> Result<Order> {
+        check_readable(raw.text())?;
         map::map(cx.frontend(), raw.text(), self.orders())
     }
 

@@ -110,7 +110,7 @@ fn presentable(text: &str) -> String {
 /// | status | kind | disposition |
 /// |---|---|---|
 /// | 408, 425, 429, 5xx | `Busy` | retryable, after `Retry-After` if it is given; an unexplained 5xx after a write is uncertain |
-/// | 401, 403 | `Unauthorized` | permanent |
+/// | 401, 403 | `Unauthorized` | permanent; a gate before Magento that asks for HTTP Basic is told from Magento |
 /// | 404 with Magento's JSON | `NotFound` | rejected |
 /// | other 4xx with Magento's JSON | `Refused` | rejected |
 /// | 4xx without it, and others | `Config` | permanent: it was not Magento that answered |
@@ -129,6 +129,14 @@ pub(super) fn failure(response: &HttpResponse) -> Error {
     }
     let said = |told: &Option<String>| told.as_ref().map_or(String::new(), |told| format!("; Magento says: {told}"));
     let error = match status {
+        401 if response.asks_for_basic() => Error::new(
+            ErrorKind::Unauthorized,
+            Disposition::Permanent,
+            response.operation,
+            "not Magento, but a gate before it asks for a user and a password (HTTP Basic), as staging sites have one. It and \
+             Magento both want the header `Authorization`, and a request has only one: let the gate pass /rest, or the \
+             address of this machine, or a header that is configured under `headers`",
+        ),
         401 => Error::new(
             ErrorKind::Unauthorized,
             Disposition::Permanent,

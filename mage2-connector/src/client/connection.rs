@@ -14,7 +14,9 @@ use super::credentials::{AdminLogin, Credentials};
 use super::criteria::SearchCriteria;
 use super::oauth;
 use super::settings::Mage2Settings;
+use super::surrogates;
 use super::token::TokenCache;
+use super::unreadable::Known;
 
 /// A client of one Magento 2. Cheap to clone; clones share connections and the admin token.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ struct Inner {
     settings: Mage2Settings,
     clock: Arc<dyn Clock>,
     token: TokenCache,
+    unreadable: Known,
 }
 
 impl Mage2Client {
@@ -44,7 +47,7 @@ impl Mage2Client {
     pub fn with_clock(settings: Mage2Settings, clock: Arc<dyn Clock>) -> Result<Self> {
         settings.check()?;
         let http = Http::new(settings.http()?)?;
-        Ok(Self(Arc::new(Inner { http, settings, clock, token: TokenCache::default() })))
+        Ok(Self(Arc::new(Inner { http, settings, clock, token: TokenCache::default(), unreadable: Known::default() })))
     }
 
     /// The settings.
@@ -55,6 +58,16 @@ impl Mage2Client {
     /// How many requests were sent.
     pub fn requests_sent(&self) -> u64 {
         self.0.http.requests_sent()
+    }
+
+    /// The orders that could not be read once.
+    pub(super) fn unreadable(&self) -> &Known {
+        &self.0.unreadable
+    }
+
+    /// The time by which waits are counted.
+    pub(super) fn steady(&self) -> jiff::Timestamp {
+        self.0.clock.steady()
     }
 
     /// The address of `path` below `/rest/<store>/V1/`. Encode its parts with [`super::path_segment`].
@@ -91,7 +104,7 @@ impl Mage2Client {
             HttpRequest::new("fetch order", Effect::Read, Method::GET, self.url(&format!("orders/{entity_id}"))?);
         let response = self.send(request).await?;
         let text: Box<serde_json::value::RawValue> = response.json()?;
-        Ok(datawald_frontend::RawDoc::new(String::from(Box::<str>::from(text))))
+        Ok(surrogates::document(text.get()))
     }
 
     /// Sends a request with the credentials. An answer of 401 to an admin token renews the token, and the request is sent

@@ -9,7 +9,9 @@ pub enum Credentials {
     /// The access token of an integration, as a bearer token. From 2.4.4 on Magento takes it only if *Allow OAuth
     /// Access Tokens to be used as standalone Bearer tokens* is switched on (Stores › Configuration › Services › OAuth).
     Bearer(SecretString),
-    /// An admin user; a token is fetched, kept, and renewed before its lifetime is over.
+    /// An admin user; a token is fetched, kept, and renewed before its lifetime is over. A log-in that Magento refuses is
+    /// made again after 30 seconds, then ever more seldom, at last once an hour
+    /// ([`datawald_core::http::LoginGuard`]), so that a wrong password does not lock the user.
     Admin(AdminLogin),
     /// The four keys of an integration, every request signed (HMAC-SHA256).
     OAuth1(OAuth1Keys),

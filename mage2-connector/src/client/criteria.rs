@@ -40,12 +40,26 @@ pub enum Condition {
     Lteq,
     /// One of a list, separated by commas.
     In,
+    /// None of a list, separated by commas.
+    Nin,
     /// SQL's `LIKE`, with `%` as the wildcard.
     Like,
+    /// Not `LIKE`.
+    Nlike,
+    /// Null; the value does not count.
+    Null,
+    /// Not null; the value does not count.
+    NotNull,
+    /// Among the comma-separated values of the field.
+    Finset,
+    /// At least. Within a group, together with [`Condition::To`].
+    From,
+    /// At most.
+    To,
 }
 
 impl Condition {
-    /// Magento's name of it.
+    /// Magento's name of it. It takes any other for equality, without a word.
     pub fn name(self) -> &'static str {
         match self {
             Condition::Eq => "eq",
@@ -55,7 +69,14 @@ impl Condition {
             Condition::Lt => "lt",
             Condition::Lteq => "lteq",
             Condition::In => "in",
+            Condition::Nin => "nin",
             Condition::Like => "like",
+            Condition::Nlike => "nlike",
+            Condition::Null => "null",
+            Condition::NotNull => "notnull",
+            Condition::Finset => "finset",
+            Condition::From => "from",
+            Condition::To => "to",
         }
     }
 }
@@ -87,6 +108,7 @@ pub struct SearchCriteria {
     sorts: Vec<(String, Direction)>,
     page_size: Option<usize>,
     current_page: Option<usize>,
+    fields: Option<String>,
 }
 
 impl SearchCriteria {
@@ -122,11 +144,19 @@ impl SearchCriteria {
         self
     }
 
-    /// The page by number, from 1. Magento answers with its **last** page past the end; do not use it to go through
-    /// something that changes.
+    /// The page by number, from 1. Past the end, versions up to 2.3 answer with the **last** page again, later ones with none; do
+    /// not use it to go through something that changes.
     #[must_use]
     pub fn current_page(mut self, page: usize) -> Self {
         self.current_page = Some(page);
+        self
+    }
+
+    /// Only these parts of the answer, as `items[entity_id,status],total_count`: letters, digits, `_`, `[`, `]` and `,`. Magento
+    /// answers `[]` if there is anything else.
+    #[must_use]
+    pub fn fields(mut self, fields: impl Into<String>) -> Self {
+        self.fields = Some(fields.into());
         self
     }
 
@@ -159,6 +189,7 @@ impl SearchCriteria {
             // Magento refuses a search without any criteria, but takes empty ones.
             pairs.push(("searchCriteria".to_owned(), String::new()));
         }
+        pairs.extend(self.fields.iter().map(|fields| ("fields".to_owned(), fields.clone())));
         pairs
     }
 

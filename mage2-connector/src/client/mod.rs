@@ -8,7 +8,10 @@
 //! * `oauth`: the OAuth 1.0a signature, HMAC-SHA256;
 //! * `criteria`: `searchCriteria`, encoded as Magento reads it;
 //! * `answer`: error answers with their parameters filled in;
-//! * `paging`: orders in the order of their last change, by keyset.
+//! * `paging`: orders in the order of their last change, by keyset;
+//! * `rows`: what a search answers, and when that is none;
+//! * `unreadable`: orders that Magento cannot give, and what stands in for them;
+//! * `surrogates`: halves of characters, which no text can hold.
 
 mod answer;
 mod connection;
@@ -16,9 +19,12 @@ mod credentials;
 mod criteria;
 mod oauth;
 mod paging;
+mod rows;
 mod settings;
+mod surrogates;
 mod time;
 mod token;
+mod unreadable;
 
 pub use answer::render_message;
 pub use connection::Mage2Client;
@@ -27,3 +33,4 @@ pub use criteria::{Condition, Direction, SearchCriteria, path_segment};
 pub use oauth::{base_string, hmac_sha256_signature};
 pub use settings::Mage2Settings;
 pub use time::{format_time, parse_time};
+pub(crate) use unreadable::check as check_readable;

@@ -10,12 +10,15 @@
 //! dropped by their ids, which the cursor carries. If a whole page is of one second there is no progress that way; then
 //! the rest of that second is read by id (`updated_at eq T`, `entity_id gt last`), and after it `updated_at gt T`.
 //!
+//! **What cannot be read** does not hold the rest back: a page that Magento cannot serialise is halved, and the order that is to
+//! blame is passed (see `unreadable`). An answer without `items` is none, and never an empty shop.
+//!
 //! An order that changes while it is being paged moves to a later time and is read again there. One that is saved with a
 //! time before what was read already (a transaction that commits late) is the business of the engine's overlap window.
 
 use datawald_core::engine::{Cursor, FetchQuery};
 use datawald_core::model::Cut;
-use datawald_core::{Disposition, Error, ErrorKind, Result};
+use datawald_core::{Disposition, Effect, Error, ErrorKind, Result};
 use datawald_frontend::{RawDoc, RawPage};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,7 +26,10 @@ use serde_json::value::RawValue;
 
 use super::connection::Mage2Client;
 use super::criteria::{Condition, Direction, SearchCriteria};
+use super::rows::rows;
+use super::surrogates;
 use super::time::{format_time, parse_time, whole_second};
+use super::unreadable::may_be_a_row;
 use crate::agency::leaf;
 
 const OPERATION: &str = "fetch orders";
@@ -41,7 +47,7 @@ enum Begin {
 
 /// Where a pull stands; the content of its cursor.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Position {
+pub(super) struct Position {
     begin: Begin,
     /// The last time that was read, in seconds; `None` before the first page of everything.
     at: Option<i64>,
@@ -51,6 +57,10 @@ struct Position {
     seen: Vec<u64>,
     /// How many were read at `at`.
     count: u64,
+    /// The ids of orders that cannot be read and were passed.
+    pub(super) without: Vec<u64>,
+    /// At most so many are asked for, since a larger page could not be read.
+    most: Option<usize>,
 }
 
 type Key = (i64, u64);
@@ -59,14 +69,6 @@ struct Row<'a> {
     raw: &'a RawValue,
     /// Its time and id; `None` for an item that lacks either and cannot be paged by.
     key: Option<Key>,
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(borrow)]
-    items: Option<Vec<&'a RawValue>>,
-    #[serde(default, borrow)]
-    total_count: Option<&'a RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -87,32 +89,61 @@ struct RowStore<'a> {
 
 impl Mage2Client {
     /// A page of orders, by their last change; see [`datawald_frontend::Frontend::fetch_orders`]. Each document is the
-    /// order's text exactly as it came, whatever is wrong with it.
+    /// order's text exactly as it came, whatever is wrong with it; but for halves of characters (`\ud83d` alone), in whose
+    /// place U+FFFD stands.
+    ///
+    /// In the place of an order that Magento cannot give, while it gives others, stands a document that
+    /// [`crate::Mage2Agency`] refuses to map, with the reason.
     ///
     /// # Errors
-    /// As [`Mage2Client::search`]. A server that leaves out the filter or the sort order, where it matters: permanent, and
+    /// As [`Mage2Client::search`]. An answer without `items` is of kind `Protocol`, retryable. A server that leaves out the filter or the sort order, where it matters: permanent, and
     /// says which.
     pub async fn orders_page(&self, query: &FetchQuery) -> Result<RawPage> {
         let position = match &query.after {
             Some(cursor) => Position::read(cursor)?,
             None => Position::start(query.from),
         };
-        let size = query.page_size.clamp(1, self.settings().page_size);
-        let response = self.search(OPERATION, "orders", &self.of_stores(position.criteria(size))).await?;
-        let page: Page<'_> = serde_json::from_slice(&response.body).map_err(|error| response.not_json(&error))?;
-        // Older versions give null where nothing matches.
-        let rows = page.items.unwrap_or_default().into_iter().map(Row::new).collect();
-        let total = page.total_count.and_then(|raw| leaf::unsigned(Some(raw)));
-        let mut page = position.advance(rows, total, size)?;
-        self.leave_others_out(&mut page.docs);
-        page.source_now = response.server_time();
-        Ok(page)
+        let wanted = query.page_size.clamp(1, self.settings().page_size);
+        let mut size = position.most.map_or(wanted, |most| most.min(wanted));
+        let mut alive = None;
+        loop {
+            let criteria = self.of_stores(position.criteria(size));
+            let answer = self.search(OPERATION, "orders", &criteria).await;
+            let read = answer.as_ref().map_err(Error::clone).and_then(|response| Ok((response, rows(response)?)));
+            let failed = match read {
+                Ok((response, (rows, total))) => {
+                    let mut position = position;
+                    // A page that was too much is approached again step by step.
+                    position.most = (size < wanted).then_some(size * 2);
+                    let mut page = position.advance(rows.into_iter().map(Row::new).collect(), total, size)?;
+                    self.leave_others_out(&mut page.docs);
+                    page.source_now = response.server_time();
+                    return Ok(page);
+                }
+                Err(failed) if !may_be_a_row(&failed) => return Err(failed),
+                Err(failed) => failed,
+            };
+            let alive = match alive {
+                Some(known) => known,
+                None => {
+                    let known = *alive.insert(self.another(&failed).await?);
+                    if let Some(page) = self.without_known(&position, known).await? {
+                        return Ok(page);
+                    }
+                    known
+                }
+            };
+            if size == 1 {
+                return self.pass(&position, alive, &failed).await;
+            }
+            size /= 2;
+        }
     }
 }
 
 impl Mage2Client {
     /// Of the configured stores only.
-    fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
+    pub(super) fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
         match self.settings().orders.store_ids() {
             None => criteria,
             Some(stores) => criteria.and("store_id", Condition::In, stores.join(",")),
@@ -144,7 +175,7 @@ impl<'a> Row<'a> {
 impl Position {
     fn start(from: Option<Timestamp>) -> Self {
         let at = from.map(|from| whole_second(from).as_second());
-        Self { begin: Begin::At, at, last: 0, seen: Vec::new(), count: 0 }
+        Self { begin: Begin::At, at, last: 0, seen: Vec::new(), count: 0, without: Vec::new(), most: None }
     }
 
     fn read(cursor: &Cursor) -> Result<Self> {
@@ -152,13 +183,18 @@ impl Position {
             .map_err(|_| Error::config(OPERATION, "the cursor is not one that this connector has made"))
     }
 
-    fn cursor(&self) -> Result<Cursor> {
+    /// The same place, and these orders are not asked for any more.
+    pub(super) fn leaving_out(&self, ids: &[u64]) -> Self {
+        Self { without: self.without.iter().chain(ids).copied().collect(), ..self.clone() }
+    }
+
+    pub(super) fn cursor(&self) -> Result<Cursor> {
         serde_json::to_string(self)
             .map(Cursor)
             .map_err(|error| Error::config(OPERATION, "the cursor cannot be written").caused_by(error))
     }
 
-    fn criteria(&self, size: usize) -> SearchCriteria {
+    pub(super) fn criteria(&self, size: usize) -> SearchCriteria {
         let mut criteria = SearchCriteria::new();
         if let Some(at) = self.at.and_then(time) {
             let at = format_time(at);
@@ -169,6 +205,10 @@ impl Position {
                     criteria.and("updated_at", Condition::Eq, at).and("entity_id", Condition::Gt, self.last.to_string())
                 }
             };
+        }
+        if !self.without.is_empty() {
+            let ids: Vec<String> = self.without.iter().map(u64::to_string).collect();
+            criteria = criteria.and("entity_id", Condition::Nin, ids.join(","));
         }
         criteria
             .sort("updated_at", Direction::Ascending)
@@ -209,7 +249,11 @@ impl Position {
 
         let keys: Vec<Key> = rows.iter().filter_map(|row| row.key).collect();
         let is_new = |key: Key| !(Some(key.0) == self.at && self.seen.contains(&key.1));
-        let docs = rows.iter().filter(|row| row.key.is_none_or(is_new)).map(|row| RawDoc::new(row.raw.get())).collect();
+        let docs = rows
+            .iter()
+            .filter(|row| row.key.is_none_or(is_new))
+            .map(|row| surrogates::document(row.raw.get()))
+            .collect();
 
         let next = self.next(&keys, is_new);
         let reached = match (next.at.and_then(time), next.count) {
@@ -232,11 +276,13 @@ impl Position {
         let before = if self.at == Some(at) { self.count } else { 0 };
         let count = before + at_end.clone().filter(|key| is_new(**key)).count() as u64;
         let (begin, seen) = if self.begin == Begin::Within || first.0 == at {
-            (Begin::Within, Vec::new())
+            // Of a page that is smaller than the one before, some come yet that were read already.
+            let seen = self.seen.iter().filter(|id| self.at == Some(at) && **id > last);
+            (Begin::Within, seen.copied().collect())
         } else {
             (Begin::At, at_end.map(|key| key.1).collect())
         };
-        Position { begin, at: Some(at), last, seen, count }
+        Position { begin, at: Some(at), last, seen, count, ..self.clone() }
     }
 
     /// Checks that a page that is not the last is one to go on from.
@@ -257,7 +303,7 @@ impl Position {
         }
         if rows.is_empty() {
             let message = format!("Magento says that {} orders match and gives none", total.unwrap_or(0));
-            return Err(Error::unknown_outcome(ErrorKind::Protocol, datawald_core::Effect::Read, OPERATION, message));
+            return Err(Error::unknown_outcome(ErrorKind::Protocol, Effect::Read, OPERATION, message));
         }
         if keys().next().is_none() {
             let message = "no order of the page has `updated_at` and `entity_id`, so that there is no telling where the \

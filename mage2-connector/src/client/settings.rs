@@ -1,12 +1,13 @@
 //! What is configured about a Magento 2.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_core::http::{HttpSettings, Transport};
 use datawald_core::{Error, Result};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -28,6 +29,8 @@ const OPERATION: &str = "read Magento settings";
 ///     [credentials]
 ///     kind = "bearer"            # or "admin" (username, password), or "oauth1" (the four keys)
 ///     token = "secret"
+///     [headers]                  # optional: of every request, as a firewall asks for one
+///     X-Shop-Gate = "secret"
 ///     [orders]
 ///     insert_statuses = ["pending", "processing", "complete"]
 /// "#)?;
@@ -57,6 +60,9 @@ pub struct Mage2Settings {
     pub ca_file: Option<PathBuf>,
     /// How long an admin token lives (Magento's default: 4 hours).
     pub admin_token_lifetime: Duration,
+    /// Headers of every request, by name: what a firewall before the shop asks for, or another `User-Agent` than
+    /// `datawald/<version>`. Their values count as secrets.
+    pub headers: BTreeMap<String, SecretString>,
     /// What carries the requests, if not an HTTP client; not part of a file.
     pub transport: Option<Arc<dyn Transport>>,
     /// What is done with orders.
@@ -76,6 +82,7 @@ struct SettingsTable {
     max_body: usize,
     ca_file: Option<PathBuf>,
     admin_token_lifetime_secs: u64,
+    headers: BTreeMap<String, SecretString>,
     orders: OrderSettings,
 }
 
@@ -91,6 +98,7 @@ impl Default for SettingsTable {
             max_body: 32 << 20,
             ca_file: None,
             admin_token_lifetime_secs: 4 * 3600,
+            headers: BTreeMap::new(),
             orders: OrderSettings::default(),
         }
     }
@@ -110,6 +118,7 @@ impl Mage2Settings {
             max_body: table.max_body,
             ca_file: None,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
+            headers: BTreeMap::new(),
             transport: None,
             orders: table.orders,
         }
@@ -154,6 +163,7 @@ impl Mage2Settings {
             max_body: table.max_body,
             ca_file: table.ca_file,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
+            headers: table.headers,
             transport: None,
             orders: table.orders,
         };
@@ -192,6 +202,8 @@ impl Mage2Settings {
         if let Some((key, _, least, most)) = bounds.into_iter().find(|(_, is, least, most)| is < least || is > most) {
             return Err(Error::config(OPERATION, format!("must be at least {least} and at most {most}")).field(key));
         }
+        let mut http = HttpSettings::new(&self.base_url)?;
+        self.add_headers(&mut http)?;
         self.orders.check().map_err(|(key, message)| Error::config(OPERATION, message).field(key))
     }
 
@@ -202,6 +214,7 @@ impl Mage2Settings {
         http.timeout = self.timeout;
         http.max_body = self.max_body;
         http.transport = self.transport.clone();
+        self.add_headers(&mut http)?;
         if let Some(path) = &self.ca_file {
             let pem = std::fs::read_to_string(path).map_err(|error| {
                 Error::config(OPERATION, format!("cannot be read ({})", error.kind())).field("ca_file")
@@ -209,6 +222,18 @@ impl Mage2Settings {
             http.extra_ca_pem = Some(pem);
         }
         Ok(http)
+    }
+
+    fn add_headers(&self, http: &mut HttpSettings) -> Result<()> {
+        for (name, value) in &self.headers {
+            let of_ours = ["authorization", "accept", "content-type"];
+            if of_ours.iter().any(|ours| ours.eq_ignore_ascii_case(name)) {
+                let message = "is set by this connection itself; credentials are configured under `credentials`";
+                return Err(Error::config(OPERATION, message).field(format!("headers.{name}")));
+            }
+            http.header(name, value.expose_secret())?;
+        }
+        Ok(())
     }
 }
 
@@ -238,6 +263,21 @@ mod tests {
             (format!("base_url = 'https://a.example'\npage_size = -1{credentials}"), "page_size", ""),
             (format!("base_url = 'https://a.example'\npage_size = 0{credentials}"), "page_size", "at least 1"),
             (format!("base_url = 'https://a.example'{credentials}\npasword = 's3cret'"), "credentials.pasword", ""),
+            (
+                format!("base_url = 'https://a.example'{credentials}\n[headers]\nHost = 's3cret'"),
+                "headers.Host",
+                "cannot be",
+            ),
+            (
+                format!("base_url = 'https://a.example'{credentials}\n[headers]\nauthorization = 's3cret'"),
+                "headers.authorization",
+                "`credentials`",
+            ),
+            (
+                format!("base_url = 'https://a.example'{credentials}\n[headers]\nX-Gate = \"s3cret\\n\""),
+                "headers.X-Gate",
+                "line break",
+            ),
             (
                 format!("base_url = 'https://a.example'{credentials}\n[orders]\ninsert_statuses = 's3cret'"),
                 "orders.insert_statuses",
@@ -278,7 +318,11 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let settings = Mage2Settings::bearer("https://a.example", "s3cret");
+        let mut settings = Mage2Settings::bearer("https://a.example", "s3cret");
+        settings.headers.insert("X-Gate".to_owned(), SecretString::from("s3cret"));
+        let http = settings.http().unwrap();
+        assert_eq!(http.headers["x-gate"], "s3cret");
+        assert!(!format!("{http:?}").contains("s3cret"));
         assert!(!format!("{settings:?}").contains("s3cret"));
     }
 }

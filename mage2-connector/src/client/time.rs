@@ -1,4 +1,5 @@
-//! Magento's times: `YYYY-MM-DD HH:MM:SS`, in UTC, to the second.
+//! Magento's times: `YYYY-MM-DD HH:MM:SS`, in UTC, to the second. Modules and what stands before a shop write some as ISO 8601 has
+//! them, with a `T`, a fraction, a `Z` or an offset: these are understood, too, and without an offset they are UTC.
 //!
 //! Magento stores times in UTC and shows them in a store's time zone in its pages only; the REST API gives and compares
 //! what is stored. (`Magento\Framework\Stdlib\DateTime`, whose format is `yyyy-MM-dd HH:mm:ss`.)
@@ -7,18 +8,22 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// Reads a Magento time. `None` for anything else, `0000-00-00 00:00:00` included.
+/// Reads a Magento time, or one of ISO 8601. `None` for anything else, `0000-00-00 00:00:00` included.
 ///
 /// ```
 /// use mage2_connector::parse_time;
 /// assert_eq!(parse_time("2020-04-24 17:05:45").map(|t| t.to_string()), Some("2020-04-24T17:05:45Z".into()));
+/// assert_eq!(parse_time("2020-04-24T19:05:45+02:00"), parse_time("2020-04-24 17:05:45"));
 /// assert_eq!(parse_time("yesterday"), None);
 /// ```
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
+    if bytes.len() != 19 {
+        return parse_iso(text);
+    }
     // Exactly this form: jiff alone would take dates without a time, too.
-    let separators = [(4, b'-'), (7, b'-'), (10, b' '), (13, b':'), (16, b':')];
-    if bytes.len() != 19 || separators.iter().any(|&(at, separator)| bytes[at] != separator) {
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if !matches!(bytes[10], b' ' | b'T') || separators.iter().any(|&(at, separator)| bytes[at] != separator) {
         return None;
     }
     let number = |from: usize, to: usize| -> Option<i16> {
@@ -31,6 +36,16 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
         DateTime::new(number(0, 4)?, small(5, 7)?, small(8, 10)?, small(11, 13)?, small(14, 16)?, small(17, 19)?, 0)
             .ok()?;
     TimeZone::UTC.to_timestamp(civil).ok()
+}
+
+/// What follows the seconds is a fraction, an offset, or both.
+fn parse_iso(text: &str) -> Option<Timestamp> {
+    let rest = text.get(19..).filter(|rest| rest.starts_with(['.', 'Z', 'z', '+', '-']))?;
+    parse_time(text.get(..19)?)?;
+    match rest.bytes().any(|byte| matches!(byte, b'Z' | b'z' | b'+' | b'-')) {
+        true => text.parse().ok(),
+        false => format!("{text}Z").parse().ok(),
+    }
 }
 
 /// Writes a time as Magento does; fractions of a second are cut off, as Magento's own times have none.
@@ -69,12 +84,29 @@ mod tests {
         for text in [
             "",
             "2020-04-24",
-            "2020-04-24T17:05:45",
+            "2020-04-24T17:05",
+            "2020-04-24 17:05:45 CEST",
+            "2020-04-24 17:05:45+",
+            "2020-04-24 17:05:45.",
+            "2020-04-24 17:05:é",
             "0000-00-00 00:00:00",
             "2020-13-01 00:00:00",
             "2020-04-24 17:05:4é",
         ] {
             assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn reads_the_forms_of_iso_8601() {
+        for (text, wanted) in [
+            ("2020-04-24T17:05:45", "2020-04-24T17:05:45Z"),
+            ("2020-04-24T17:05:45Z", "2020-04-24T17:05:45Z"),
+            ("2020-04-24 17:05:45.25", "2020-04-24T17:05:45.25Z"),
+            ("2020-04-24T19:05:45+02:00", "2020-04-24T17:05:45Z"),
+            ("2020-04-24T12:05:45.000-0500", "2020-04-24T17:05:45Z"),
+        ] {
+            assert_eq!(parse_time(text).map(|time| time.to_string()).as_deref(), Some(wanted), "{text}");
         }
     }
 

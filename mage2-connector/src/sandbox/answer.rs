@@ -1,18 +1,19 @@
 //! Answers, and Magento's way of refusing.
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// What the sandbox answers, before faults damage it.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
     pub(super) retry_after: Option<u64>,
 }
 
 impl Answer {
     pub(super) fn ok(body: String) -> Self {
-        Self { status: 200, body, retry_after: None }
+        Self { status: 200, body: body.into_bytes(), retry_after: None }
     }
 
     /// An error with a message and its parameters, as Magento writes them.
@@ -21,7 +22,7 @@ impl Answer {
         if !parameters.is_null() {
             body["parameters"] = parameters;
         }
-        Self { status, body: body.to_string(), retry_after: None }
+        Self { status, body: body.to_string().into_bytes(), retry_after: None }
     }
 
     /// No token, a wrong one, or one that has expired.
@@ -33,10 +34,17 @@ impl Answer {
         Self::error(400, "\"%fieldName\" is required. Enter and try again.", json!({ "fieldName": field }))
     }
 
-    /// A column that the table does not have. Magento in production mode hides this behind `Internal Error. Details are
-    /// available in Magento log file.`; the sandbox tells.
-    pub(super) fn unknown_column(column: &str) -> Self {
-        Self::error(400, "Column not found: 1054 Unknown column '%1' in 'where clause'", json!([column]))
+    /// Whatever Magento did not foresee: a column that the table does not have, a row that cannot be serialised. In production mode
+    /// it tells no more than the number under which its log does.
+    pub(super) fn internal_error() -> Self {
+        let number = Uuid::now_v7().simple();
+        let message = format!("Internal Error. Details are available in Magento log file. Report ID: webapi-{number}");
+        Self::error(500, &message, Value::Null)
+    }
+
+    /// A page size above the limit that is configured.
+    pub(super) fn too_large_a_page(most: usize) -> Self {
+        Self::error(400, "Maximum SearchCriteria pageSize is %max", json!({ "max": most }))
     }
 
     pub(super) fn no_such_order() -> Self {

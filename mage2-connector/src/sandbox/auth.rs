@@ -21,9 +21,10 @@ pub(super) struct Asked<'a> {
 }
 
 pub(super) fn check(state: &mut State, asked: &Asked<'_>, resource: &str) -> Result<(), Answer> {
-    let known = match asked.authorization.split_once(' ') {
-        Some(("Bearer", token)) => bearer(state, token),
-        Some(("OAuth", fields)) => return oauth(state, asked, fields),
+    let (scheme, rest) = asked.authorization.split_once(' ').unwrap_or_default();
+    let known = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => bearer(state, rest),
+        "oauth" => return oauth(state, asked, rest),
         _ => false,
     };
     if known { Ok(()) } else { Err(Answer::not_authorized(resource)) }

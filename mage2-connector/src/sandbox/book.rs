@@ -44,6 +44,7 @@ pub(super) struct Selected {
 pub(super) struct Quirks {
     pub(super) ignore_sort: bool,
     pub(super) ignore_filter: bool,
+    pub(super) repeat_last_page: bool,
     pub(super) hidden: BTreeSet<u64>,
 }
 
@@ -124,7 +125,7 @@ impl Book {
         }
     }
 
-    /// The page that `criteria` ask for; past the end, the last one again, as Magento does.
+    /// The page that `criteria` ask for; past the end, an empty one, or the last one again as in versions up to 2.3.
     pub(super) fn select(&self, criteria: &Criteria, quirks: &Quirks) -> std::result::Result<Selected, Answer> {
         self.check_columns(criteria)?;
         let groups: &[Vec<Filter>] = if quirks.ignore_filter { &[] } else { &criteria.groups };
@@ -138,7 +139,7 @@ impl Book {
         stored.sort_by(|&one, &other| by_columns(&self.stored[one], &self.stored[other], sorts));
 
         match (self.synthetic, quick(groups, sorts, self.synthetic)) {
-            (0, _) => Ok(page(stored.into_iter().map(At::Stored), None, criteria)),
+            (0, _) => Ok(page(stored.into_iter().map(At::Stored), None, criteria, quirks)),
             (_, Some((range, by_time))) => Ok(self.merged(&stored, range, by_time, criteria, quirks)),
             (_, None) => Ok(self.searched(stored, groups, sorts, criteria, quirks)),
         }
@@ -150,7 +151,7 @@ impl Book {
             let known =
                 COLUMNS.contains(&field.as_str()) || self.stored.iter().any(|order| order.columns.contains_key(field));
             if !known {
-                return Err(Answer::unknown_column(field));
+                return Err(Answer::internal_error());
             }
         }
         Ok(())
@@ -181,7 +182,7 @@ impl Book {
             };
             if kept_first { kept.next().map(At::Stored) } else { made.next().map(At::Synthetic) }
         });
-        page(rows, Some(total), criteria)
+        page(rows, Some(total), criteria, quirks)
     }
 
     /// Goes through all synthetic orders.
@@ -214,22 +215,22 @@ impl Book {
                 .find(|o| o.is_ne())
                 .unwrap_or(Ordering::Equal)
         });
-        page(rows.into_iter().map(|(_, at)| at), None, criteria)
+        page(rows.into_iter().map(|(_, at)| at), None, criteria, quirks)
     }
 }
 
-fn page(rows: impl Iterator<Item = At>, total: Option<usize>, criteria: &Criteria) -> Selected {
-    let size = criteria.page_size.max(1);
-    match total {
-        Some(total) => {
-            let last = total.div_ceil(size).max(1);
-            let skip = (criteria.current_page.min(last) - 1) * size;
+fn page(rows: impl Iterator<Item = At>, total: Option<usize>, criteria: &Criteria, quirks: &Quirks) -> Selected {
+    match (total, criteria.page_size) {
+        (Some(total), Some(size)) => {
+            let last = if quirks.repeat_last_page { total.div_ceil(size).max(1) } else { usize::MAX };
+            let skip = (criteria.current_page.min(last) - 1).saturating_mul(size);
             Selected { rows: rows.skip(skip).take(size).collect(), total }
         }
-        None => {
+        (Some(total), None) => Selected { rows: rows.collect(), total },
+        (None, _) => {
             let all: Vec<At> = rows.collect();
             let total = all.len();
-            page(all.into_iter(), Some(total), criteria)
+            page(all.into_iter(), Some(total), criteria, quirks)
         }
     }
 }
@@ -294,11 +295,11 @@ fn bounds(filter: &Filter, count: u64) -> Option<(u64, u64)> {
     };
     match filter.compare {
         Compare::Eq => Some((at_least, above - 1)),
-        Compare::Gteq => Some((at_least, count)),
+        Compare::Gteq | Compare::From => Some((at_least, count)),
         Compare::Gt => Some((above, count)),
-        Compare::Lteq => Some((1, above - 1)),
+        Compare::Lteq | Compare::To => Some((1, above - 1)),
         Compare::Lt => Some((1, at_least - 1)),
-        Compare::Neq | Compare::In | Compare::Like => None,
+        _ => None,
     }
 }
 

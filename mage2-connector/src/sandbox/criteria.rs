@@ -13,23 +13,36 @@ pub(super) enum Compare {
     Lt,
     Lteq,
     In,
+    Nin,
     Like,
+    Nlike,
+    Null,
+    NotNull,
+    Finset,
+    From,
+    To,
 }
 
 impl Compare {
-    /// Magento takes more (`from`, `to`, `finset`, `null`, …); what nothing here asks for is refused.
-    fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "eq" => Self::Eq,
+    /// What Magento does not know becomes equality, without a word: `gte`, `GTEQ`, and `moreq`, which its documentation has.
+    fn from_name(name: &str) -> Self {
+        match name {
             "neq" => Self::Neq,
             "gt" => Self::Gt,
             "gteq" => Self::Gteq,
             "lt" => Self::Lt,
             "lteq" => Self::Lteq,
             "in" => Self::In,
+            "nin" => Self::Nin,
             "like" => Self::Like,
-            _ => return None,
-        })
+            "nlike" => Self::Nlike,
+            "null" => Self::Null,
+            "notnull" => Self::NotNull,
+            "finset" => Self::Finset,
+            "from" => Self::From,
+            "to" => Self::To,
+            _ => Self::Eq,
+        }
     }
 }
 
@@ -52,13 +65,10 @@ pub(super) struct Criteria {
     /// All groups must hold; in each, one filter.
     pub(super) groups: Vec<Vec<Filter>>,
     pub(super) sorts: Vec<Sort>,
-    pub(super) page_size: usize,
+    /// Without it, or with 0, everything comes, whatever the page.
+    pub(super) page_size: Option<usize>,
     pub(super) current_page: usize,
 }
-
-/// Without `pageSize` Magento gives everything, or its default page size where one is configured; 20 is what Adobe
-/// suggests.
-const DEFAULT_PAGE_SIZE: usize = 20;
 
 type Keyed<T> = Vec<(String, T)>;
 
@@ -74,7 +84,7 @@ impl Criteria {
         let mut given = false;
         let mut groups: Keyed<Keyed<RawFilter>> = Vec::new();
         let mut sorts: Keyed<(Option<String>, Option<String>)> = Vec::new();
-        let mut criteria = Criteria { page_size: DEFAULT_PAGE_SIZE, current_page: 1, ..Criteria::default() };
+        let mut criteria = Criteria { current_page: 1, ..Criteria::default() };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let parts: Vec<&str> = name.split('[').map(|part| part.trim_end_matches(']')).collect();
             let ("searchCriteria" | "search_criteria", rest) = (parts[0], &parts[1..]) else { continue };
@@ -98,8 +108,10 @@ impl Criteria {
                         _ => {}
                     }
                 }
-                ["pageSize" | "page_size"] => criteria.page_size = positive(&value, "pageSize")?,
-                ["currentPage" | "current_page"] => criteria.current_page = positive(&value, "currentPage")?,
+                ["pageSize" | "page_size"] => {
+                    criteria.page_size = Some(number(&value, "pageSize")?).filter(|size| *size > 0);
+                }
+                ["currentPage" | "current_page"] => criteria.current_page = number(&value, "currentPage")?.max(1),
                 _ => {}
             }
         }
@@ -145,12 +157,14 @@ impl Criteria {
 impl RawFilter {
     fn check(self) -> Result<Filter, Answer> {
         let field = self.field.ok_or_else(|| Answer::required("field"))?;
-        let value = self.value.ok_or_else(|| Answer::required("value"))?;
         let condition = self.condition.unwrap_or_else(|| "eq".to_owned());
-        match Compare::from_name(&condition) {
-            Some(compare) => Ok(Filter { field, value, compare, condition }),
-            None => Err(Answer::error(400, "Unknown condition type \"%1\".", json!([condition]))),
-        }
+        let compare = Compare::from_name(&condition);
+        let needs_value = !matches!(compare, Compare::Null | Compare::NotNull);
+        let value = match self.value {
+            None if needs_value => return Err(Answer::required("value")),
+            value => value.unwrap_or_default(),
+        };
+        Ok(Filter { field, value, compare, condition })
     }
 }
 
@@ -167,10 +181,10 @@ fn sort(field: Option<String>, direction: Option<String>) -> Result<Sort, Answer
     Ok(Sort { field, ascending })
 }
 
-fn positive(text: &str, field: &str) -> Result<usize, Answer> {
+fn number(text: &str, field: &str) -> Result<usize, Answer> {
     match text.parse::<usize>() {
-        Ok(number) if number > 0 => Ok(number),
-        _ => Err(Answer::error(
+        Ok(number) => Ok(number),
+        Err(_) => Err(Answer::error(
             400,
             "The \"%value\" value's type is invalid. The \"%type\" type was expected. Verify and try again.",
             json!({ "value": text, "type": "int", "field": field }),
@@ -211,7 +225,7 @@ mod tests {
         assert_eq!(criteria.groups[1][0].value, "a&b");
         assert_eq!(criteria.groups[1][1].compare, Compare::In);
         assert_eq!(criteria.sorts, [Sort { field: "updated_at".into(), ascending: true }]);
-        assert_eq!((criteria.page_size, criteria.current_page), (3, 1));
+        assert_eq!((criteria.page_size, criteria.current_page), (Some(3), 1));
     }
 
     #[test]
@@ -221,12 +235,24 @@ mod tests {
             "other=1",
             "searchCriteria[pageSize]=x",
             "searchCriteria[filter_groups][0][filters][0][field]=a",
-            "searchCriteria[filter_groups][0][filters][0][field]=a&searchCriteria[filter_groups][0][filters][0][value]=1\
-             &searchCriteria[filter_groups][0][filters][0][condition_type]=about",
             "searchCriteria[sortOrders][0][field]=a&searchCriteria[sortOrders][0][direction]=up",
         ] {
             assert_eq!(Criteria::parse(query).unwrap_err().status, 400, "{query}");
         }
         assert!(Criteria::parse("searchCriteria=&unknown=1&searchCriteria[unknown]=2").is_ok());
+    }
+
+    #[test]
+    fn what_magento_does_not_know_it_takes_for_equality() {
+        let filter = "searchCriteria[filter_groups][0][filters][0]";
+        for (name, compare) in
+            [("gte", Compare::Eq), ("GTEQ", Compare::Eq), ("moreq", Compare::Eq), ("gteq", Compare::Gteq)]
+        {
+            let query = format!("{filter}[field]=a&{filter}[value]=1&{filter}[condition_type]={name}");
+            assert_eq!(Criteria::parse(&query).unwrap().groups[0][0].compare, compare, "{name}");
+        }
+        let query = format!("{filter}[field]=a&{filter}[condition_type]=null&searchCriteria[pageSize]=0");
+        let criteria = Criteria::parse(&query).unwrap();
+        assert_eq!((criteria.groups[0][0].compare, criteria.page_size), (Compare::Null, None));
     }
 }

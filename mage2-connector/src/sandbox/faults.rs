@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// What goes wrong. All off by default; the control route takes it as JSON, absent switches being off.
 ///
@@ -20,6 +21,14 @@ pub struct Faults {
     pub ignore_sort: bool,
     /// Leaves the filters out.
     pub ignore_filter: bool,
+    /// Answers with the last page again past the end, as versions up to 2.3 do.
+    pub repeat_last_page: bool,
+    /// Orders, by id, that cannot be serialised: whatever would hold one of them is answered with 500.
+    pub unserialisable: Vec<u64>,
+    /// Orders, by id, with a field (`customer_note`) that is not UTF-8: what holds it is no JSON.
+    pub invalid_utf8: Vec<u64>,
+    /// Answers searches of orders with status 200 and this in their place.
+    pub instead: Option<Value>,
     /// Waits before every answer.
     pub latency_ms: u64,
     /// Answers every n-th request with 429 and `Retry-After`.

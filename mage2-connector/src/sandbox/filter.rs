@@ -11,21 +11,37 @@ use super::criteria::{Compare, Filter};
 pub(super) type Columns = BTreeMap<String, String>;
 
 pub(super) fn matches(columns: &Columns, groups: &[Vec<Filter>]) -> bool {
-    groups.iter().all(|group| group.is_empty() || group.iter().any(|filter| holds(columns, filter)))
+    groups.iter().all(|group| group.is_empty() || group.iter().any(|filter| holds_in(columns, group, filter)))
+}
+
+/// `from` and `to` of one field within a group are one condition; all others are alternatives.
+fn holds_in(columns: &Columns, group: &[Filter], filter: &Filter) -> bool {
+    let other = match filter.compare {
+        Compare::From => Compare::To,
+        Compare::To => Compare::From,
+        _ => return holds(columns, filter),
+    };
+    let partner = group.iter().find(|one| one.field == filter.field && one.compare == other);
+    holds(columns, filter) && partner.is_none_or(|partner| holds(columns, partner))
 }
 
 fn holds(columns: &Columns, filter: &Filter) -> bool {
-    let Some(value) = columns.get(&filter.field) else { return false };
+    let Some(value) = columns.get(&filter.field) else { return filter.compare == Compare::Null };
     let order = || compare(value, &filter.value);
     match filter.compare {
         Compare::Eq => order() == Ordering::Equal,
         Compare::Neq => order() != Ordering::Equal,
         Compare::Gt => order() == Ordering::Greater,
-        Compare::Gteq => order() != Ordering::Less,
+        Compare::Gteq | Compare::From => order() != Ordering::Less,
         Compare::Lt => order() == Ordering::Less,
-        Compare::Lteq => order() != Ordering::Greater,
+        Compare::Lteq | Compare::To => order() != Ordering::Greater,
         Compare::In => filter.value.split(',').any(|one| compare(value, one) == Ordering::Equal),
+        Compare::Nin => filter.value.split(',').all(|one| compare(value, one) != Ordering::Equal),
         Compare::Like => like(&lower(value), &lower(&filter.value)),
+        Compare::Nlike => !like(&lower(value), &lower(&filter.value)),
+        Compare::Null => false,
+        Compare::NotNull => true,
+        Compare::Finset => value.split(',').any(|one| compare(one, &filter.value) == Ordering::Equal),
     }
 }
 
@@ -118,6 +134,28 @@ pub(super) const COLUMNS: &[&str] = &[
     "customer_gender",
     "gift_cards_amount",
     "customer_balance_amount",
+    "base_shipping_discount_amount",
+    "base_shipping_tax_amount",
+    "can_ship_partially",
+    "customer_note_notify",
+    "customer_prefix",
+    "customer_suffix",
+    "discount_description",
+    "discount_tax_compensation_amount",
+    "edit_increment",
+    "email_sent",
+    "ext_customer_id",
+    "forced_shipment_with_invoice",
+    "gift_message_id",
+    "payment_auth_expiration",
+    "quote_address_id",
+    "send_email",
+    "shipping_discount_amount",
+    "shipping_incl_tax",
+    "shipping_tax_amount",
+    "subtotal_incl_tax",
+    "total_canceled",
+    "total_invoiced",
 ];
 
 #[cfg(test)]

@@ -39,6 +39,15 @@ impl OrderSet {
     }
 }
 
+/// Limits of searches, which Magento has switched off as it comes.
+#[derive(Debug, Clone, Copy)]
+pub struct SearchLimits {
+    /// The largest page that may be asked for; a larger one is refused.
+    pub max_page_size: usize,
+    /// The size of a page for which none is asked; `total_count` tells that there is more.
+    pub default_page_size: usize,
+}
+
 /// How a sandbox is started.
 #[derive(Debug, Clone)]
 pub struct SandboxOptions {
@@ -52,6 +61,8 @@ pub struct SandboxOptions {
     pub admin_password: String,
     /// The keys of an integration that signs its requests.
     pub oauth: Option<OAuth1Keys>,
+    /// Magento's limits of searches, if they are switched on (Stores › Configuration › Services › Web API Input Limiting).
+    pub limits: Option<SearchLimits>,
     /// The orders.
     pub orders: OrderSet,
     /// The time that the sandbox's clock stands at; `None` for the system's.
@@ -67,6 +78,7 @@ impl Default for SandboxOptions {
             admin_username: "admin".to_owned(),
             admin_password: "sandbox-password".to_owned(),
             oauth: None,
+            limits: None,
             orders: OrderSet::Empty,
             now: None,
         }

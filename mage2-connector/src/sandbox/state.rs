@@ -31,7 +31,12 @@ impl State {
         let (requests, now) = (self.counters.requests, self.now());
         let hidden: BTreeSet<u64> =
             self.faults.late.iter().filter(|late| late.hidden(requests, now)).map(|late| late.entity_id).collect();
-        Quirks { ignore_sort: self.faults.ignore_sort, ignore_filter: self.faults.ignore_filter, hidden }
+        Quirks {
+            ignore_sort: self.faults.ignore_sort,
+            ignore_filter: self.faults.ignore_filter,
+            repeat_last_page: self.faults.repeat_last_page,
+            hidden,
+        }
     }
 }
 

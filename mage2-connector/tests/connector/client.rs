@@ -4,7 +4,7 @@ use datawald_core::engine::FetchQuery;
 use datawald_core::{Disposition, ErrorKind};
 use futures::future::join_all;
 use jiff::SignedDuration;
-use mage2_connector::sandbox::{Faults, OrderSet, Sandbox, SandboxOptions};
+use mage2_connector::sandbox::{EveryNth, Faults, OrderSet, Sandbox, SandboxOptions};
 use mage2_connector::{AdminLogin, Condition, Credentials, Mage2Client, Mage2Settings, OAuth1Keys, SearchCriteria};
 use secrecy::SecretString;
 
@@ -107,15 +107,39 @@ async fn a_token_that_is_refused_again_is_given_up() {
     assert_eq!((sandbox.counters().token_requests, sandbox.counters().requests), (2, 4));
 }
 
+/// Orders, tasks and a health check ask all the time; Magento locks the user after the sixth refusal.
 #[tokio::test]
-async fn a_wrong_password_is_tried_once() {
+async fn a_wrong_password_does_not_lock_the_user() {
     let sandbox = sandbox(OrderSet::Fixtures).await;
-    let client = Mage2Client::new(admin(&sandbox, "wrong-s3cret")).unwrap();
-    let error = client.orders_page(&all(3)).await.unwrap_err();
-    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
-    assert!(error.to_string().contains("sign-in was incorrect"), "{error}");
-    assert!(!format!("{error:?}{}", error.report()).contains("s3cret"));
-    assert_eq!(sandbox.counters().requests, 1);
+    let clock = clock();
+    let client = on_clock(admin(&sandbox, "wrong-s3cret"), &clock);
+    let mut log_ins = Vec::new();
+    for seconds in [0, 1, 29, 30, 130, 800, 850] {
+        clock.advance(SignedDuration::from_secs(seconds));
+        for _ in 0..5 {
+            let error = client.orders_page(&all(3)).await.unwrap_err();
+            assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unauthorized, Disposition::Permanent));
+            assert!(error.to_string().contains("sign-in was incorrect"), "{error}");
+            assert!(error.to_string().contains("tried again from 2026-01-31T10:"), "{error}");
+            assert!(!format!("{error:?}{}", error.report()).contains("s3cret"));
+        }
+        log_ins.push(sandbox.counters().token_requests);
+    }
+    // After 0 s, 1 s, 30 s, 60 s, 190 s, 16 and 30 minutes.
+    assert_eq!(log_ins, [1, 1, 2, 2, 3, 4, 4]);
+    assert_eq!(sandbox.counters().requests, 4);
+}
+
+/// What is no refusal holds nothing back.
+#[tokio::test]
+async fn a_log_in_that_is_not_answered_is_made_again() {
+    let sandbox = sandbox(OrderSet::Fixtures).await;
+    let nth = Some(EveryNth { every: 1, retry_after_secs: Some(1) });
+    sandbox.set_faults(Faults { unavailable: nth, ..Faults::default() });
+    let client = Mage2Client::new(admin(&sandbox, "sandbox-password")).unwrap();
+    assert_eq!(client.orders_page(&all(3)).await.unwrap_err().kind(), ErrorKind::Busy);
+    sandbox.set_faults(Faults::default());
+    assert_eq!(client.orders_page(&all(3)).await.unwrap().docs.len(), 3);
 }
 
 #[tokio::test]

@@ -142,11 +142,11 @@ async fn what_magento_refuses() {
     let client = client(&sandbox);
     let criteria = SearchCriteria::new().and("colour", Condition::Eq, "jane@example.com");
     let error = client.search("search orders", "orders", &criteria).await.unwrap_err();
-    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Refused, Disposition::Permanent));
-    assert!(error.to_string().contains("Unknown column 'colour'") && !error.to_string().contains('@'), "{error}");
+    assert_eq!((error.kind(), error.disposition(), error.code_text()), (ErrorKind::Busy, RETRY, Some("500")));
+    assert!(error.to_string().contains("Report ID: webapi-") && !error.to_string().contains('@'), "{error}");
     let error = client.order(9999).await.unwrap_err();
     assert_eq!((error.kind(), error.disposition()), (ErrorKind::NotFound, Disposition::Rejected));
-    assert_eq!(sandbox.counters().refused, 2);
+    assert_eq!(sandbox.counters().refused, 1);
 }
 
 #[test]

@@ -32,15 +32,18 @@ async fn control(sandbox: &Sandbox, method: Method, path: &str, body: Option<Val
 }
 
 #[tokio::test]
-async fn the_last_page_repeats_past_the_end() {
-    for orders in [OrderSet::Fixtures, OrderSet::Synthetic(34)] {
+async fn past_the_end_there_is_nothing_or_the_last_page_again() {
+    for (orders, repeat_last_page) in
+        [(OrderSet::Fixtures, true), (OrderSet::Synthetic(34), true), (OrderSet::Synthetic(34), false)]
+    {
         let sandbox = sandbox(orders).await;
+        sandbox.set_faults(Faults { repeat_last_page, ..Faults::default() });
         let page = |page| by_id().page_size(10).current_page(page);
         let (first, total) = search(&sandbox, &page(1)).await;
         let (last, _) = search(&sandbox, &page(4)).await;
         let (past, _) = search(&sandbox, &page(9)).await;
         assert_eq!((first.len(), last.len(), total), (10, 4, 34));
-        assert_eq!(past, last);
+        assert_eq!(past, if repeat_last_page { last } else { Vec::new() });
     }
 }
 

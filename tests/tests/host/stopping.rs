@@ -36,6 +36,7 @@ async fn what_is_applied_ends_and_the_rest_is_handed_back(way: Way) {
     let flow = FlowId::new(Table::Orders, "mage2");
     let store = SqliteStore::open(world.folder.path().join("host.db")).unwrap();
     let with = |statuses: Vec<TxStatus>| EntityFilter {
+        failure: None,
         flow: Some(flow.clone()),
         statuses,
         limit: 1_000,

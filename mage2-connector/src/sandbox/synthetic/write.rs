@@ -77,6 +77,10 @@ fn order(draft: &Draft, out: &mut String) -> std::fmt::Result {
     if draft.coupon {
         out.push_str("\"coupon_code\":\"TWENTY\",");
     }
+    if !draft.guest {
+        out.push_str("\"customer_dob\":\"1980-01-01 00:00:00\",\"customer_gender\":0,");
+    }
+    write!(out, "\"email_sent\":1,\"remote_ip\":\"192.0.2.{}\",", id % 256)?;
     write!(
         out,
         "\"created_at\":\"{created}\",\"customer_email\":\"{}\",\"customer_firstname\":\"{}\",\"customer_group_id\":{},",
@@ -165,6 +169,15 @@ fn row(draft: &Draft, position: usize, row: &Row, created: &str, out: &mut Strin
     )?;
     if let Some(parent) = row.parent {
         write!(out, "\"parent_item_id\":{},", item(parent))?;
+    }
+    if row.discount != 0 {
+        out.push_str("\"applied_rule_ids\":\"4\",");
+    }
+    if row.kind == Kind::Configurable {
+        out.push_str(
+            "\"product_option\":{\"extension_attributes\":{\"configurable_item_options\":[{\"option_id\":\"93\",\
+             \"option_value\":58}]}},",
+        );
     }
     write!(
         out,
