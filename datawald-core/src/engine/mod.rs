@@ -295,7 +295,8 @@ impl Engine {
                 pulled => return pulled,
             };
             let Some(held) = self.pause_of(flow, Side::Source).await? else { return Err(error) };
-            let wait = Duration::try_from(held.due().duration_since(self.now().await?.store)).unwrap_or_default();
+            let wait = held.pause().next_probe.duration_since(self.shared.clock.now());
+            let wait = Duration::try_from(wait).unwrap_or_default();
             if self.shared.clock.monotonic() + wait > deadline {
                 return Err(error);
             }

@@ -11,6 +11,9 @@ use super::pause::{Held, Side};
 use super::worker::Crew;
 use crate::{Disposition, Error, Result};
 
+/// From how many of the longest due one is chosen to probe with.
+const CHOICE: usize = 20;
+
 /// The shortest wait between two looks.
 const SHORTEST_REST: Duration = Duration::from_millis(5);
 
@@ -84,10 +87,11 @@ impl Crew {
             }
             Some(first) if first > now => self.rest(now, first).await,
             Some(_) => {
-                let due = shared.store.due(&self.flow, now, 1).await?;
-                let lease = shared.settings.lease();
-                if let Some(mine) = self.engine.take_probe(&held, lease).await? {
-                    self.probe(mine, &due).await?;
+                let due = shared.store.due(&self.flow, now, CHOICE).await?;
+                // Of one over which the side has failed alone, a failure tells the least.
+                let Some(one) = due.iter().find(|id| !self.suspects.has(id)).or(due.first()) else { return Ok(()) };
+                if let Some(mine) = self.engine.take_probe(&held, shared.settings.lease()).await? {
+                    self.probe(mine, std::slice::from_ref(one)).await?;
                 }
             }
         }

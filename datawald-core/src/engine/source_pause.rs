@@ -15,8 +15,11 @@ impl Engine {
     /// Of kind `Busy` if it is not to be asked yet: since when, why, and when it is.
     pub(super) async fn source_pause(&self, flow: &FlowId) -> Result<Option<Held>> {
         let Some(held) = self.pause_of(flow, Side::Source).await? else { return Ok(None) };
-        let now = self.now().await?.store;
-        if held.due() > now { Err(not_yet(&held, held.due().duration_since(now))) } else { Ok(Some(held)) }
+        // By the wall clock too: between pulls nobody may be there to push the store's clock on. Of two processes that find it is
+        // time, the right to pull lets one probe.
+        let now = self.now().await?;
+        let wait = held.due().duration_since(now.store).min(held.pause().next_probe.duration_since(now.wall));
+        if wait.is_positive() { Err(not_yet(&held, wait)) } else { Ok(Some(held)) }
     }
 
     /// Takes the right to probe the source, if it is paused. Whoever calls this holds the right to pull.

@@ -19,10 +19,22 @@ pub(super) struct Suspects(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    /// How many entities the side has answered for.
-    answered: u64,
-    /// For how many it had when it last failed over this one.
-    failed_at: HashMap<String, u64>,
+    /// What was heard of the side last.
+    last: Last,
+    /// Each, and whether it was to blame when the side failed over it alone last.
+    suspects: HashMap<String, bool>,
+}
+
+/// What was heard of a side last.
+#[derive(Default, PartialEq, Eq)]
+enum Last {
+    /// It has answered for somebody.
+    Answered,
+    /// It has failed over this one alone.
+    FailedOver(String),
+    /// It has failed over several, or said that it cannot be used; or nothing was heard of it yet.
+    #[default]
+    Failed,
 }
 
 /// What a batch has told.
@@ -51,13 +63,12 @@ impl Heard {
 impl Suspects {
     /// Whether an entity is to be tried alone.
     pub(super) fn has(&self, id: &str) -> bool {
-        self.known().failed_at.contains_key(id)
+        self.known().suspects.contains_key(id)
     }
 
     /// Judges the results of a batch.
     pub(super) fn judge(&self, claimed: &[Claimed], results: &[Applied]) -> Judged {
         let mut known = self.known();
-        let before = known.answered;
         let mut judged = Judged { against: Vec::with_capacity(claimed.len()), heard: Heard::default() };
         let mut unclear = Vec::new();
         for (claimed, applied) in claimed.iter().zip(results) {
@@ -66,31 +77,27 @@ impl Suspects {
             judged.against.push(concern == Concern::Entity);
             match (concern, error) {
                 (Concern::Entity, error) => {
-                    known.failed_at.remove(&claimed.key.id);
-                    if error.is_none_or(is_an_answer) {
-                        known.answered += 1;
-                    }
+                    known.suspects.remove(&claimed.key.id);
+                    judged.heard.answered |= error.is_none_or(is_an_answer);
                 }
                 (Concern::Side, Some(error)) => _ = judged.heard.away.get_or_insert_with(|| error.clone()),
                 (_, Some(error)) => unclear.push((claimed, error)),
                 (_, None) => {}
             }
         }
-        judged.heard.answered = known.answered > before;
-        let alone = claimed.len() == 1;
-        for (claimed, error) in unclear {
-            let since = known.failed_at.get(&claimed.key.id).copied();
-            if alone && since.is_some_and(|since| since < before) {
-                judged.against.fill(true);
-                judged.heard.answered = true;
-            } else if !judged.heard.answered {
-                judged.heard.away.get_or_insert_with(|| error.clone());
+        match (&unclear[..], claimed) {
+            ([(one, error)], [_]) => known.judge_alone(&one.key.id, error, &mut judged),
+            (all, _) if judged.heard.answered => {
+                all.iter().for_each(|(claimed, _)| known.suspect(&claimed.key.id, false));
+                known.last = if judged.heard.away.is_some() { Last::Failed } else { Last::Answered };
             }
-            if alone || judged.heard.answered {
-                if known.failed_at.len() >= MOST {
-                    known.failed_at.clear();
+            (all, _) => {
+                if let Some((_, error)) = all.first() {
+                    judged.heard.away.get_or_insert_with(|| (*error).clone());
                 }
-                known.failed_at.insert(claimed.key.id.clone(), before);
+                if judged.heard.away.is_some() {
+                    known.last = Last::Failed;
+                }
             }
         }
         judged
@@ -98,6 +105,36 @@ impl Suspects {
 
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// The side has failed over one that was tried alone.
+    fn judge_alone(&mut self, id: &str, error: &Error, judged: &mut Judged) {
+        let before = self.suspects.get(id).copied();
+        // What somebody has to mend stays so; else the side is to show each time that it is well.
+        let stays = before == Some(true) && error.disposition() == Disposition::Permanent;
+        let well = match &self.last {
+            Last::Answered => true,
+            Last::FailedOver(last) => last == id && stays,
+            Last::Failed => false,
+        };
+        let to_blame = before.is_some() && well;
+        if to_blame {
+            judged.against.fill(true);
+            judged.heard.answered = true;
+        } else {
+            judged.heard.away = Some(error.clone());
+        }
+        self.suspect(id, to_blame);
+        self.last = Last::FailedOver(id.to_owned());
+    }
+
+    fn suspect(&mut self, id: &str, to_blame: bool) {
+        if self.suspects.len() >= MOST {
+            self.suspects.clear();
+        }
+        self.suspects.insert(id.to_owned(), to_blame);
     }
 }
 

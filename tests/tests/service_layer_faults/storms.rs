@@ -39,8 +39,6 @@ async fn storm(root: Root, retry_after_s: u64, lasts_ms: u64) {
     let report = world.run_while(storm).await;
     assert_eq!(report.sync_task.status, SyncStatus::Completed, "{what}");
     world.ends(&[(Success, 60)], &what).await;
-    // What is in doubt is looked up again; what SAP B1 says of itself uses up no attempt.
-    assert!(world.most_attempts().await <= 4, "{what}");
     assert!(world.b1.counters().unavailable > 5, "{what}");
 }
 
