@@ -25,6 +25,7 @@ async fn a_worker_finishes_or_hands_back_what_it_holds(way: Way) {
     let store = MongoStore::connect(MongoSettings::new(world.backends.store.clone())).await.unwrap();
     let flow = FlowId::new(Table::Orders, world.shops[0].name.clone());
     let with = |statuses: Vec<TxStatus>| EntityFilter {
+        failure: None,
         flow: Some(flow.clone()),
         statuses,
         limit: 1_000,
