@@ -16,6 +16,7 @@
 )]
 
 mod books;
+mod calculator;
 mod cart;
 mod dice;
 mod expected;
