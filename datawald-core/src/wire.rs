@@ -123,6 +123,11 @@ bodies! {
         id: SyncTaskId,
         now: Now,
     }
+    /// A flow whose failures are to be done again.
+    ResyncFailedBody {
+        flow: FlowId,
+        now: Now,
+    }
     /// A record.
     OfRecord { name: String, }
     /// Records by the beginning of their names.

@@ -41,6 +41,7 @@ enum Step {
     DeleteTask { task: usize },
     Resync { flow: usize, key: usize },
     ResyncTask { task: usize },
+    ResyncFailed { flow: usize },
 }
 
 /// Key, name, content, source status and intent.
@@ -73,6 +74,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..TASKS).prop_map(|task| Step::DeleteTask { task }),
         3 => (0..FLOWS, 0..KEYS).prop_map(|(flow, key)| Step::Resync { flow, key }),
         2 => (0..TASKS).prop_map(|task| Step::ResyncTask { task }),
+        1 => (0..FLOWS).prop_map(|flow| Step::ResyncFailed { flow }),
     ];
     proptest::collection::vec(step, 20..60)
 }
@@ -276,6 +278,7 @@ impl<'a> Run<'a> {
                 let key = EntityKey::new(&flow(of), format!("key {key}"));
                 format!("{}", store.resync(&key, now).await.unwrap())
             }
+            Step::ResyncFailed { flow: of } => format!("{}", store.resync_failed(&flow(of), now).await.unwrap()),
             Step::ResyncTask { task: id } => format!("{}", store.resync_task(&task(id), now).await.unwrap()),
         }
     }

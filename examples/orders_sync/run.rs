@@ -120,8 +120,8 @@ async fn round(role: Role, engine: &Engine, flows: &[FlowId], sides: &Sides) -> 
             Role::All => engine.run_once(flow).await?,
             Role::Frontend | Role::Worker => engine.sync(flow).await?,
         };
-        taken_up += report.pulled.inserted + report.pulled.restaged + report.pulled.retried;
-        unchanged += report.pulled.unchanged;
+        taken_up += report.pulled.inserted + report.pulled.restaged;
+        unchanged += report.pulled.unchanged + report.pulled.still_failed;
         sync_status.push(report.sync_task.status.as_str().to_owned());
     }
     let written = sides.b1_writes_and_documents().zip(writes).map(|((now, _), (before, _))| now - before);

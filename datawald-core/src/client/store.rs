@@ -23,7 +23,7 @@ use crate::store::{
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities,
     ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    RenewBody, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -253,6 +253,10 @@ impl StagingStore for RemoteCore {
 
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64> {
         self.call("do sync task again", "resync_task", ResyncTaskBody { id: id.clone(), now }).await
+    }
+
+    async fn resync_failed(&self, flow: &FlowId, now: Now) -> Result<u64> {
+        self.call("do failures again", "resync_failed", ResyncFailedBody { flow: flow.clone(), now }).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

@@ -102,4 +102,12 @@ pub trait Target: Send + Sync {
     /// there in a version before the claimed one ([`Claimed::written`]), the newer content follows. What a failure means for an entity is told by its error's disposition. A
     /// write's time-out is shorter than [`Cx::time_left`].
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied>;
+
+    /// What tells these settings from others: a digest of all that decides what becomes of an entity. Secrets are no part of
+    /// it. `None` if the target cannot tell.
+    ///
+    /// When workers start and it is another than when they last did, what has failed is tried again, once.
+    fn settings_digest(&self) -> Option<String> {
+        None
+    }
 }

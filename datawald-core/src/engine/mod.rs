@@ -12,6 +12,7 @@
 //!
 //! Through the `metrics` facade: see [`describe_metrics`].
 
+mod again;
 mod batch;
 mod close;
 mod cut;

@@ -39,7 +39,7 @@ pub(super) fn outcome(
         Err(error) => error,
     };
     match error.disposition() {
-        Disposition::Rejected => Outcome::Failed { note: error.note() },
+        Disposition::Rejected => failed(claimed, &error.note()),
         Disposition::Uncertain => {
             Outcome::InDoubt { until: later(now, settle_delay), missed: false, note: uncertain_note(error) }
         }
@@ -66,9 +66,17 @@ fn retry(
         return Outcome::InDoubt { until: at, missed: claimed.missed, note: uncertain_note(error) };
     }
     if claimed.attempts >= settings.max_attempts {
-        return Outcome::Failed { note: format!("gave up after {} attempts: {}", claimed.attempts, error.note()) };
+        return failed(claimed, &format!("gave up after {} attempts: {}", claimed.attempts, error.note()));
     }
     Outcome::Retry { at, note: format!("attempt {} failed, tried again: {}", claimed.attempts, error.note()) }
+}
+
+/// F, with its reason and what has it tried again.
+fn failed(claimed: &Claimed, reason: &str) -> Outcome {
+    let what = claimed.key.table.singular();
+    Outcome::Failed {
+        note: format!("{reason}; tried again when the {what} changes at its source, when the settings change, or on a re-sync"),
+    }
 }
 
 fn uncertain_note(error: &Error) -> String {

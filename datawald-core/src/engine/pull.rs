@@ -22,9 +22,9 @@ pub struct Pulled {
     pub inserted: u64,
     /// Entities with new content.
     pub restaged: u64,
-    /// Failed entities that are tried again.
-    pub retried: u64,
-    /// Entities that have not changed.
+    /// Entities that have not changed and stay failed.
+    pub still_failed: u64,
+    /// Other entities that have not changed.
     pub unchanged: u64,
     /// The cut that was reached, if any.
     pub cut: Option<Cut>,
@@ -88,7 +88,7 @@ impl Engine {
         self.end_cut_off(flow, &id).await?;
 
         let mut pulled =
-            Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, retried: 0, unchanged: 0, cut: cut_before };
+            Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, still_failed: 0, unchanged: 0, cut: cut_before };
         let result = self.pull_pages(cx, source, &mut lease, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
@@ -102,12 +102,12 @@ impl Engine {
             tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
         }
         if result.is_ok() {
-            let Pulled { pages, inserted, restaged, retried, unchanged, .. } = pulled;
+            let Pulled { pages, inserted, restaged, still_failed, unchanged, .. } = pulled;
             // A pull that brings nothing is nothing to tell, every minute.
-            if inserted + restaged + retried > 0 {
-                tracing::info!(pages, inserted, restaged, retried, unchanged, "pulled");
+            if inserted + restaged > 0 {
+                tracing::info!(pages, inserted, restaged, still_failed, unchanged, "pulled");
             } else {
-                tracing::debug!(pages, unchanged, "pulled nothing new");
+                tracing::debug!(pages, still_failed, unchanged, "pulled nothing new");
             }
         }
         result.map(|()| pulled)
@@ -221,11 +221,12 @@ impl Engine {
             tracing::debug!(parent: &span, entity = key, staging = meter::staging_word(staging), "staged");
             *match staging {
                 Staging::Inserted => &mut pulled.inserted,
-                Staging::Restaged => &mut pulled.restaged,
-                Staging::Retried => &mut pulled.retried,
+                // A pull answers the second never: only what is handed over is tried again as it is.
+                Staging::Restaged | Staging::Retried => &mut pulled.restaged,
+                Staging::StillFailed => &mut pulled.still_failed,
                 Staging::Unchanged => &mut pulled.unchanged,
             } += 1;
-            if waits && staging != Staging::Unchanged {
+            if waits && staging.is_news() {
                 due.push(key);
             }
         }

@@ -73,6 +73,6 @@ fn to_be_done(entity: &StageEntity) -> Option<String> {
 }
 
 fn due(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
-    let fresh = |staging: Option<Staging>| staging.is_some_and(|staging| staging != Staging::Unchanged);
+    let fresh = |staging: Option<Staging>| staging.is_some_and(Staging::is_news);
     keys.into_iter().zip(staged).filter(|(_, staging)| fresh(*staging)).filter_map(|(key, _)| key).collect()
 }

@@ -107,9 +107,12 @@ pub trait StagingStore: Send + Sync {
     ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease
     ///   makes it N (see [`StagingStore::settle`]). While it is in doubt, it stays `?` and due when it was: the new
     ///   content is applied when the doubt is resolved. The target id stays;
-    /// - the same, and F with an intent of `Apply` or `Cancel`: `Retried`; status N, due now, attempts 0;
-    /// - the same otherwise: `Unchanged`; nothing changes but `raw` and the source's time, and in this pass it counts
-    ///   as I (unless it is still open, or this pass has brought it before: then it counts as what it is).
+    /// - the same, and F: `StillFailed`; where the cut happens to be is no reason to try it again;
+    /// - the same otherwise: `Unchanged`.
+    ///
+    /// Of the same nothing changes but `raw` and the source's time, and in this pass it counts as I: this pass has brought
+    /// nothing of it, and the pass that it failed in tells that it is F. If it is still open, or this pass has brought it before,
+    /// it counts as what it is.
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came. A sync task that was closed
     /// is open again, without a note: whoever closed it, or noted that it was cut off, took the pull for dead.
@@ -118,8 +121,9 @@ pub trait StagingStore: Send + Sync {
     /// Stages entities outside a pull: what a source hands over by itself.
     ///
     /// # Behavior
-    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut. Of a
-    /// push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
+    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut; and since
+    /// somebody hands it over, the same, F with an intent of `Apply` or `Cancel`, is `Retried`: status N, due now, attempts 0.
+    /// Of a push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
     /// asks for: it is left alone.
     async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>>;
 
@@ -245,6 +249,9 @@ pub trait StagingStore: Send + Sync {
     /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64>;
+
+    /// Has the entities of a flow that stand at F done again as [`StagingStore::resync`] does. Answers how many.
+    async fn resync_failed(&self, flow: &FlowId, now: Now) -> Result<u64>;
 
     /// Reads a record.
     async fn record(&self, name: &str) -> Result<Option<Record>>;

@@ -78,10 +78,19 @@ pub enum Staging {
     Inserted,
     /// Its content, source status or intent is new.
     Restaged,
-    /// Nothing is new, but it had failed and is tried again.
+    /// Nothing is new, but it had failed and was handed over again: it is tried again.
     Retried,
+    /// Nothing is new, and it stays failed.
+    StillFailed,
     /// Nothing is new.
     Unchanged,
+}
+
+impl Staging {
+    /// Whether there is something new: to be done, or to be told.
+    pub fn is_news(self) -> bool {
+        matches!(self, Staging::Inserted | Staging::Restaged | Staging::Retried)
+    }
 }
 
 /// What a worker asks for.

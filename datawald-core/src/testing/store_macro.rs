@@ -44,7 +44,7 @@ macro_rules! staging_store_conformance {
                     new_content_may_end_what_waits
                     new_content_leaves_a_lease_in_place
                     new_content_leaves_a_doubt_in_place
-                    a_failure_is_tried_again
+                    a_failure_that_is_the_same_stays_failed
                     a_rejection_is_not_tried_again
                     what_is_the_same_stays_as_it_is
                     two_of_one_key_are_taken_in_order
@@ -169,6 +169,7 @@ macro_rules! staging_store_conformance {
                     what_is_leased_or_in_doubt_is_left_alone
                     what_has_nothing_to_do_is_not_done_again
                     the_failures_of_a_sync_task_are_done_again
+                    the_failures_of_a_flow_are_done_again
                     failures_done_again_stay_failures_of_other_tasks
                     failures_that_were_mended_since_are_not_done_again
                     many_at_once_lose_nothing

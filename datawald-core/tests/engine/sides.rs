@@ -91,11 +91,12 @@ type Answer = dyn Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync;
 pub(crate) struct Answers {
     answer: Arc<Answer>,
     pub(crate) calls: Arc<Mutex<BTreeMap<String, u32>>>,
+    pub(crate) settings: Arc<Mutex<Option<String>>>,
 }
 
 impl Answers {
     pub(crate) fn new(answer: impl Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(answer), calls: Arc::default() }
+        Self { answer: Arc::new(answer), calls: Arc::default(), settings: Arc::default() }
     }
 
     pub(crate) fn calls(&self, id: &str) -> u32 {
@@ -121,6 +122,10 @@ impl Target for Answers {
             results.push((self.answer)(cx, claimed, call).into());
         }
         results
+    }
+
+    fn settings_digest(&self) -> Option<String> {
+        self.settings.lock().unwrap().clone()
     }
 }
 

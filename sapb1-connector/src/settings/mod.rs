@@ -79,6 +79,15 @@ impl Default for B1Settings {
     }
 }
 
+impl B1Settings {
+    /// Tells these settings from others. There are no secrets among them, and personal data cannot be read out of it.
+    pub(crate) fn digest(&self, capabilities: &crate::api::Capabilities) -> String {
+        // `Debug` shows every setting but the emails.
+        let text = format!("{self:?} {:?} {capabilities:?}", self.customer.by_email);
+        datawald_core::model::Fingerprint::of(text.as_bytes()).as_str().to_owned()
+    }
+}
+
 /// Which customer (business partner) an order belongs to: by email, else by customer group, else the default.
 ///
 /// SAP B1 RESTful has no search for partners, so these tables are the look-up. The Service Layer has one: then `search`

@@ -140,6 +140,7 @@ forward! {
     "history" history(key: &EntityKey) -> Vec<Version>;
     "resync" resync(key: &EntityKey, now: Now) -> bool;
     "resync task" resync_task(id: &SyncTaskId, now: Now) -> u64;
+    "resync failed" resync_failed(flow: &FlowId, now: Now) -> u64;
     "record" record(name: &str) -> Option<Record>;
     "records" records(prefix: &str) -> Vec<Record>;
     "write record" write_record(name: &str, rev: u64, value: &str) -> bool;

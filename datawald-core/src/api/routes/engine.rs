@@ -21,7 +21,7 @@ use crate::store::{
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks,
     NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
-    ResyncBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -198,6 +198,11 @@ operations! {
     Operate resync_task "/engine/resync_task" (ResyncTaskBody) -> u64 = |shared, body| {
         let now = shared.on_time(body.now).await?;
         shared.engine.store().resync_task(&body.id, now).await?
+    };
+    /// Has what failed of a flow done again.
+    Operate resync_failed "/engine/resync_failed" (ResyncFailedBody) -> u64 = |shared, body| {
+        let now = shared.on_time(body.now).await?;
+        shared.engine.store().resync_failed(&body.flow, now).await?
     };
     /// Reads a record.
     Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {

@@ -208,7 +208,7 @@ fn told(id: String, intent: &Intent, staging: Staging) -> Staged {
         Staging::Inserted => ("inserted", true),
         Staging::Restaged => ("restaged", true),
         Staging::Retried => ("retried", true),
-        Staging::Unchanged => ("unchanged", false),
+        Staging::StillFailed | Staging::Unchanged => ("unchanged", false),
     };
     let tx_status = match (intent, fresh) {
         (Intent::Reject(_), true) => TxStatus::Failed,

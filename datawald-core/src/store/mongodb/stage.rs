@@ -30,7 +30,7 @@ enum Plan {
     /// It is known as `seen`, and is changed.
     Change { seen: String, update: Document, staging: Staging, earlier: Option<Box<VersionDoc>> },
     /// Nothing is written to it.
-    Keep,
+    Keep(Staging),
 }
 
 /// What the entities of a page have in common.
@@ -167,7 +167,7 @@ impl Page<'_> {
                     changed.push((*at, *id, &push.entity.name, staging));
                     earlier.extend(version);
                 }
-                Plan::Keep => staged.push((*at, Some(Staging::Unchanged))),
+                Plan::Keep(staging) => staged.push((*at, Some(staging))),
             }
         }
         // What an entity leaves behind is written before it: it is not looked at before the entity has moved on.
@@ -265,12 +265,15 @@ impl Page<'_> {
         let raw_print = Fingerprint::of(entity.raw.as_bytes());
         let staging = if !is_same(known, entity, &named) {
             Staging::Restaged
-        } else if known.status == TxStatus::Failed && named.intent.is_to_be_done() {
+        } else if known.status != TxStatus::Failed {
+            Staging::Unchanged
+        } else if named.intent.is_to_be_done() && self.task.is_none() {
+            // What is handed over is somebody's act; what a pull meets again is not.
             Staging::Retried
         } else {
-            Staging::Unchanged
+            Staging::StillFailed
         };
-        if staging == Staging::Unchanged {
+        if !staging.is_news() {
             if let Some(task) = self.task.filter(|task| !has_joined(&passes, task)) {
                 match known.status.is_final() {
                     true => sightings.push(members::sighting(task, id, TxStatus::Ignored)),
@@ -280,7 +283,7 @@ impl Page<'_> {
             let source_updated_at = entity.source_updated_at.map(date);
             let same_source = known.raw_print == raw_print && known.source_updated_at == source_updated_at;
             if same_source && passes == known.passes {
-                return Ok(Plan::Keep);
+                return Ok(Plan::Keep(staging));
             }
         } else {
             if known.status.is_final() {

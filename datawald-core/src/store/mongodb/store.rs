@@ -265,6 +265,10 @@ impl StagingStore for MongoStore {
         tasks::resync(&self.commands, id, now).await
     }
 
+    async fn resync_failed(&self, flow: &FlowId, now: Now) -> Result<u64> {
+        work::resync_failed(&self.commands, flow, now).await
+    }
+
     async fn record(&self, name: &str) -> Result<Option<Record>> {
         records::find(&self.commands, name).await
     }

@@ -7,12 +7,12 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{bson, date, document, read, time};
-use super::change::{ROUNDS, busy, carried_out, known, mark};
+use super::change::{ROUNDS, busy, known, mark};
 use super::commands::Commands;
 use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SIGHTINGS, SYNC_TASKS, SyncTaskDoc};
 use super::keys::flow_id;
 use super::members;
-use super::work::do_again;
+use super::work::all_again;
 use crate::model::{Counts, SyncStatus, SyncTask, SyncTaskId, TxStatus};
 use crate::store::{Listing, NewSyncTask, SyncTaskFilter, paging};
 use crate::{Error, Now, Result};
@@ -154,7 +154,6 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
     if find(commands, OPERATION, id).await?.is_none() {
         return Ok(0);
     }
-    let op = mark();
     let mut again = 0;
     for round in 0..=ROUNDS {
         let failed = failures(commands, id).await?;
@@ -164,20 +163,7 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
         if round == ROUNDS {
             return Err(busy(OPERATION));
         }
-        let mut statements = Vec::new();
-        let mut ids = Vec::new();
-        for (key, known) in &failed {
-            let Some(update) = do_again(OPERATION, known, Some(id), now, &op)? else { continue };
-            statements.push(doc! { "q": { "_id": key, "op": &known.op }, "u": update });
-            ids.push(key);
-        }
-        let all = statements.len() as u64;
-        let written = commands.update(OPERATION, ENTITIES, statements).await?;
-        again += match written.matched {
-            matched if matched == all => all,
-            // Those that were changed without an answer are no longer failures, and would not be counted.
-            _ => carried_out(commands, OPERATION, &ids, &op).await?.len() as u64,
-        };
+        again += all_again(commands, OPERATION, &failed, Some(id), now).await?;
     }
     if again > 0 {
         open(commands, OPERATION, id).await?;

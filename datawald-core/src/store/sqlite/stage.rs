@@ -183,15 +183,15 @@ impl Pass<'_> {
             return Ok(Staging::Restaged);
         }
         self.refresh(&known, entity)?;
-        if known.status == TxStatus::Failed && known.intent.is_to_be_done() {
+        // What is handed over is somebody's act; what a pull meets again is not.
+        if known.status == TxStatus::Failed && known.intent.is_to_be_done() && self.task.is_none() {
             keep_outcome(self.db, known.seq, known.status)?;
             let standing = transition::open(&known.intent, String::new(), self.now.store);
             self.stand(known.seq, &standing)?;
-            self.join(known.seq)?;
             return Ok(Staging::Retried);
         }
         self.join_unchanged(&known)?;
-        Ok(Staging::Unchanged)
+        Ok(if known.status == TxStatus::Failed { Staging::StillFailed } else { Staging::Unchanged })
     }
 
     /// Its version; 0 if it is not there.

@@ -294,6 +294,11 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("do sync task again", move |db| work::resync_task(db, &id, now)).await
     }
 
+    async fn resync_failed(&self, flow: &FlowId, now: Now) -> Result<u64> {
+        let flow = flow.clone();
+        self.0.writer.write("do failures again", move |db| work::resync_failed(db, &flow, now)).await
+    }
+
     async fn record(&self, name: &str) -> Result<Option<Record>> {
         let name = name.to_owned();
         self.0.readers.read("read record", move |db| records::find(db, &name)).await

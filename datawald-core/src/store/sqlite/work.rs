@@ -281,6 +281,21 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
     Ok(failed.len() as u64)
 }
 
+pub(super) fn resync_failed(db: &Connection, flow: &FlowId, now: Now) -> Work<u64> {
+    let failed = db
+        .prepare_cached(
+            "SELECT seq FROM entities
+             WHERE tbl = ?1 AND frontend = ?2 AND status = 'F' AND intent IN ('apply', 'cancel')",
+        )?
+        .query_map(params![flow.table.name(), flow.frontend], |row| row.get::<_, i64>(0))?
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    for seq in &failed {
+        super::stage::keep_outcome(db, *seq, TxStatus::Failed)?;
+        again(db, *seq, now)?;
+    }
+    Ok(failed.len() as u64)
+}
+
 /// Puts an entity that came to its end back to work.
 fn again(db: &Connection, seq: i64, now: Now) -> Work<()> {
     db.prepare_cached(
