@@ -265,7 +265,7 @@ impl<'a> Run<'a> {
                 format!("{:?}", store.create_sync_task(new).await.map_err(|error| error.kind()))
             }
             Step::FinishPull { task: id } => {
-                store.finish_pull(&task(id)).await.unwrap();
+                store.finish_pull(&task(id), now.wall).await.unwrap();
                 String::new()
             }
             Step::CloseTask { task: id, status } => {

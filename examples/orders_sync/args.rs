@@ -196,7 +196,7 @@ impl Args {
             // One batch more than SAP B1 takes calls, so that it is mapped while they are out.
             concurrency: self.concurrency + 1,
             lease_ms: self.lease_ms,
-            pull_lease_ms: self.lease_ms,
+            pull_lease_ms: self.lease_ms.min(EngineSettings::default().pull_lease_ms),
             settle_delay_ms: self.settle_delay_ms,
             close_wait_ms: self.close_wait_ms,
             ..EngineSettings::default()

@@ -21,9 +21,9 @@ use crate::store::{
     Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease, ListEntities,
     ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -148,6 +148,10 @@ impl StagingStore for RemoteCore {
         self.call("acquire pull", "acquire_pull", body).await
     }
 
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool> {
+        self.call("renew pull", "renew_pull", RenewPull { lease: lease.clone(), until }).await
+    }
+
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
         self.call::<bool>("release pull", "release_pull", OfPull { lease: lease.clone() }).await.map(drop)
     }
@@ -214,8 +218,8 @@ impl StagingStore for RemoteCore {
         self.call::<bool>("record sync task", "create_sync_task", task).await.map(drop)
     }
 
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
-        self.call::<bool>("finish pull", "finish_pull", OfSyncTask { id: id.clone() }).await.map(drop)
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()> {
+        self.call::<bool>("finish pull", "finish_pull", FinishPull { id: id.clone(), now }).await.map(drop)
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {

@@ -53,7 +53,7 @@ impl Engine {
                 page_size: self.shared.settings.page_size,
             };
             let (wall, began) = (cx.now(), cx.monotonic());
-            let page = self.fetch(cx, source, &query).await?;
+            let page = self.renewing(lease, self.fetch(cx, source, &query)).await?;
             let took = cx.monotonic().saturating_sub(began);
             let source_began = page.source_now.map(|now| earlier(now, took + Duration::from_secs(1)));
             let horizon = source_began.map_or(wall, |source| source.min(wall));

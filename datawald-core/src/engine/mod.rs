@@ -21,6 +21,7 @@ mod in_hand;
 mod meter;
 mod outcome;
 mod pull;
+mod right;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;

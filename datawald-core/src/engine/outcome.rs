@@ -75,7 +75,9 @@ fn retry(
 fn failed(claimed: &Claimed, reason: &str) -> Outcome {
     let what = claimed.key.table.singular();
     Outcome::Failed {
-        note: format!("{reason}; tried again when the {what} changes at its source, when the settings change, or on a re-sync"),
+        note: format!(
+            "{reason}; tried again when the {what} changes at its source, when the settings change, or on a re-sync"
+        ),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The pull: from the last cut, page by page, each staged durably before the next counts.
 
+use std::time::Duration;
+
 use tracing::{Instrument, debug_span, info_span};
 
 use super::cut::{Horizon, Start};
@@ -32,6 +34,9 @@ pub struct Pulled {
 
 /// How often one page is tried before the pull gives up; the next pull goes on from the same cut.
 const PAGE_ATTEMPTS: u32 = 5;
+
+/// The longest that a pull waits before it tries a page again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Pulls a flow once: everything that changed since the last cut is staged and dispatched.
@@ -87,8 +92,15 @@ impl Engine {
         cx.reached(Checkpoint::AfterSyncTask);
         self.end_cut_off(flow, &id).await?;
 
-        let mut pulled =
-            Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, still_failed: 0, unchanged: 0, cut: cut_before };
+        let mut pulled = Pulled {
+            sync_task: id,
+            pages: 0,
+            inserted: 0,
+            restaged: 0,
+            still_failed: 0,
+            unchanged: 0,
+            cut: cut_before,
+        };
         let result = self.pull_pages(cx, source, &mut lease, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
@@ -131,8 +143,10 @@ impl Engine {
                     }
                     query.after = Some::<Cursor>(cursor);
                     // While this page is made durable, the next one is on its way.
-                    let (staged, fetched) =
-                        tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query));
+                    let both = async {
+                        Ok(tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query)))
+                    };
+                    let (staged, fetched) = self.renewing(lease, both).await?;
                     staged?;
                     self.check_stop("pull")?;
                     page = fetched?;
@@ -149,9 +163,9 @@ impl Engine {
         horizon: Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
-        self.stage(cx, lease, page, horizon, pulled).await?;
+        self.renewing(lease, self.stage(cx, lease, page, horizon, pulled)).await?;
         cx.reached(Checkpoint::BeforePullEnd);
-        self.shared.store.finish_pull(&pulled.sync_task).await?;
+        self.shared.store.finish_pull(&pulled.sync_task, cx.now()).await?;
         cx.reached(Checkpoint::AfterPullEnd);
         Ok(())
     }
@@ -172,8 +186,8 @@ impl Engine {
                     meter::failed(cx.flow(), Part::Source);
                     let Disposition::Retryable { after } = error.disposition() else { return Err(error) };
                     let wait = after.unwrap_or_default().max(self.shared.settings.backoff(attempt));
-                    // A longer wait than the right to pull lasts is for the next pull.
-                    if attempt >= PAGE_ATTEMPTS || wait > self.shared.settings.pull_lease() / 2 {
+                    // A longer wait is for the next pull.
+                    if attempt >= PAGE_ATTEMPTS || wait > LONGEST_WAIT {
                         return Err(error);
                     }
                     tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");

@@ -84,6 +84,10 @@ pub trait StagingStore: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<PullLease>>;
 
+    /// Prolongs the right until `until`, by the store's clock; `false` if its token is no longer current. Also after it ran out,
+    /// as long as nobody else has taken it.
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool>;
+
     /// Gives the right back: nothing can be staged under it any more. A token that is no longer current is not an
     /// error.
     async fn release_pull(&self, lease: &PullLease) -> Result<()>;
@@ -211,8 +215,8 @@ pub trait StagingStore: Send + Sync {
     /// error is of kind `Invalid`.
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()>;
 
-    /// Marks the pull of a sync task as come to its end. A deleted one is not an error.
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()>;
+    /// Marks the pull of a sync task as come to its end; the first time stands. A deleted one is not an error.
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()>;
 
     /// Reads a sync task.
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>>;
@@ -246,7 +250,7 @@ pub trait StagingStore: Send + Sync {
     async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool>;
 
     /// Has the entities that failed in a sync task, and still stand at F, done again as [`StagingStore::resync`] does,
-    /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
+    /// and opens the task (`Processing`, no note, not ended, `pulled_at` now) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64>;
 

@@ -20,6 +20,7 @@ macro_rules! staging_store_conformance {
                     a_right_given_back_is_free_and_gone
                     giving_back_an_old_right_takes_nothing_away
                     staging_renews_the_lease
+                    a_renewed_right_lasts_longer
                     staging_with_an_old_token_changes_nothing
                     staging_needs_a_sync_task_of_the_flow
                     setting_the_cut_fences_a_running_pull

@@ -7,4 +7,5 @@ mod lost_workers;
 mod outcomes;
 mod pulls;
 mod recovery;
+mod rights;
 mod sides;

@@ -118,6 +118,7 @@ macro_rules! forward {
 
 forward! {
     "acquire pull" acquire_pull(flow: &FlowId, owner: &str, now: Timestamp, until: Timestamp) -> Option<PullLease>;
+    "renew pull" renew_pull(lease: &PullLease, until: Timestamp) -> bool;
     "release pull" release_pull(lease: &PullLease) -> ();
     "push" push(flow: &FlowId, entities: Vec<Push>, now: Now) -> Vec<Option<Staging>>;
     "record pushed" record_pushed(pushed: PushedSync) -> ();
@@ -131,7 +132,7 @@ forward! {
     "cut" cut(flow: &FlowId) -> Option<Cut>;
     "set cut" set_cut(flow: &FlowId, cut: Option<Cut>) -> ();
     "create sync task" create_sync_task(task: NewSyncTask) -> ();
-    "finish pull" finish_pull(id: &SyncTaskId) -> ();
+    "finish pull" finish_pull(id: &SyncTaskId, now: Timestamp) -> ();
     "sync task" sync_task(id: &SyncTaskId) -> Option<SyncTask>;
     "count" sync_task_counts(id: &SyncTaskId) -> Counts;
     "delete sync task" delete_sync_task(id: &SyncTaskId) -> bool;

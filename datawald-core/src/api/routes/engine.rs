@@ -19,8 +19,8 @@ use crate::store::{
     Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks,
-    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities, ListSyncTasks,
+    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, RenewPull,
     ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
@@ -58,6 +58,11 @@ operations! {
         shared.on_store_time("now", body.now).await?;
         shared.leased("until", body.until).await?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
+    };
+    /// Prolongs the right to pull.
+    Stage renew_pull "/engine/renew_pull" (RenewPull) -> bool = |shared, body| {
+        shared.leased("until", body.until).await?;
+        shared.engine.store().renew_pull(&body.lease, body.until).await?
     };
     /// Gives the right to pull back.
     Stage release_pull "/engine/release_pull" (OfPull) -> bool = |shared, body| {
@@ -157,8 +162,9 @@ operations! {
         true
     };
     /// Marks the pull of a sync task as come to its end.
-    Stage finish_pull "/engine/finish_pull" (OfSyncTask) -> bool = |shared, body| {
-        shared.engine.store().finish_pull(&body.id).await?;
+    Stage finish_pull "/engine/finish_pull" (FinishPull) -> bool = |shared, body| {
+        let now = shared.wall(body.now);
+        shared.engine.store().finish_pull(&body.id, now).await?;
         true
     };
     /// Reads a sync task.

@@ -118,7 +118,8 @@ async fn indexes(commands: &Commands) -> Result<()> {
         "partialFilterExpression": { "target_id": { "$type": "string" }, "reference": { "$type": "string" } },
     };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets]), (SYNC_TASKS, vec![started])] {
+    let open = doc! { "name": "open", "key": { "flow": 1, "status": 1, "started_at": -1, "_id": -1 } };
+    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets]), (SYNC_TASKS, vec![started, open])] {
         create_indexes(commands, collection, indexes).await?;
     }
     Ok(())

@@ -29,6 +29,7 @@ pub(super) async fn create(commands: &Commands, new: NewSyncTask) -> Result<()> 
         cut_before: new.cut_before.map(CutDoc::of),
         cut_after: None,
         pulled: false,
+        pulled_at: None,
         started_at: date(new.now),
         ended_at: None,
     };
@@ -58,8 +59,12 @@ pub(super) async fn counts(commands: &Commands, id: &SyncTaskId) -> Result<Count
     }
 }
 
-pub(super) async fn finish_pull(commands: &Commands, id: &SyncTaskId) -> Result<()> {
-    set(commands, "finish pull", id, doc! { "pulled": true }).await.map(drop)
+pub(super) async fn finish_pull(commands: &Commands, id: &SyncTaskId, now: Timestamp) -> Result<()> {
+    let statement = doc! {
+        "q": { "_id": id.as_str(), "pulled": false },
+        "u": { "$set": { "pulled": true, "pulled_at": date(now) } },
+    };
+    commands.update("finish pull", SYNC_TASKS, vec![statement]).await.map(drop)
 }
 
 pub(super) async fn close(
@@ -166,7 +171,9 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
         again += all_again(commands, OPERATION, &failed, Some(id), now).await?;
     }
     if again > 0 {
-        open(commands, OPERATION, id).await?;
+        let mut fields = opened(OPERATION)?;
+        fields.insert("pulled_at", date(now.wall));
+        set(commands, OPERATION, id, fields).await?;
     }
     Ok(again)
 }

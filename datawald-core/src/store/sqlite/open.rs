@@ -9,7 +9,7 @@ use url::Url;
 
 use super::error::{at_open, no_folder, not_a_store, read_only};
 use super::owner;
-use super::schema::{APPLICATION_ID, CREATE, VERSION};
+use super::schema::{APPLICATION_ID, CREATE, FROM_4, OLDEST, VERSION};
 use crate::{Error, Result};
 
 const OPERATION: &str = "open store";
@@ -31,6 +31,8 @@ const CACHE: i64 = 16 * 1_024 * 1_024;
 enum Found {
     /// Nothing yet.
     Empty,
+    /// A store of an earlier version, to be brought up to date.
+    Older,
     /// A store of this version.
     Store,
 }
@@ -64,11 +66,15 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     if !matches!(found, Found::Store) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
-        if let Found::Empty = inspect(&transaction, path)? {
-            transaction.execute_batch(CREATE).map_err(fail)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
-            transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
+        match inspect(&transaction, path)? {
+            Found::Empty => {
+                transaction.execute_batch(CREATE).map_err(fail)?;
+                transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(fail)?;
+            }
+            Found::Older => transaction.execute_batch(FROM_4).map_err(fail)?,
+            Found::Store => {}
         }
+        transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         transaction.commit().map_err(fail)?;
     }
     // Proves that it can be written: a read-only disk shows only now.
@@ -91,7 +97,7 @@ pub(super) fn look(path: &Path) -> Result<bool> {
                 Connection::open_with_flags(url.as_str(), flags)
             }
         };
-        return Ok(matches!(inspect(&connection.map_err(fail)?, path)?, Found::Store));
+        return Ok(matches!(inspect(&connection.map_err(fail)?, path)?, Found::Older | Found::Store));
     }
     match path.parent() {
         Some(folder) if !folder.is_dir() => Err(Error::config(OPERATION, no_folder(path, folder))),
@@ -163,7 +169,8 @@ fn inspect(connection: &Connection, path: &Path) -> Result<Found> {
     match (application, version, objects) {
         (0, 0, 0) => Ok(Found::Empty),
         (APPLICATION_ID, VERSION, _) => Ok(Found::Store),
-        (APPLICATION_ID, older @ 1..VERSION, _) => Err(Error::config(
+        (APPLICATION_ID, OLDEST..VERSION, _) => Ok(Found::Older),
+        (APPLICATION_ID, older @ 1..OLDEST, _) => Err(Error::config(
             OPERATION,
             format!(
                 "`{}` was made by an older release (its format is {older}, this release knows {VERSION}), which told orders \

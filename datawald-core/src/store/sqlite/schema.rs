@@ -6,8 +6,17 @@ pub(super) const APPLICATION_ID: i32 = 0x4457_5354;
 /// `PRAGMA user_version` of the schema below.
 ///
 /// Up to version 3, entities were told apart by their numbers, which two stores of one shop may share. Such a file is
-/// refused: which record of the source an entity was cannot be told from it.
-pub(super) const VERSION: i32 = 4;
+/// refused: which record of the source an entity was cannot be told from it. Version 4 is brought up to date.
+pub(super) const VERSION: i32 = 5;
+
+/// The first version that can be brought up to date.
+pub(super) const OLDEST: i32 = 4;
+
+/// Brings a file of the version 4 up to date.
+pub(super) const FROM_4: &str = r"
+ALTER TABLE sync_tasks ADD COLUMN pulled_at INTEGER;
+CREATE INDEX sync_tasks_open ON sync_tasks (tbl, frontend, started_at, id) WHERE status = 'Processing';
+";
 
 /// Creates the schema in an empty file.
 ///
@@ -84,9 +93,11 @@ CREATE TABLE sync_tasks (
     cut_after_offset  INTEGER,
     pulled            INTEGER NOT NULL,
     started_at        INTEGER NOT NULL,
-    ended_at          INTEGER
+    ended_at          INTEGER,
+    pulled_at         INTEGER
 ) STRICT;
 CREATE INDEX sync_tasks_started ON sync_tasks (started_at, id);
+CREATE INDEX sync_tasks_open ON sync_tasks (tbl, frontend, started_at, id) WHERE status = 'Processing';
 
 -- What a pull brought. pass_status is null while the entity's own status is what counts.
 CREATE TABLE sync_task_entities (

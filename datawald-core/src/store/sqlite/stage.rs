@@ -37,6 +37,16 @@ pub(super) fn acquire_pull(
     Ok(token.map(|token| PullLease { flow, owner, token }))
 }
 
+pub(super) fn renew_pull(db: &Connection, lease: &PullLease, until: Timestamp) -> Work<bool> {
+    let held = db
+        .prepare_cached(
+            "UPDATE pulls SET lease_until = ?4
+             WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL",
+        )?
+        .execute(params![lease.flow.table.name(), lease.flow.frontend, int(lease.token), micros(until)])?;
+    Ok(held > 0)
+}
+
 pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
     db.prepare_cached(
         "UPDATE pulls SET owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2 AND token = ?3",
@@ -48,13 +58,7 @@ pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
 pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
     let flow = &lease.flow;
-    let held = db
-        .prepare_cached(
-            "UPDATE pulls SET lease_until = ?4
-             WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL",
-        )?
-        .execute(params![flow.table.name(), flow.frontend, int(lease.token), micros(lease_until)])?;
-    if held == 0 {
+    if !renew_pull(db, &lease, lease_until)? {
         let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
         return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
     }
@@ -88,7 +92,7 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
     let PushedSync { task, members, cut } = pushed;
     let flow = &task.flow;
     tasks::create(db, task)?;
-    tasks::finish_pull(db, &task.id)?;
+    tasks::finish_pull(db, &task.id, task.now)?;
     let seq = task_seq(db, flow, &task.id)?;
     let pass = Pass { db, flow, task: Some(seq), now: task.now.into() };
     // One that is named twice is unchanged only if it is said to be each time: the first to join stands.

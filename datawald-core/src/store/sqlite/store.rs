@@ -158,6 +158,11 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("acquire pull", move |db| stage::acquire_pull(db, flow, owner, now, until)).await
     }
 
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool> {
+        let lease = lease.clone();
+        self.0.writer.write("renew pull", move |db| stage::renew_pull(db, &lease, until)).await
+    }
+
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
         let lease = lease.clone();
         self.0.writer.write("release pull", move |db| stage::release_pull(db, &lease)).await
@@ -233,9 +238,9 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("record sync task", move |db| tasks::create(db, &task)).await
     }
 
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()> {
         let id = id.clone();
-        self.0.writer.write("finish pull", move |db| tasks::finish_pull(db, &id)).await
+        self.0.writer.write("finish pull", move |db| tasks::finish_pull(db, &id, now)).await
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {

@@ -275,8 +275,10 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
             .execute([task, seq])?;
     }
     if let Some((task, _)) = failed.first() {
-        db.prepare_cached("UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL WHERE seq = ?1")?
-            .execute([task])?;
+        db.prepare_cached(
+            "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL, pulled_at = ?2 WHERE seq = ?1",
+        )?
+        .execute(params![task, micros(now.wall)])?;
     }
     Ok(failed.len() as u64)
 }

@@ -209,6 +209,7 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     assert_eq!(world.status("theirs").await, TxStatus::Failed);
     let opened = store.sync_task(&task).await.unwrap().unwrap();
     assert_eq!((opened.status, opened.note.as_str(), opened.ended_at), (SyncStatus::Processing, "", None));
+    assert_eq!(opened.pulled_at, Some(world.now), "closing waits from now on");
     let mut expected: Vec<_> = TxStatus::ALL.into_iter().filter(|s| *s != TxStatus::Failed).map(|s| (s, 1)).collect();
     expected.extend([(TxStatus::New, 2), (TxStatus::Failed, 1)]);
     assert_eq!(world.counts("first-pass").await, counts(&expected));

@@ -65,6 +65,22 @@ pub async fn staging_renews_the_lease(store: Store) {
     assert_eq!(store.acquire_pull(&flow(), "b", sec(299), sec(400)).await.unwrap(), None);
 }
 
+pub async fn a_renewed_right_lasts_longer(store: Store) {
+    let lease = store.acquire_pull(&flow(), "a", sec(0), sec(15)).await.unwrap().unwrap();
+    assert!(store.renew_pull(&lease, sec(20)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "b", at(19_999), sec(40)).await.unwrap(), None);
+    // It ran out, but nobody has taken it: it is still the puller's.
+    assert!(store.renew_pull(&lease, sec(40)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "b", sec(39), sec(60)).await.unwrap(), None);
+    let next = store.acquire_pull(&flow(), "b", sec(40), sec(60)).await.unwrap().unwrap();
+    assert!(!store.renew_pull(&lease, sec(500)).await.unwrap(), "it has passed on");
+    assert!(store.renew_pull(&next, sec(70)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "c", at(69_999), sec(90)).await.unwrap(), None);
+    store.release_pull(&next).await.unwrap();
+    assert!(!store.renew_pull(&next, sec(500)).await.unwrap(), "it was given back");
+    assert!(store.acquire_pull(&flow(), "c", sec(1), sec(90)).await.unwrap().is_some());
+}
+
 pub async fn staging_with_an_old_token_changes_nothing(store: Store) {
     let world = World::new(store.clone()).await;
     let cut = Cut { cut_dt: sec(1), offset: 1 };

@@ -27,6 +27,7 @@ pub async fn a_sync_task_is_recorded(store: Store) {
         cut_before: Some(cut),
         cut_after: None,
         pulled: false,
+        pulled_at: None,
         started_at: sec(5),
         ended_at: None,
     };
@@ -62,12 +63,14 @@ pub async fn staging_opens_what_was_closed_or_noted(store: Store) {
 pub async fn a_pull_comes_to_its_end(store: Store) {
     store.create_sync_task(new("t", &flow(), 0)).await.unwrap();
     store.create_sync_task(new("u", &flow(), 0)).await.unwrap();
-    for _ in 0..2 {
-        store.finish_pull(&id("t")).await.unwrap();
-        assert!(store.sync_task(&id("t")).await.unwrap().unwrap().pulled);
+    for again in 0..2 {
+        store.finish_pull(&id("t"), sec(7 + again)).await.unwrap();
+        let found = store.sync_task(&id("t")).await.unwrap().unwrap();
+        assert_eq!((found.pulled, found.pulled_at), (true, Some(sec(7))));
     }
-    assert!(!store.sync_task(&id("u")).await.unwrap().unwrap().pulled);
-    store.finish_pull(&id("nobody's")).await.unwrap();
+    let other = store.sync_task(&id("u")).await.unwrap().unwrap();
+    assert_eq!((other.pulled, other.pulled_at), (false, None));
+    store.finish_pull(&id("nobody's"), sec(7)).await.unwrap();
 }
 
 pub async fn a_sync_task_is_closed_and_closed_again(store: Store) {
