@@ -25,7 +25,7 @@ mod right;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;
-mod staging;
+pub(crate) mod staging;
 mod store_clock;
 mod worker;
 
@@ -85,7 +85,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The flow `id`, without sides.
+    /// The flow `id`, without sides: where it has none in this process, it has them in others.
     pub fn new(id: FlowId) -> Self {
         Self { id, source: None, target: None }
     }

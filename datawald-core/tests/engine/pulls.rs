@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_core::engine::{Cursor, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage};
-use datawald_core::model::{Cut, SyncStatus, SyncTaskId, TxStatus};
-use datawald_core::store::{NewSyncTask, StagingStore};
+use datawald_core::model::{Cut, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus};
+use datawald_core::store::{NewSyncTask, Push, StageEntity, StagingStore};
 use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
 use jiff::{SignedDuration, Timestamp};
 
@@ -212,6 +212,34 @@ async fn what_is_not_to_be_applied_is_not_dispatched() {
     assert_eq!((report.counts.ignored, report.counts.success), (1, 1));
     assert_eq!(answers.calls("a"), 0);
     assert_eq!(bench.entity("a").await.note, "ignored");
+}
+
+/// Nobody would ever apply it.
+#[tokio::test]
+async fn what_no_flow_applies_is_not_staged() {
+    let bench = Bench::new();
+    let push = || {
+        let entity = StageEntity {
+            id: "1".into(),
+            name: "1".into(),
+            intent: Intent::Apply,
+            source_status: "pending".into(),
+            source_updated_at: None,
+            fingerprint: Fingerprint::of(b"1"),
+            doc: "{}".into(),
+            raw: "{}".into(),
+        };
+        vec![Push { entity, if_rev: None }]
+    };
+    let engine = Engine::builder(bench.store.clone()).flow(Flow::new(flow())).build().unwrap();
+    engine.push(&flow(), push()).await.unwrap();
+    let error = engine.push(&FlowId::new(Table::Shipments, "shop"), push()).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Invalid, Disposition::Rejected));
+    assert!(error.to_string().ends_with("there are flows of: orders of shop"), "{error}");
+    assert_eq!(bench.store.list(&Default::default()).await.unwrap().items.len(), 1);
+    // Over a store alone, without flows of its own, an engine takes all.
+    let engine = Engine::builder(bench.store.clone()).build().unwrap();
+    engine.push(&FlowId::new(Table::Shipments, "shop"), push()).await.unwrap();
 }
 
 #[tokio::test]

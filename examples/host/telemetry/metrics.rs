@@ -47,6 +47,11 @@ impl Metrics {
         Ok(Arc::new(Self { handle, store, flows: flows.into(), asked: Mutex::new(None) }))
     }
 
+    /// The flows that it tells of.
+    pub(crate) fn flows(&self) -> Vec<FlowId> {
+        self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Tells of these flows from now on.
     pub(crate) fn set_flows(&self, flows: Vec<FlowId>) {
         *self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = flows;
@@ -68,7 +73,7 @@ impl Metrics {
         if asked.is_some_and(|asked| asked.elapsed() < FRESH) {
             return;
         }
-        let flows = self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let flows = self.flows();
         let now = SystemClock.now();
         for flow in flows {
             let labels = [("table", flow.table.name().to_owned()), ("frontend", flow.frontend.clone())];

@@ -54,7 +54,7 @@ macro_rules! operations {
 operations! {
     /// Takes the right to pull a flow.
     Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         shared.on_store_time("now", body.now).await?;
         shared.leased("until", body.until).await?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
@@ -71,6 +71,7 @@ operations! {
     };
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
+        shared.check_flow("lease.flow", &body.lease.flow)?;
         let now = shared.on_time(body.now).await?;
         shared.leased("lease_until", body.lease_until).await?;
         shared.bounded("entities", body.entities.len())?;
@@ -78,14 +79,14 @@ operations! {
     };
     /// Stages entities outside a pull and dispatches their tasks.
     Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         let now = shared.on_time(body.now).await?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.push_at(&body.flow, body.entities, now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
-        shared.check_frontend("task.flow.frontend", &body.task.flow.frontend)?;
+        shared.check_flow("task.flow", &body.task.flow)?;
         shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
         let task = NewSyncTask { now: shared.wall(body.task.now), ..body.task };
@@ -157,7 +158,7 @@ operations! {
     };
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         shared.engine.store().create_sync_task(NewSyncTask { now: shared.wall(body.now), ..body }).await?;
         true
     };
