@@ -55,6 +55,9 @@ impl Prepared {
             if let Some(shop) = shop {
                 flow = flow.source(OrdersSource::new(shop));
             }
+            if let Some(since) = setup.since {
+                flow = flow.since(since);
+            }
             let erp = sides.erp(&setup.backoffice);
             let applies = erp.is_some();
             if let Some(erp) = erp {

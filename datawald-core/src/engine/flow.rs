@@ -45,6 +45,13 @@ pub trait Source: Send + Sync {
     /// unchanged meanwhile; one that changes meanwhile may come twice. An entity that cannot be mapped is in the page,
     /// rejected with its reason; only what concerns the whole page is an error.
     async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage>;
+
+    /// How many records changed at `from` or later (`None`: at any time), for an operator who is about to start; `None` if the
+    /// source cannot tell without reading them.
+    async fn count(&self, cx: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        let _ = (cx, from);
+        Ok(None)
+    }
 }
 
 /// What applying an entity did.

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
@@ -82,18 +83,27 @@ pub struct Flow {
     id: FlowId,
     source: Option<Arc<dyn Source>>,
     target: Option<Arc<dyn Target>>,
+    since: Option<Timestamp>,
 }
 
 impl Flow {
     /// The flow `id`, without sides: where it has none in this process, it has them in others.
     pub fn new(id: FlowId) -> Self {
-        Self { id, source: None, target: None }
+        Self { id, source: None, target: None, since: None }
     }
 
     /// With the side that is pulled.
     #[must_use]
     pub fn source(mut self, source: impl Source + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// With the time at which the first pull begins, while the flow has no cut: what changed last before it is never pulled.
+    /// Without it, the first pull brings all that the source has. It says nothing about the pulls after it.
+    #[must_use]
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
         self
     }
 

@@ -46,6 +46,31 @@ async fn the_next_pull_starts_at_the_cut_less_the_overlap() {
     assert_eq!(queries.last().unwrap().from, Some(at(9)));
 }
 
+#[tokio::test]
+async fn the_first_pull_begins_where_it_is_told_to() {
+    let bench = Bench::new();
+    let rows = Rows::many(15);
+    let flow_since = |since: Option<Timestamp>| {
+        let flow = Flow::new(flow()).source(rows.clone());
+        let flow = since.into_iter().fold(flow, Flow::since);
+        Engine::builder(bench.store.clone()).settings(quick()).flow(flow).build().unwrap()
+    };
+    let engine = flow_since(Some(at(10)));
+    assert_eq!(engine.count_first_pull(&flow()).await.unwrap(), Some(5));
+    assert_eq!(flow_since(None).count_first_pull(&flow()).await.unwrap(), Some(15));
+    // Nothing is taken off it: what changed before was not asked for.
+    assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 5);
+    assert_eq!(rows.queries.lock().unwrap()[0].from, Some(at(10)));
+    assert_eq!(engine.count_first_pull(&flow()).await.unwrap(), None, "it was pulled before");
+    // From then on the cut counts.
+    let mut settings = quick();
+    settings.overlap_ms = 2_000;
+    let flow_of = Flow::new(flow()).source(rows.clone()).since(at(14));
+    let later = Engine::builder(bench.store.clone()).settings(settings).flow(flow_of).build().unwrap();
+    later.pull(&flow()).await.unwrap();
+    assert_eq!(rows.queries.lock().unwrap().last().unwrap().from, Some(at(12)));
+}
+
 /// An operator has mistyped a year, or a clock was corrected since: what changed before it would be left out without a word.
 #[tokio::test]
 async fn a_cut_that_lies_ahead_is_moved_back_to_where_a_pull_had_come() {

@@ -82,6 +82,11 @@ impl Source for Rows {
             source_now: *self.source_now.lock().unwrap(),
         })
     }
+
+    async fn count(&self, _: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        let rows = self.rows.lock().unwrap();
+        Ok(Some(rows.values().filter(|(second, _)| from.is_none_or(|from| at(*second) >= from)).count() as u64))
+    }
 }
 
 type Answer = dyn Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync;

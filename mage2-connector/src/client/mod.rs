@@ -12,6 +12,7 @@
 
 mod answer;
 mod connection;
+mod count;
 mod credentials;
 mod criteria;
 mod oauth;

@@ -112,7 +112,7 @@ impl Mage2Client {
 
 impl Mage2Client {
     /// Of the configured stores only.
-    fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
+    pub(super) fn of_stores(&self, criteria: SearchCriteria) -> SearchCriteria {
         match self.settings().orders.store_ids() {
             None => criteria,
             Some(stores) => criteria.and("store_id", Condition::In, stores.join(",")),
