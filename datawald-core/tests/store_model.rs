@@ -181,7 +181,12 @@ impl<'a> Run<'a> {
                 let batch = StageBatch {
                     lease: self.leases[n].clone(),
                     lease_until: at(self.seconds + 60),
-                    sync_task: task(id),
+                    sync_task: NewSyncTask {
+                        id: task(id),
+                        flow: self.leases[n].flow.clone(),
+                        cut_before: None,
+                        now: now.wall,
+                    },
                     entities: entities.into_iter().map(staged).collect(),
                     cut: cut(to),
                     now,

@@ -16,7 +16,7 @@ use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
 /// What a pull brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
-    /// The sync task that its entities joined.
+    /// The sync task that its entities joined. That of a scheduled pull that brought nothing is not recorded.
     pub sync_task: SyncTaskId,
     /// Pages fetched.
     pub pages: u64,
@@ -30,6 +30,15 @@ pub struct Pulled {
     pub unchanged: u64,
     /// The cut that was reached, if any.
     pub cut: Option<Cut>,
+}
+
+/// When the sync task of a pull is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// At once: somebody asked for the pull, and is told of it whatever it brings.
+    AtOnce,
+    /// With the first page that brings something: of the many pulls of an idle flow nothing stays.
+    WithNews,
 }
 
 /// How often one page is tried before the pull gives up; the next pull goes on from the same cut.
@@ -57,11 +66,11 @@ impl Engine {
 
     /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
     pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
-        self.try_pull_into(flow, SyncTaskId::generate()).await
+        self.try_pull_into(flow, SyncTaskId::generate(), Record::AtOnce).await
     }
 
     /// As [`Engine::try_pull`], into the sync task `id`, which may be there from a pull that was cut off.
-    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId) -> Result<Option<Pulled>> {
+    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId, record: Record) -> Result<Option<Pulled>> {
         let source = self
             .flow(flow)?
             .source
@@ -72,7 +81,7 @@ impl Engine {
         let Some(lease) = self.acquire_pull(flow).await? else { return Ok(None) };
         cx.reached(Checkpoint::AfterPullLease);
         let span = info_span!("pull", %flow, sync_task = %id);
-        self.pull_leased(&cx, &*source, lease, id).instrument(span).await.map(Some)
+        self.pull_leased(&cx, &*source, lease, id, record).instrument(span).await.map(Some)
     }
 
     pub(super) async fn acquire_pull(&self, flow: &FlowId) -> Result<Option<PullLease>> {
@@ -83,13 +92,22 @@ impl Engine {
     }
 
     /// Pulls under a lease, into the sync task `id`, and gives the lease back.
-    async fn pull_leased(&self, cx: &Cx, source: &dyn Source, mut lease: PullLease, id: SyncTaskId) -> Result<Pulled> {
+    async fn pull_leased(
+        &self,
+        cx: &Cx,
+        source: &dyn Source,
+        mut lease: PullLease,
+        id: SyncTaskId,
+        record: Record,
+    ) -> Result<Pulled> {
         let shared = &self.shared;
         let flow = cx.flow();
         let cut_before = shared.store.cut(flow).await?;
         let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now: cx.now() };
-        shared.store.create_sync_task(task).await?;
-        cx.reached(Checkpoint::AfterSyncTask);
+        if record == Record::AtOnce {
+            shared.store.create_sync_task(task.clone()).await?;
+            cx.reached(Checkpoint::AfterSyncTask);
+        }
         self.end_cut_off(flow, &id).await?;
 
         let mut pulled = Pulled {
@@ -101,7 +119,7 @@ impl Engine {
             unchanged: 0,
             cut: cut_before,
         };
-        let result = self.pull_pages(cx, source, &mut lease, &mut pulled).await;
+        let result = self.pull_pages(cx, source, &mut lease, &task, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
             let closing =
@@ -125,13 +143,20 @@ impl Engine {
         result.map(|()| pulled)
     }
 
-    async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &mut PullLease, pulled: &mut Pulled) -> Result<()> {
+    async fn pull_pages(
+        &self,
+        cx: &Cx,
+        source: &dyn Source,
+        lease: &mut PullLease,
+        task: &NewSyncTask,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
         let Start { mut query, mut page, horizon } = self.start_pull(cx, source, lease, pulled).await?;
         loop {
             pulled.pages += 1;
             let next = page.next.take();
             match next {
-                None => return self.finish_pull(cx, lease, page, horizon, pulled).await,
+                None => return self.finish_pull(cx, lease, task, page, horizon, pulled).await,
                 Some(cursor) => {
                     if query.after.as_ref() == Some(&cursor) {
                         return Err(Error::new(
@@ -144,7 +169,10 @@ impl Engine {
                     query.after = Some::<Cursor>(cursor);
                     // While this page is made durable, the next one is on its way.
                     let both = async {
-                        Ok(tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query)))
+                        Ok(tokio::join!(
+                            self.stage(cx, lease, task, page, horizon, pulled),
+                            self.fetch(cx, source, &query)
+                        ))
                     };
                     let (staged, fetched) = self.renewing(lease, both).await?;
                     staged?;
@@ -159,11 +187,12 @@ impl Engine {
         &self,
         cx: &Cx,
         lease: &PullLease,
+        task: &NewSyncTask,
         page: SourcePage,
         horizon: Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
-        self.renewing(lease, self.stage(cx, lease, page, horizon, pulled)).await?;
+        self.renewing(lease, self.stage(cx, lease, task, page, horizon, pulled)).await?;
         cx.reached(Checkpoint::BeforePullEnd);
         self.shared.store.finish_pull(&pulled.sync_task, cx.now()).await?;
         cx.reached(Checkpoint::AfterPullEnd);
@@ -201,6 +230,7 @@ impl Engine {
         &self,
         cx: &Cx,
         lease: &PullLease,
+        task: &NewSyncTask,
         page: SourcePage,
         horizon: Horizon,
         pulled: &mut Pulled,
@@ -214,7 +244,7 @@ impl Engine {
         let batch = StageBatch {
             lease: lease.clone(),
             lease_until: until,
-            sync_task: pulled.sync_task.clone(),
+            sync_task: task.clone(),
             entities: page.entities,
             cut,
             now,

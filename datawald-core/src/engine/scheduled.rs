@@ -2,6 +2,7 @@
 
 use tokio::sync::watch;
 
+use super::pull::Record;
 use super::{Engine, Pulled, TURN};
 use crate::model::{FlowId, SyncTaskId};
 use crate::{Error, Result};
@@ -11,7 +12,7 @@ impl Engine {
     /// ([`Engine::start_workers`]) and closed by [`Engine::keep_closing`], in this process or in another.
     ///
     /// A run that was cut off goes on with the same id, wherever; `None` if it has been pulled to its end before. The pull
-    /// waits for its turn, as in [`Engine::sync`].
+    /// waits for its turn, as in [`Engine::sync`]. If it brings nothing, no sync task is recorded.
     ///
     /// # Errors
     /// What ends a pull, and of the store; of kind `Invalid` if `id` is the sync task of another flow.
@@ -25,7 +26,7 @@ impl Engine {
                 Some(task) if task.pulled => return Ok(None),
                 _ => {}
             }
-            if let Some(pulled) = self.try_pull_into(flow, id.clone()).await? {
+            if let Some(pulled) = self.try_pull_into(flow, id.clone(), Record::WithNews).await? {
                 return Ok(Some(pulled));
             }
             tracing::info!(%flow, "another process is pulling; waiting for its turn to end");

@@ -45,7 +45,7 @@ impl Engine {
     /// # Errors
     /// Of the store. A queue that is away only delays.
     pub async fn stage_page(&self, batch: StageBatch) -> Result<Vec<Staging>> {
-        let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.clone());
+        let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.id.clone());
         self.check_taken(&flow)?;
         let keys: Vec<_> = batch.entities.iter().map(to_be_done).collect();
         let staged = self.shared.store.stage(batch).await?;

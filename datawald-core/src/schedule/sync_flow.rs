@@ -10,7 +10,7 @@ use crate::model::FlowId;
 /// A job that pulls a flow into a sync task whose id is that of the run. It ends with the pull, so that an ERP that is away, or
 /// has much to do, holds up no pull after it: workers of the flow are to be at work ([`Engine::start_workers`]), here or
 /// elsewhere, and something that closes sync tasks ([`Engine::keep_closing`]). What became of the entities is found in the sync
-/// task; the note tells what the pull has brought.
+/// task; the note tells what the pull has brought. A pull that brings nothing has no sync task.
 #[derive(Clone)]
 pub struct SyncFlow {
     engine: Engine,

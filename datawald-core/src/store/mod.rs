@@ -96,8 +96,9 @@ pub trait StagingStore: Send + Sync {
     ///
     /// # Behavior
     /// Answers one [`Staging`] per entity, in order. The pull lease is renewed until `batch.lease_until`; if its token
-    /// is no longer current, nothing is staged and the error is of kind `Fenced`; if there is no such sync task, likewise
-    /// of kind `NotFound`; if it is another flow's, of kind `Invalid`. The cut never moves backwards (a later time is
+    /// is no longer current, nothing is staged and the error is of kind `Fenced`; if the sync task is another flow's, likewise of
+    /// kind `Invalid`. One that is not there is recorded if the page brings something: new content, or what is still open. Until
+    /// then nothing joins it, so that an idle flow leaves no trace. The cut never moves backwards (a later time is
     /// further; of two equal times, the greater offset); where it stands afterwards is the sync task's `cut_after`.
     /// Without a `cut` neither changes.
     ///

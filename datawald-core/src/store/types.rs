@@ -59,8 +59,8 @@ pub struct StageBatch {
     /// Until when the right is renewed, by the store's clock.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
-    /// The sync task that the entities join.
-    pub sync_task: SyncTaskId,
+    /// The sync task that the entities join; recorded with the first page that brings something, unless it is there.
+    pub sync_task: NewSyncTask,
     /// The entities.
     pub entities: Vec<StageEntity>,
     /// The cut that these entities complete, if any.

@@ -137,6 +137,7 @@ macro_rules! staging_store_conformance {
                     entities_are_counted_by_status
                     what_is_unchanged_counts_as_ignored
                     what_is_unchanged_but_open_counts_as_what_it_is
+                    a_pass_is_recorded_with_what_it_brings
                     what_a_pass_has_brought_is_not_ignored_in_it
                     earlier_passes_keep_their_outcome
                     open_entities_count_in_every_pass

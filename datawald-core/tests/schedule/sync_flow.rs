@@ -9,8 +9,8 @@ use datawald_core::engine::{
 };
 use datawald_core::model::{Fingerprint, FlowId, Intent, SyncStatus, Table};
 use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
-use datawald_core::store::{Claimed, StageEntity, StagingStore, SyncTaskFilter};
-use datawald_core::{Cx, Disposition, Error, ErrorKind, ManualClock, Result};
+use datawald_core::store::{Claimed, Outcome, Settlement, SqliteStore, StageEntity, StagingStore, SyncTaskFilter};
+use datawald_core::{Clock, Cx, Disposition, Error, ErrorKind, ManualClock, Result};
 
 use crate::world::{World, at, minutely, seconds, settings};
 
@@ -291,6 +291,56 @@ async fn a_scheduled_sync_is_handed_back_when_its_host_stops() {
     let run = world.state("minutely").await.running.unwrap();
     assert!(run.waits_until.is_some(), "{run:?}");
     assert!(run.note.contains("was told to stop"), "{}", run.note);
+}
+
+/// A shop in which nothing happens: every pull finds its last orders again. TICKS makes it more than 200.
+#[tokio::test]
+async fn idle_ticks_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let world = World::over(Arc::new(SqliteStore::open(&path).unwrap()));
+    let engine = Engine::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(EngineSettings::default())
+        .flow(Flow::new(flow()).source(Shop))
+        .build()
+        .unwrap();
+    // What stands in the file, whether it is in the log still or not.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let pages = || file.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap();
+    let tick = async || {
+        world.clock.advance(seconds(60));
+        let run = Run::of("minutely", world.clock.now());
+        SyncFlow::new(engine.clone(), flow()).run(&run).await.unwrap()
+    };
+    assert_eq!(tick().await, "orders of shop: 3 new");
+    let claim = datawald_core::store::Claim {
+        flow: &flow(),
+        keys: None,
+        limit: 10,
+        owner: "worker",
+        lease: std::time::Duration::from_secs(60),
+        settle_delay: std::time::Duration::ZERO,
+        now: engine.now().await.unwrap(),
+    };
+    for claimed in world.store.claim(claim).await.unwrap() {
+        let outcome = Outcome::Success { target_id: claimed.key.id.clone(), note: String::new() };
+        let settlement =
+            Settlement { key: claimed.key, token: claimed.token, rev: claimed.rev, reference: None, outcome };
+        world.store.settle(engine.now().await.unwrap(), vec![settlement]).await.unwrap();
+    }
+    engine.close_left_over(&flow()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(tick().await, "orders of shop: nothing was new");
+    }
+    let before = pages();
+    let ticks = std::env::var("TICKS").map_or(200, |ticks| ticks.parse().unwrap());
+    for _ in 0..ticks {
+        tick().await;
+        engine.close_left_over(&flow()).await.unwrap();
+    }
+    assert_eq!(pages(), before, "the file has grown");
+    assert_eq!(tasks(&world.store).await.len(), 1, "the run that brought something");
 }
 
 #[tokio::test]

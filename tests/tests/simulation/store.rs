@@ -65,7 +65,7 @@ macro_rules! forward {
 
             async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
                 self.before("stage").await?;
-                let task = batch.sync_task.clone();
+                let task = batch.sync_task.id.clone();
                 let answer = self.inner.stage(batch).await;
                 if answer.is_ok() {
                     self.watch.page_joined(&self.inner, &task).await;

@@ -49,11 +49,11 @@ pub async fn giving_back_an_old_right_takes_nothing_away(store: Store) {
 pub async fn staging_renews_the_lease(store: Store) {
     let lease = store.acquire_pull(&flow(), "a", sec(0), sec(60)).await.unwrap().unwrap();
     let id = SyncTaskId::from_stored("pass");
-    store.create_sync_task(NewSyncTask { id: id.clone(), flow: flow(), cut_before: None, now: sec(0) }).await.unwrap();
+    let task = NewSyncTask { id, flow: flow(), cut_before: None, now: sec(0) };
     let batch = |until| StageBatch {
         lease: lease.clone(),
         lease_until: until,
-        sync_task: id.clone(),
+        sync_task: task.clone(),
         entities: Vec::new(),
         cut: None,
         now: sec(50).into(),
@@ -99,11 +99,8 @@ pub async fn staging_with_an_old_token_changes_nothing(store: Store) {
 pub async fn staging_needs_a_sync_task_of_the_flow(store: Store) {
     let world = World::new(store.clone()).await;
     let cut = Some(Cut { cut_dt: sec(1), offset: 1 });
-    let unknown =
-        StageBatch { sync_task: SyncTaskId::from_stored("nobody's"), cut, ..world.batch(vec![entity("1", "v1")]) };
-    assert_eq!(store.stage(unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
     let other = World::of(store.clone(), FlowId::new(Table::Products, "mage2"), "theirs").await;
-    let theirs = StageBatch { sync_task: other.task.clone(), cut, ..world.batch(vec![entity("1", "v1")]) };
+    let theirs = StageBatch { sync_task: other.new_task(), cut, ..world.batch(vec![entity("1", "v1")]) };
     assert_eq!(store.stage(theirs).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(store.get(&world.key("1")).await.unwrap(), None);
     assert_eq!(store.cut(&flow()).await.unwrap(), None);
