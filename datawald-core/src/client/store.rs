@@ -21,9 +21,10 @@ use crate::store::{
     Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease, ListEntities,
-    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease,
+    ListEntities, ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
+    PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime,
+    WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 

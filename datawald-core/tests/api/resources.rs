@@ -37,7 +37,7 @@ async fn a_run_that_is_still_pulled_is_not_closed() {
     let refused = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
     assert_eq!(refused.status, 409, "{refused:?}");
     assert_eq!(core.store.sync_task(&id).await.unwrap().unwrap().status, SyncStatus::Processing);
-    core.store.finish_pull(&id).await.unwrap();
+    core.store.finish_pull(&id, core.clock.now()).await.unwrap();
     let closed = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
     assert_eq!(closed.body()["sync_status"], "Completed");
 }

@@ -238,7 +238,6 @@ async fn what_does_not_end_in_time_is_closed_as_incompleted() {
 async fn a_pull_that_was_cut_off_is_made_again_into_the_same_sync_task() {
     let world = World::new();
     let engine = engine_of(&world.store, Shaky::default());
-    let workers = engine.start_workers(&flow()).unwrap();
     let job = SyncFlow::new(engine, flow());
     let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
     assert_eq!(job.run(&run).await.unwrap_err().kind(), ErrorKind::Config);
@@ -247,7 +246,6 @@ async fn a_pull_that_was_cut_off_is_made_again_into_the_same_sync_task() {
     assert_eq!(job.run(&run).await.unwrap(), "orders of shop: 1 new");
     let ended = tasks(&world.store).await;
     assert_eq!((ended.len(), ended[0].status, ended[0].pulled), (1, SyncStatus::Processing, true));
-    workers.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,9 +19,9 @@ use crate::store::{
     Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities, ListSyncTasks,
-    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody, RenewPull,
-    ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities,
+    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
+    RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
