@@ -20,6 +20,12 @@ pub trait Backoffice: Send + Sync {
     /// What this one inherits from: an agency, another agent, or [`crate::Unsupported`].
     fn base(&self) -> &dyn Backoffice;
 
+    /// What tells the settings of this side from others; see [`datawald_core::engine::Target::settings_digest`]. An agent with
+    /// settings of its own adds them to its base's.
+    fn settings_digest(&self) -> Option<String> {
+        self.base().settings_digest()
+    }
+
     /// Where the frontend's order number goes; look-ups use the same.
     ///
     /// It is kept with the order before that is first written; from then on this step is not asked.

@@ -22,6 +22,10 @@ impl Backoffice for Unsupported {
         self
     }
 
+    fn settings_digest(&self) -> Option<String> {
+        None
+    }
+
     async fn order_reference(&self, _: &Cx, _: &Order) -> Result<Reference> {
         Err(Error::unsupported("order_reference"))
     }

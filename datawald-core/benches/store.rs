@@ -60,7 +60,7 @@ fn batch(lease: &PullLease, task: &SyncTaskId, n: usize) -> StageBatch {
     StageBatch {
         lease: lease.clone(),
         lease_until: start() + SignedDuration::from_hours(9),
-        sync_task: task.clone(),
+        sync_task: NewSyncTask { id: task.clone(), flow: lease.flow.clone(), cut_before: None, now: start() },
         entities: orders(n),
         cut: None,
         now: start().into(),

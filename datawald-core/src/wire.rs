@@ -30,6 +30,12 @@ bodies! {
         #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
         until: Timestamp,
     }
+    /// A right to pull, and until when it is prolonged.
+    RenewPull {
+        lease: PullLease,
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+        until: Timestamp,
+    }
     /// A right to pull.
     OfPull { lease: PullLease, }
     /// Entities that are handed over outside a pull.
@@ -101,6 +107,12 @@ bodies! {
     SetCut { flow: FlowId, cut: Option<Cut>, }
     /// A sync task.
     OfSyncTask { id: SyncTaskId, }
+    /// A sync task whose pull has come to its end.
+    FinishPull {
+        id: SyncTaskId,
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+        now: Timestamp,
+    }
     /// How a sync task is closed.
     CloseBody {
         id: SyncTaskId,
@@ -123,10 +135,10 @@ bodies! {
         id: SyncTaskId,
         now: Now,
     }
-    /// A class of failures of a flow that are to be done again.
+    /// Failures of a flow that are to be done again, of one class or all.
     ResyncFailedBody {
         flow: FlowId,
-        class: String,
+        class: Option<String>,
         now: Now,
     }
     /// A record.

@@ -78,6 +78,27 @@ fn an_older_releases_store_is_left_alone() {
     }
 }
 
+/// What it holds stays, and it is of this release's format afterwards.
+#[tokio::test]
+async fn the_last_releases_store_is_brought_up_to_date() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).unwrap();
+    let lease = begin(&store, &flow()).await;
+    store.stage(batch(&lease, vec![entity("1", "raw")])).await.unwrap();
+    store.finish_pull(&pass(), start()).await.unwrap();
+    drop(store);
+    let old = Connection::open(&path).unwrap();
+    let undo = "DROP INDEX sync_tasks_open; ALTER TABLE sync_tasks DROP COLUMN pulled_at; PRAGMA user_version = 4";
+    old.execute_batch(undo).unwrap();
+    drop(old);
+    for _ in 0..2 {
+        let store = SqliteStore::open(&path).unwrap();
+        let task = store.sync_task(&pass()).await.unwrap().unwrap();
+        assert_eq!((task.pulled, task.pulled_at), (true, None));
+        assert_eq!(store.sync_task_counts(&pass()).await.unwrap().new, 1);
+    }
+}
+
 #[test]
 fn a_store_of_the_version_before_is_brought_up_to_date() {
     let (_folder, path) = folder();

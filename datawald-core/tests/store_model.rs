@@ -41,6 +41,7 @@ enum Step {
     DeleteTask { task: usize },
     Resync { flow: usize, key: usize },
     ResyncTask { task: usize },
+    ResyncFailed { flow: usize },
 }
 
 /// Key, name, content, source status and intent.
@@ -73,6 +74,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..TASKS).prop_map(|task| Step::DeleteTask { task }),
         3 => (0..FLOWS, 0..KEYS).prop_map(|(flow, key)| Step::Resync { flow, key }),
         2 => (0..TASKS).prop_map(|task| Step::ResyncTask { task }),
+        1 => (0..FLOWS).prop_map(|flow| Step::ResyncFailed { flow }),
     ];
     proptest::collection::vec(step, 20..60)
 }
@@ -179,7 +181,12 @@ impl<'a> Run<'a> {
                 let batch = StageBatch {
                     lease: self.leases[n].clone(),
                     lease_until: at(self.seconds + 60),
-                    sync_task: task(id),
+                    sync_task: NewSyncTask {
+                        id: task(id),
+                        flow: self.leases[n].flow.clone(),
+                        cut_before: None,
+                        now: now.wall,
+                    },
                     entities: entities.into_iter().map(staged).collect(),
                     cut: cut(to),
                     now,
@@ -263,7 +270,7 @@ impl<'a> Run<'a> {
                 format!("{:?}", store.create_sync_task(new).await.map_err(|error| error.kind()))
             }
             Step::FinishPull { task: id } => {
-                store.finish_pull(&task(id)).await.unwrap();
+                store.finish_pull(&task(id), now.wall).await.unwrap();
                 String::new()
             }
             Step::CloseTask { task: id, status } => {
@@ -276,6 +283,7 @@ impl<'a> Run<'a> {
                 let key = EntityKey::new(&flow(of), format!("key {key}"));
                 format!("{}", store.resync(&key, now).await.unwrap())
             }
+            Step::ResyncFailed { flow: of } => format!("{}", store.resync_failed(&flow(of), None, now).await.unwrap()),
             Step::ResyncTask { task: id } => format!("{}", store.resync_task(&task(id), now).await.unwrap()),
         }
     }

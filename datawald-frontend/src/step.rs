@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use datawald_core::engine::FetchQuery;
 use datawald_core::model::{Intent, Order};
 use datawald_core::{Cx, Result};
+use jiff::Timestamp;
 
 use crate::{PulledOrder, RawDoc, RawPage, SourceRef};
 
@@ -21,6 +22,11 @@ pub trait Frontend: Send + Sync {
     /// Following `next` visits every order that stays unchanged meanwhile; one that changes may come twice.
     async fn fetch_orders(&self, cx: &Cx, query: &FetchQuery) -> Result<RawPage> {
         self.base().fetch_orders(cx, query).await
+    }
+
+    /// How many orders changed since `from`, inclusively; `None` if the shop cannot tell without reading them.
+    async fn count_orders(&self, cx: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        self.base().count_orders(cx, from).await
     }
 
     /// Tells which order a document is. It must get by with documents that cannot be mapped, since even those are

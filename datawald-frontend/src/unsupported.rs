@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use datawald_core::engine::FetchQuery;
 use datawald_core::model::{Intent, Order};
 use datawald_core::{Cx, Error, Result};
+use jiff::Timestamp;
 
 use crate::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef};
 
@@ -20,6 +21,10 @@ impl Frontend for Unsupported {
 
     async fn fetch_orders(&self, _: &Cx, _: &FetchQuery) -> Result<RawPage> {
         Err(Error::unsupported("fetch_orders"))
+    }
+
+    async fn count_orders(&self, _: &Cx, _: Option<Timestamp>) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     async fn identify_order(&self, _: &Cx, _: &RawDoc) -> Result<SourceRef> {

@@ -34,9 +34,10 @@ pub(crate) async fn start(
     metrics: Arc<Metrics>,
 ) -> Result<Server> {
     let engine = Engine::builder(backends.store().clone()).queue(backends.queue().clone()).build()?;
-    let rendered = metrics.clone();
+    let (rendered, flows) = (metrics.clone(), metrics.clone());
     let router = Api::new(engine, setup.limits.clone())?
         .metrics(move || rendered.render())
+        .flows(move || flows.flows())
         .readiness(Arc::new(health))
         .router()
         .layer(from_fn(move |request: Request, next: Next| {

@@ -10,8 +10,28 @@ use datawald_examples::{QueueAt, StoreAt};
 use crate::args::Args;
 use crate::company::{Remark, examine};
 use crate::config::Config;
-use crate::health::within;
+use crate::health::{PATIENCE, within};
 use crate::sides::Sides;
+
+/// How much the first pull of each flow would bring.
+async fn first_pulls(config: &Config, sides: &Sides) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    for setup in &config.flows {
+        let Some(shop) = sides.shop(&setup.id.frontend) else { continue };
+        // A shop that cannot be asked says so where it is tried.
+        let Ok(Ok(orders)) = tokio::time::timeout(PATIENCE, shop.client().count_orders(setup.since)).await else {
+            continue;
+        };
+        let text = match setup.since {
+            Some(since) => format!("the first pull brings {orders} orders, those that changed since {since}"),
+            None => {
+                format!("the first pull brings {orders} orders, all that the shop has; with `since` it begins later")
+            }
+        };
+        remarks.push(Remark { part: format!("flow {}", setup.id), text, wrong: false });
+    }
+    remarks
+}
 
 /// Tells that the file is complete; its mistakes were told already. With `--connect`, tries what it names.
 pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
@@ -22,8 +42,11 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
     let sides = Sides::open(&config, args.roles())?;
     let flows: Vec<_> = config.flows.iter().map(|flow| flow.id.clone()).collect();
     let backends = try_without_making(&config, &flows);
-    let (tried, answers) = tokio::join!(backends, sides.try_all());
-    let remarks = examine(&sides, &config, &answers).await;
+    let ((tried, is_new), answers) = tokio::join!(backends, sides.try_all());
+    let mut remarks = examine(&sides, &config, &answers).await;
+    if is_new {
+        remarks.extend(first_pulls(&config, &sides).await);
+    }
     sides.close().await;
     let answers = answers.into_iter().map(|(part, answer)| (part, answer.map(|()| "answers".to_owned())));
     let mut failed = Vec::new();
@@ -48,8 +71,11 @@ pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
     }
 }
 
-/// How store and queue are, by their names.
-async fn try_without_making(config: &Config, flows: &[FlowId]) -> Vec<(String, std::result::Result<String, String>)> {
+/// How something is, by its name.
+type Tried = (String, std::result::Result<String, String>);
+
+/// How store and queue are; and whether the store is still to be made.
+async fn try_without_making(config: &Config, flows: &[FlowId]) -> (Vec<Tried>, bool) {
     let store = async {
         let place = match &config.store {
             StoreAt::Sqlite(path) if !SqliteStore::look(path)? => format!("the file {}", path.display()),
@@ -61,11 +87,11 @@ async fn try_without_making(config: &Config, flows: &[FlowId]) -> Vec<(String, s
                 for flow in flows {
                     core.next_due(flow).await?;
                 }
-                return Ok("answers".to_owned());
+                return Ok(("answers".to_owned(), false));
             }
-            _ => return Ok("answers".to_owned()),
+            _ => return Ok(("answers".to_owned(), false)),
         };
-        Ok(format!("answers; the host makes {place} when it starts"))
+        Ok((format!("answers; the host makes {place} when it starts"), true))
     };
     let queue = async {
         if let QueueAt::Rabbitmq(settings) = &config.queue {
@@ -77,5 +103,7 @@ async fn try_without_making(config: &Config, flows: &[FlowId]) -> Vec<(String, s
         Ok("answers".to_owned())
     };
     let (store, queue) = tokio::join!(within(store), within(queue));
-    vec![("store".to_owned(), store), ("queue".to_owned(), queue)]
+    let is_new = matches!(store, Ok((_, true)));
+    let store = store.map(|(how, _)| how);
+    (vec![("store".to_owned(), store), ("queue".to_owned(), queue)], is_new)
 }

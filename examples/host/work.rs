@@ -31,6 +31,7 @@ pub(crate) struct Prepared {
 struct Lane {
     flow: FlowId,
     engine: Engine,
+    pulls: bool,
     applies: bool,
 }
 
@@ -49,8 +50,13 @@ impl Prepared {
         let mut lanes = Vec::with_capacity(config.flows.len());
         for setup in &config.flows {
             let mut flow = Flow::new(setup.id.clone());
-            if let Some(shop) = sides.shop(&setup.id.frontend) {
+            let shop = sides.shop(&setup.id.frontend);
+            let pulls = shop.is_some();
+            if let Some(shop) = shop {
                 flow = flow.source(OrdersSource::new(shop));
+            }
+            if let Some(since) = setup.since {
+                flow = flow.since(since);
             }
             let erp = sides.erp(&setup.backoffice);
             let applies = erp.is_some();
@@ -62,7 +68,7 @@ impl Prepared {
                 .settings(setup.engine.clone())
                 .flow(flow)
                 .build()?;
-            lanes.push(Lane { flow: setup.id.clone(), engine, applies });
+            lanes.push(Lane { flow: setup.id.clone(), engine, pulls, applies });
         }
         let beat = if roles.frontend {
             let engines = lanes.iter().map(|lane| (lane.flow.clone(), lane.engine.clone())).collect();
@@ -111,8 +117,13 @@ impl Prepared {
             health.clone(),
             stop.subscribe(),
         ));
-        for lane in self.lanes.into_iter().filter(|lane| lane.applies) {
-            tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
+        for lane in self.lanes {
+            if lane.pulls {
+                tasks.spawn(close(lane.flow.clone(), lane.engine.clone(), stop.subscribe()));
+            }
+            if lane.applies {
+                tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
+            }
         }
         Work { beat: self.beat.map(|beat| beat.start(health)), tasks, stop, sides: self.sides }
     }
@@ -141,6 +152,14 @@ impl Work {
 /// What health calls a flow that is applied.
 fn part(flow: &FlowId) -> String {
     format!("flow {flow}")
+}
+
+/// Closes the sync tasks of a flow as their entities end: no pull waits for that.
+async fn close(flow: FlowId, engine: Engine, mut stop: watch::Receiver<bool>) {
+    tokio::select! {
+        () = engine.keep_closing(&flow) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
 }
 
 /// Applies what is staged of a flow. What stops the flow for good (the store) is told, and tried again after a rest: somebody

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use datawald_core::engine::EngineSettings;
 use datawald_core::{Checkpoint, Error, Result};
+use jiff::Timestamp;
 use sapb1_connector::sandbox::Way;
 
 /// Orders from a Magento 2 to a SAP Business One, each exactly once.
@@ -42,6 +43,10 @@ pub(crate) struct Args {
     /// A Magento to pull from, instead of the sandbox
     #[arg(long, value_name = "URL")]
     pub(crate) magento: Option<String>,
+
+    /// Where the first pull begins, as 2026-01-31T00:00:00Z [default: with the first order that the shop has]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Timestamp>,
 
     /// Its integration token
     #[arg(long, value_name = "TOKEN", requires = "magento", env = "MAGENTO_TOKEN", hide_env_values = true)]
@@ -196,7 +201,7 @@ impl Args {
             // One batch more than SAP B1 takes calls, so that it is mapped while they are out.
             concurrency: self.concurrency + 1,
             lease_ms: self.lease_ms,
-            pull_lease_ms: self.lease_ms,
+            pull_lease_ms: self.lease_ms.min(EngineSettings::default().pull_lease_ms),
             settle_delay_ms: self.settle_delay_ms,
             close_wait_ms: self.close_wait_ms,
             ..EngineSettings::default()

@@ -9,6 +9,7 @@ use datawald_core::engine::{Applied, FetchQuery, Source, SourcePage, Target};
 use datawald_core::store::Claimed;
 use datawald_core::{Cx, Result};
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 
 /// What was pulled and what was applied so far.
 #[derive(Debug, Default)]
@@ -44,6 +45,10 @@ impl<T: Source> Source for Counted<T> {
         self.tally.pulled.fetch_add(page.entities.len() as u64, Ordering::Relaxed);
         Ok(page)
     }
+
+    async fn count(&self, cx: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        self.side.count(cx, from).await
+    }
 }
 
 #[async_trait]
@@ -52,6 +57,10 @@ impl<T: Target> Target for Counted<T> {
         let results = self.side.apply(cx, batch).await;
         self.tally.applied.fetch_add(results.len() as u64, Ordering::Relaxed);
         results
+    }
+
+    fn settings_digest(&self) -> Option<String> {
+        self.side.settings_digest()
     }
 }
 

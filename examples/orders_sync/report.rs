@@ -78,7 +78,7 @@ pub(crate) struct RunFigures {
 pub(crate) struct RoundFigures {
     /// How long it took.
     pub(crate) seconds: f64,
-    /// Orders that were new, changed or tried again.
+    /// Orders that were new or changed.
     pub(crate) taken_up: u64,
     /// Orders that had not changed.
     pub(crate) unchanged: u64,

@@ -33,6 +33,9 @@ pub(crate) fn engine(args: &Args, backends: &Backends, sides: &Sides, tally: &Ar
         if let Some(shop) = sides.shops.iter().find(|shop| shop.name == id.frontend) {
             flow = flow.source(Counted::new(OrdersSource::new(shop.agency.clone()), tally));
         }
+        if let Some(since) = args.since {
+            flow = flow.since(since);
+        }
         if let Some(agency) = sides.agency() {
             flow = flow.target(Counted::new(OrdersTarget::new(agency), tally));
         }
@@ -42,6 +45,19 @@ pub(crate) fn engine(args: &Args, backends: &Backends, sides: &Sides, tally: &Ar
         builder = builder.observer(Arc::new(Crash::new(at)));
     }
     builder.build()
+}
+
+/// Tells how much the first pull of each flow will bring.
+pub(crate) async fn tell_first_pulls(args: &Args, engine: &Engine, sides: &Sides) -> Result<()> {
+    if !args.role.pulls() {
+        return Ok(());
+    }
+    for flow in flows(args, sides) {
+        if let Some(orders) = engine.count_first_pull(&flow).await? {
+            println!("the first pull of {flow} brings {orders} orders");
+        }
+    }
+    Ok(())
 }
 
 /// Runs all rounds, or works until told to stop. `None` if it was told to stop before all rounds were run.
@@ -120,8 +136,8 @@ async fn round(role: Role, engine: &Engine, flows: &[FlowId], sides: &Sides) -> 
             Role::All => engine.run_once(flow).await?,
             Role::Frontend | Role::Worker => engine.sync(flow).await?,
         };
-        taken_up += report.pulled.inserted + report.pulled.restaged + report.pulled.retried;
-        unchanged += report.pulled.unchanged;
+        taken_up += report.pulled.inserted + report.pulled.restaged;
+        unchanged += report.pulled.unchanged + report.pulled.still_failed;
         sync_status.push(report.sync_task.status.as_str().to_owned());
     }
     let written = sides.b1_writes_and_documents().zip(writes).map(|((now, _), (before, _))| now - before);

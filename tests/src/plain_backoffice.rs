@@ -53,6 +53,10 @@ impl Backoffice for PlainBackoffice {
         &Unsupported
     }
 
+    fn settings_digest(&self) -> Option<String> {
+        None
+    }
+
     async fn order_reference(&self, _: &Cx, order: &Order) -> Result<Reference> {
         Ok(Reference { field: None, value: order.fe_order_id.clone() })
     }

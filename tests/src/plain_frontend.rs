@@ -57,6 +57,10 @@ impl Frontend for PlainFrontend {
         Ok(RawPage { docs, ..RawPage::default() })
     }
 
+    async fn count_orders(&self, _: &Cx, _: Option<jiff::Timestamp>) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     async fn identify_order(&self, _: &Cx, raw: &RawDoc) -> Result<SourceRef> {
         let order: Order = raw.read()?;
         // A record's id is another than its number.

@@ -76,6 +76,10 @@ impl Target for OrdersTarget {
         write::insert(backoffice, cx, inserts, &mut results).await;
         results.named(batch)
     }
+
+    fn settings_digest(&self) -> Option<String> {
+        self.backoffice.settings_digest()
+    }
 }
 
 impl OrdersTarget {

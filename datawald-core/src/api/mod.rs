@@ -62,9 +62,14 @@ pub use tokens::{Scope, TokenInfo, Tokens};
 use self::auth::Gate;
 use crate::Result;
 use crate::engine::Engine;
+use crate::engine::staging::check_taken;
+use crate::model::FlowId;
 
 /// What renders the metrics, in Prometheus' text format.
 type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// What tells the flows of an installation.
+type Flows = Arc<dyn Fn() -> Vec<FlowId> + Send + Sync>;
 
 /// The REST API over an engine: its store, its queue, its clock. The engine needs no flows.
 #[must_use]
@@ -73,6 +78,7 @@ pub struct Api {
     settings: ApiSettings,
     metrics: Option<Metrics>,
     readiness: Option<Arc<dyn Readiness>>,
+    flows: Option<Flows>,
 }
 
 /// What every request can reach.
@@ -82,21 +88,16 @@ struct Shared {
     gate: Gate,
     metrics: Option<Metrics>,
     readiness: Option<Arc<dyn Readiness>>,
+    flows: Option<Flows>,
     document: String,
 }
 
 impl Shared {
-    /// Refuses a frontend that is not one of those that the settings name.
-    fn check_frontend(&self, path: &str, frontend: &str) -> Result<(), problem::Problem> {
-        match self.settings.knows(frontend) {
-            true => Ok(()),
-            false => {
-                let known = self.settings.frontends.join(", ");
-                let message =
-                    format!("is no frontend of this core; there are: {known} (the API's setting `frontends`)");
-                Err(problem::Problem::field("find frontend", path, message))
-            }
-        }
+    /// Refuses what no flow applies, naming the field that tells the flow.
+    fn check_flow(&self, path: &str, flow: &FlowId) -> Result<(), problem::Problem> {
+        let Some(flows) = &self.flows else { return Ok(()) };
+        check_taken(flow, &flows())
+            .map_err(|error| problem::Problem::field("find flow", path, error.message().to_owned()))
     }
 }
 
@@ -107,7 +108,7 @@ impl Api {
     /// Of kind `Config`, naming a setting that is zero.
     pub fn new(engine: Engine, settings: ApiSettings) -> Result<Self> {
         settings.check()?;
-        Ok(Self { engine, settings, metrics: None, readiness: None })
+        Ok(Self { engine, settings, metrics: None, readiness: None, flows: None })
     }
 
     /// With metrics, rendered at each request of `/metrics`.
@@ -122,6 +123,14 @@ impl Api {
         self
     }
 
+    /// With the flows that this installation applies, here or elsewhere, asked at each request that stages. What is handed over
+    /// of another table, or under a misspelt frontend, is refused with those that there are, instead of waiting for workers
+    /// that it does not have. Without them, everything is taken.
+    pub fn flows(mut self, flows: impl Fn() -> Vec<FlowId> + Send + Sync + 'static) -> Self {
+        self.flows = Some(Arc::new(flows));
+        self
+    }
+
     /// The router.
     pub fn router(self) -> Router {
         let tokens = Tokens::new(self.engine.store().clone(), self.engine.shared_clock());
@@ -131,6 +140,7 @@ impl Api {
             settings: self.settings,
             metrics: self.metrics,
             readiness: self.readiness,
+            flows: self.flows,
             document: openapi::document(),
         });
         routes::router(shared)

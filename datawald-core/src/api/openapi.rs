@@ -25,7 +25,7 @@ use crate::wire::ProblemBody;
         entities::put_entity, entities::put_entities, entities::get_entity, outcomes::put_outcome,
         engine::acquire_pull, engine::release_pull, engine::stage_page, engine::push, engine::record_pushed,
         engine::get_entity, engine::claim, engine::due, engine::next_due, engine::overview, engine::renew, engine::bind, engine::settle,
-        engine::store_now, engine::named, engine::cut, engine::set_cut, engine::create_sync_task, engine::finish_pull, engine::sync_task,
+        engine::store_now, engine::named, engine::cut, engine::set_cut, engine::create_sync_task, engine::finish_pull, engine::renew_pull, engine::sync_task,
         engine::sync_task_counts, engine::close_sync_task, engine::delete_sync_task, engine::list_sync_tasks,
         engine::list_entities, engine::history, engine::resync, engine::resync_task, engine::resync_failed,
         engine::failures,

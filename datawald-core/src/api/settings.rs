@@ -14,9 +14,6 @@ pub struct ApiSettings {
     pub max_depth: usize,
     /// How many entities one request may carry.
     pub max_batch: usize,
-    /// The frontends that may be staged, by name; any, if there are none here. With them, what is handed over under a
-    /// misspelt name is refused, instead of waiting for workers that it does not have.
-    pub frontends: Vec<String>,
     /// How long the head of a request may take to arrive, in milliseconds.
     pub head_timeout_ms: u64,
     /// How long a body may take to arrive, in milliseconds.
@@ -42,7 +39,6 @@ impl Default for ApiSettings {
             max_body: 16 << 20,
             max_depth: 64,
             max_batch: 1_000,
-            frontends: Vec::new(),
             head_timeout_ms: 10_000,
             body_timeout_ms: 30_000,
             timeout_ms: 60_000,
@@ -56,11 +52,6 @@ impl Default for ApiSettings {
 }
 
 impl ApiSettings {
-    /// Whether a frontend may be staged.
-    pub(super) fn knows(&self, frontend: &str) -> bool {
-        self.frontends.is_empty() || self.frontends.iter().any(|known| known == frontend)
-    }
-
     /// Checks what would refuse every request.
     ///
     /// # Errors

@@ -22,9 +22,10 @@ use crate::store::{
     Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, HeldLease, ListEntities,
-    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease,
+    ListEntities, ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
+    PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime,
+    WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -149,6 +150,10 @@ impl StagingStore for RemoteCore {
         self.call("acquire pull", "acquire_pull", body).await
     }
 
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool> {
+        self.call("renew pull", "renew_pull", RenewPull { lease: lease.clone(), until }).await
+    }
+
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
         self.call::<bool>("release pull", "release_pull", OfPull { lease: lease.clone() }).await.map(drop)
     }
@@ -215,8 +220,8 @@ impl StagingStore for RemoteCore {
         self.call::<bool>("record sync task", "create_sync_task", task).await.map(drop)
     }
 
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
-        self.call::<bool>("finish pull", "finish_pull", OfSyncTask { id: id.clone() }).await.map(drop)
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()> {
+        self.call::<bool>("finish pull", "finish_pull", FinishPull { id: id.clone(), now }).await.map(drop)
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {
@@ -256,8 +261,8 @@ impl StagingStore for RemoteCore {
         self.call("do sync task again", "resync_task", ResyncTaskBody { id: id.clone(), now }).await
     }
 
-    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
-        let body = ResyncFailedBody { flow: flow.clone(), class: class.to_owned(), now };
+    async fn resync_failed(&self, flow: &FlowId, class: Option<&str>, now: Now) -> Result<u64> {
+        let body = ResyncFailedBody { flow: flow.clone(), class: class.map(str::to_owned), now };
         self.call("do failures again", "resync_failed", body).await
     }
 

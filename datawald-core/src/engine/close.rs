@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
+use super::meter::{self, Part};
 use super::{Engine, Workers};
+use crate::clock::later;
 use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
 use crate::store::SyncTaskFilter;
 use crate::{Checkpoint, Error, Result};
@@ -93,22 +95,49 @@ impl Engine {
         Ok(())
     }
 
-    /// Closes the sync tasks of a flow that were left open by a process that died, as far as their entities have ended.
-    /// Answers how many. One that is still being pulled is left alone: more entities may join it. If its process is dead,
-    /// the next pull finds that out.
+    /// Closes the open sync tasks of a flow: those whose entities have all ended, and as `Incompleted` those whose pull ended
+    /// so long ago that the time allowed for closing is over. Answers how many. One that is still being pulled is left alone:
+    /// more entities may join it. If its process is dead, the next pull finds that out.
     ///
     /// # Errors
     /// Of the store.
     pub async fn close_left_over(&self, flow: &FlowId) -> Result<u64> {
+        let wait = Duration::from_millis(self.shared.settings.close_wait_ms);
         let mut closed = 0;
-        for task in self.open_tasks(flow).await? {
+        for task in self.open_tasks(flow).await?.into_iter().filter(|task| task.pulled) {
             let counts = self.shared.store.sync_task_counts(&task.id).await?;
-            if task.pulled && counts.open() == 0 {
+            let late = later(task.pulled_at.unwrap_or(task.started_at), wait) <= self.shared.clock.now();
+            if counts.open() == 0 || late {
                 self.write_close(&task.id, counts, &task.note).await?;
                 closed += 1;
             }
         }
         Ok(closed)
+    }
+
+    /// Closes the sync tasks of a flow, whoever pulled them, until [`Engine::stop`]: the work beside the pulls of
+    /// schedules, which do not wait for outcomes. Every process that pulls the flow does it, so that it goes
+    /// on when one of them dies; several do no harm. Nothing is written while nothing is open.
+    pub async fn keep_closing(&self, flow: &FlowId) {
+        let mut failing = false;
+        loop {
+            let started = Instant::now();
+            match self.close_left_over(flow).await {
+                Ok(_) => failing = false,
+                Err(error) => {
+                    meter::failed(flow, Part::Store);
+                    if !failing {
+                        tracing::warn!(%error, %flow, "open sync tasks cannot be closed; it is tried again until it works");
+                    }
+                    failing = true;
+                }
+            }
+            // Counting is to be a small part of what the store does.
+            let wait = self.shared.settings.sweep().max(started.elapsed() * SPARE);
+            if self.pause("close sync tasks", wait).await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Marks the pulls of a flow that never came to their end as cut off. Whoever calls this holds the right to pull, so
@@ -119,7 +148,7 @@ impl Engine {
                 let note = "its pull was cut off; the next one went on from its cut";
                 let now = self.shared.clock.now();
                 self.shared.store.close_sync_task(&task.id, SyncStatus::Processing, note, now).await?;
-                self.shared.store.finish_pull(&task.id).await?;
+                self.shared.store.finish_pull(&task.id, now).await?;
             }
         }
         Ok(())

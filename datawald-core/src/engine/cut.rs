@@ -9,9 +9,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::meter;
-use super::{Engine, FetchQuery, Pulled, Source, SourcePage};
+use super::{Engine, FetchQuery, Flow, Pulled, Source, SourcePage};
 use crate::clock::{earlier, later};
-use crate::model::Cut;
+use crate::model::{Cut, FlowId};
 use crate::store::{PullLease, SyncTaskFilter};
 use crate::{Cx, Disposition, Error, ErrorKind, Result};
 
@@ -38,6 +38,22 @@ pub(super) struct Start {
 }
 
 impl Engine {
+    /// How many records the first pull of a flow would bring; `None` if it was pulled before, or if its source cannot tell. It
+    /// reads, and nothing else.
+    ///
+    /// # Errors
+    /// Of the store and of the source; of kind `Config` if the flow has no source in this process.
+    pub async fn count_first_pull(&self, flow: &FlowId) -> Result<Option<u64>> {
+        let Flow { source, since, .. } = self.flow(flow)?;
+        let source = source
+            .as_ref()
+            .ok_or_else(|| Error::config("count records", format!("the flow {flow} has no source in this process")))?;
+        match self.shared.store.cut(flow).await? {
+            Some(_) => Ok(None),
+            None => source.count(&self.cx(flow), *since).await,
+        }
+    }
+
     /// Fetches the first page. If the cut lies ahead, it is moved back first to the last one that does not.
     pub(super) async fn start_pull(
         &self,
@@ -46,14 +62,15 @@ impl Engine {
         lease: &mut PullLease,
         pulled: &mut Pulled,
     ) -> Result<Start> {
+        let since = self.flow(cx.flow())?.since;
         loop {
             let query = FetchQuery {
-                from: pulled.cut.map(|cut| earlier(cut.cut_dt, self.shared.settings.overlap())),
+                from: pulled.cut.map(|cut| earlier(cut.cut_dt, self.shared.settings.overlap())).or(since),
                 after: None,
                 page_size: self.shared.settings.page_size,
             };
             let (wall, began) = (cx.now(), cx.monotonic());
-            let page = self.fetch(cx, source, &query).await?;
+            let page = self.renewing(lease, self.fetch(cx, source, &query)).await?;
             let took = cx.monotonic().saturating_sub(began);
             let source_began = page.source_now.map(|now| earlier(now, took + Duration::from_secs(1)));
             let horizon = source_began.map_or(wall, |source| source.min(wall));

@@ -45,6 +45,13 @@ pub trait Source: Send + Sync {
     /// unchanged meanwhile; one that changes meanwhile may come twice. An entity that cannot be mapped is in the page,
     /// rejected with its reason; only what concerns the whole page is an error, and if it stays, the flow pauses.
     async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage>;
+
+    /// How many records changed at `from` or later (`None`: at any time), for an operator who is about to start; `None` if the
+    /// source cannot tell without reading them.
+    async fn count(&self, cx: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        let _ = (cx, from);
+        Ok(None)
+    }
 }
 
 /// What applying an entity did.
@@ -103,4 +110,12 @@ pub trait Target: Send + Sync {
     /// error's disposition, and whether it is about the entity at all by its [`concern`](crate::Error::concern). A write's
     /// time-out is shorter than [`Cx::time_left`].
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied>;
+
+    /// What tells these settings from others: a digest of all that decides what becomes of an entity. Secrets are no part of
+    /// it. `None` if the target cannot tell.
+    ///
+    /// When workers start and it is another than when they last did, what has failed is tried again, once.
+    fn settings_digest(&self) -> Option<String> {
+        None
+    }
 }

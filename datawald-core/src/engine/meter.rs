@@ -25,7 +25,7 @@ const PAUSED: &str = "datawald_flow_paused";
 /// | name | labels | |
 /// |---|---|---|
 /// | `datawald_pages_total` | | pages pulled |
-/// | `datawald_staged_total` | `kind`: inserted, restaged, retried, unchanged | entities pulled and staged |
+/// | `datawald_staged_total` | `kind`: inserted, restaged, still_failed, unchanged | entities pulled and staged |
 /// | `datawald_claimed_total` | | entities that workers took up |
 /// | `datawald_outcomes_total` | `status`: success, cancelled, ignored, failed, retry, in_doubt, released | outcomes written |
 /// | `datawald_apply_seconds` | | histogram: how long a batch took on the other side, its look-up included |
@@ -60,7 +60,7 @@ fn labels_and(flow: &FlowId, name: &'static str, value: &'static str) -> Vec<Lab
 /// A page was staged: so many of each kind.
 pub(super) fn staged(flow: &FlowId, stagings: &[Staging]) {
     counter!(PAGES, labels(flow)).increment(1);
-    for kind in [Staging::Inserted, Staging::Restaged, Staging::Retried, Staging::Unchanged] {
+    for kind in [Staging::Inserted, Staging::Restaged, Staging::StillFailed, Staging::Unchanged] {
         let count = stagings.iter().filter(|staging| **staging == kind).count() as u64;
         if count > 0 {
             counter!(STAGED, labels_and(flow, "kind", staging_word(kind))).increment(count);
@@ -129,6 +129,7 @@ pub(super) fn staging_word(staging: Staging) -> &'static str {
         Staging::Inserted => "inserted",
         Staging::Restaged => "restaged",
         Staging::Retried => "retried",
+        Staging::StillFailed => "still_failed",
         Staging::Unchanged => "unchanged",
     }
 }

@@ -18,6 +18,7 @@
 //!
 //! Through the `metrics` facade: see [`describe_metrics`].
 
+mod again;
 mod batch;
 mod close;
 mod cut;
@@ -28,11 +29,12 @@ mod outcome;
 mod pause;
 mod probe;
 mod pull;
+mod right;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;
 mod source_pause;
-mod staging;
+pub(crate) mod staging;
 mod store_clock;
 mod suspects;
 mod worker;
@@ -42,6 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
@@ -95,18 +98,27 @@ pub struct Flow {
     id: FlowId,
     source: Option<Arc<dyn Source>>,
     target: Option<Arc<dyn Target>>,
+    since: Option<Timestamp>,
 }
 
 impl Flow {
-    /// The flow `id`, without sides.
+    /// The flow `id`, without sides: where it has none in this process, it has them in others.
     pub fn new(id: FlowId) -> Self {
-        Self { id, source: None, target: None }
+        Self { id, source: None, target: None, since: None }
     }
 
     /// With the side that is pulled.
     #[must_use]
     pub fn source(mut self, source: impl Source + 'static) -> Self {
         self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// With the time at which the first pull begins, while the flow has no cut: what changed last before it is never pulled.
+    /// Without it, the first pull brings all that the source has. It says nothing about the pulls after it.
+    #[must_use]
+    pub fn since(mut self, since: Timestamp) -> Self {
+        self.since = Some(since);
         self
     }
 
@@ -410,7 +422,7 @@ impl Engine {
             return Err(Error::invalid("do failures again", message).field("failure"));
         }
         // What became due is found by the workers' next sweep.
-        self.shared.store.resync_failed(flow, class, self.due_now().await?).await
+        self.shared.store.resync_failed(flow, Some(class), self.due_now().await?).await
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

@@ -48,7 +48,7 @@ pub(super) fn outcome(
             Outcome::InDoubt { until: now, missed: claimed.missed, note: uncertain_note(error) }
         }
         _ if !against => Outcome::Release,
-        Disposition::Rejected => failed(error, error.note()),
+        Disposition::Rejected => failed(claimed, error, &error.note()),
         Disposition::Retryable { after } => retry(settings, now, claimed, error, after),
         // A mistake that shows with this entity alone: somebody may mend it meanwhile.
         Disposition::Permanent => retry(settings, now, claimed, error, None),
@@ -69,12 +69,17 @@ fn retry(
         return Outcome::InDoubt { until: at, missed: claimed.missed, note: uncertain_note(error) };
     }
     if claimed.attempts >= settings.max_attempts {
-        return failed(error, format!("gave up after {} attempts: {}", claimed.attempts, error.note()));
+        return failed(claimed, error, &format!("gave up after {} attempts: {}", claimed.attempts, error.note()));
     }
     Outcome::Retry { at, note: format!("attempt {} failed, tried again: {}", claimed.attempts, error.note()) }
 }
 
-fn failed(error: &Error, note: String) -> Outcome {
+/// F, with its reason and what has it tried again.
+fn failed(claimed: &Claimed, error: &Error, reason: &str) -> Outcome {
+    let what = claimed.key.table.singular();
+    let note = format!(
+        "{reason}; tried again when the {what} changes at its source, when the settings change, or on a re-sync"
+    );
     Outcome::Failed { note, class: error.kind().as_str().to_owned() }
 }
 

@@ -1,5 +1,7 @@
 //! The pull: from the last cut, page by page, each staged durably before the next counts.
 
+use std::time::Duration;
+
 use tracing::{Instrument, debug_span, info_span};
 
 use super::cut::{Horizon, Start};
@@ -14,7 +16,7 @@ use crate::{Checkpoint, Cx, Disposition, Error, ErrorKind, Result};
 /// What a pull brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pulled {
-    /// The sync task that its entities joined.
+    /// The sync task that its entities joined. That of a scheduled pull that brought nothing is not recorded.
     pub sync_task: SyncTaskId,
     /// Pages fetched.
     pub pages: u64,
@@ -22,16 +24,28 @@ pub struct Pulled {
     pub inserted: u64,
     /// Entities with new content.
     pub restaged: u64,
-    /// Failed entities that are tried again.
-    pub retried: u64,
-    /// Entities that have not changed.
+    /// Entities that have not changed and stay failed.
+    pub still_failed: u64,
+    /// Other entities that have not changed.
     pub unchanged: u64,
     /// The cut that was reached, if any.
     pub cut: Option<Cut>,
 }
 
+/// When the sync task of a pull is recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Record {
+    /// At once: somebody asked for the pull, and is told of it whatever it brings.
+    AtOnce,
+    /// With the first page that brings something: of the many pulls of an idle flow nothing stays.
+    WithNews,
+}
+
 /// How often one page is tried before the pull gives up; the next pull goes on from the same cut.
 const PAGE_ATTEMPTS: u32 = 5;
+
+/// The longest that a pull waits before it tries a page again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 impl Engine {
     /// Pulls a flow once: everything that changed since the last cut is staged and dispatched.
@@ -52,11 +66,11 @@ impl Engine {
 
     /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
     pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
-        self.try_pull_into(flow, SyncTaskId::generate()).await
+        self.try_pull_into(flow, SyncTaskId::generate(), Record::AtOnce).await
     }
 
     /// As [`Engine::try_pull`], into the sync task `id`, which may be there from a pull that was cut off.
-    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId) -> Result<Option<Pulled>> {
+    pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId, record: Record) -> Result<Option<Pulled>> {
         let source = self
             .flow(flow)?
             .source
@@ -72,7 +86,7 @@ impl Engine {
             return Err(error);
         }
         let span = info_span!("pull", %flow, sync_task = %id);
-        let pulled = self.pull_leased(&cx, &*source, lease, id).instrument(span).await;
+        let pulled = self.pull_leased(&cx, &*source, lease, id, record).instrument(span).await;
         self.source_untold(flow).await?;
         pulled.map(Some)
     }
@@ -85,18 +99,34 @@ impl Engine {
     }
 
     /// Pulls under a lease, into the sync task `id`, and gives the lease back.
-    async fn pull_leased(&self, cx: &Cx, source: &dyn Source, mut lease: PullLease, id: SyncTaskId) -> Result<Pulled> {
+    async fn pull_leased(
+        &self,
+        cx: &Cx,
+        source: &dyn Source,
+        mut lease: PullLease,
+        id: SyncTaskId,
+        record: Record,
+    ) -> Result<Pulled> {
         let shared = &self.shared;
         let flow = cx.flow();
         let cut_before = shared.store.cut(flow).await?;
         let task = NewSyncTask { id: id.clone(), flow: flow.clone(), cut_before, now: cx.now() };
-        shared.store.create_sync_task(task).await?;
-        cx.reached(Checkpoint::AfterSyncTask);
+        if record == Record::AtOnce {
+            shared.store.create_sync_task(task.clone()).await?;
+            cx.reached(Checkpoint::AfterSyncTask);
+        }
         self.end_cut_off(flow, &id).await?;
 
-        let mut pulled =
-            Pulled { sync_task: id, pages: 0, inserted: 0, restaged: 0, retried: 0, unchanged: 0, cut: cut_before };
-        let result = self.pull_pages(cx, source, &mut lease, &mut pulled).await;
+        let mut pulled = Pulled {
+            sync_task: id,
+            pages: 0,
+            inserted: 0,
+            restaged: 0,
+            still_failed: 0,
+            unchanged: 0,
+            cut: cut_before,
+        };
+        let result = self.pull_pages(cx, source, &mut lease, &task, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
             let closing =
@@ -109,24 +139,31 @@ impl Engine {
             tracing::warn!(%error, "could not give the right to pull back; it ends by itself");
         }
         if result.is_ok() {
-            let Pulled { pages, inserted, restaged, retried, unchanged, .. } = pulled;
+            let Pulled { pages, inserted, restaged, still_failed, unchanged, .. } = pulled;
             // A pull that brings nothing is nothing to tell, every minute.
-            if inserted + restaged + retried > 0 {
-                tracing::info!(pages, inserted, restaged, retried, unchanged, "pulled");
+            if inserted + restaged > 0 {
+                tracing::info!(pages, inserted, restaged, still_failed, unchanged, "pulled");
             } else {
-                tracing::debug!(pages, unchanged, "pulled nothing new");
+                tracing::debug!(pages, still_failed, unchanged, "pulled nothing new");
             }
         }
         result.map(|()| pulled)
     }
 
-    async fn pull_pages(&self, cx: &Cx, source: &dyn Source, lease: &mut PullLease, pulled: &mut Pulled) -> Result<()> {
+    async fn pull_pages(
+        &self,
+        cx: &Cx,
+        source: &dyn Source,
+        lease: &mut PullLease,
+        task: &NewSyncTask,
+        pulled: &mut Pulled,
+    ) -> Result<()> {
         let Start { mut query, mut page, horizon } = self.start_pull(cx, source, lease, pulled).await?;
         loop {
             pulled.pages += 1;
             let next = page.next.take();
             match next {
-                None => return self.finish_pull(cx, lease, page, horizon, pulled).await,
+                None => return self.finish_pull(cx, lease, task, page, horizon, pulled).await,
                 Some(cursor) => {
                     if query.after.as_ref() == Some(&cursor) {
                         return Err(Error::new(
@@ -138,8 +175,13 @@ impl Engine {
                     }
                     query.after = Some::<Cursor>(cursor);
                     // While this page is made durable, the next one is on its way.
-                    let (staged, fetched) =
-                        tokio::join!(self.stage(cx, lease, page, horizon, pulled), self.fetch(cx, source, &query));
+                    let both = async {
+                        Ok(tokio::join!(
+                            self.stage(cx, lease, task, page, horizon, pulled),
+                            self.fetch(cx, source, &query)
+                        ))
+                    };
+                    let (staged, fetched) = self.renewing(lease, both).await?;
                     staged?;
                     self.check_stop("pull")?;
                     page = fetched?;
@@ -152,13 +194,14 @@ impl Engine {
         &self,
         cx: &Cx,
         lease: &PullLease,
+        task: &NewSyncTask,
         page: SourcePage,
         horizon: Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
-        self.stage(cx, lease, page, horizon, pulled).await?;
+        self.renewing(lease, self.stage(cx, lease, task, page, horizon, pulled)).await?;
         cx.reached(Checkpoint::BeforePullEnd);
-        self.shared.store.finish_pull(&pulled.sync_task).await?;
+        self.shared.store.finish_pull(&pulled.sync_task, cx.now()).await?;
         cx.reached(Checkpoint::AfterPullEnd);
         Ok(())
     }
@@ -182,9 +225,8 @@ impl Engine {
                         return Err(self.source_failed(cx.flow(), error).await);
                     };
                     let wait = after.unwrap_or_default().max(self.shared.settings.backoff(attempt));
-                    // A longer wait than the right to pull lasts is for the next pull. A probe is one attempt.
-                    let too_long = wait > self.shared.settings.pull_lease() / 2;
-                    if attempt >= PAGE_ATTEMPTS || too_long || self.is_probing(cx.flow()) {
+                    // A longer wait is for the next pull. A probe is one attempt.
+                    if attempt >= PAGE_ATTEMPTS || wait > LONGEST_WAIT || self.is_probing(cx.flow()) {
                         return Err(self.source_failed(cx.flow(), error).await);
                     }
                     tracing::warn!(%error, attempt, ?wait, "fetching a page failed; trying again");
@@ -198,6 +240,7 @@ impl Engine {
         &self,
         cx: &Cx,
         lease: &PullLease,
+        task: &NewSyncTask,
         page: SourcePage,
         horizon: Horizon,
         pulled: &mut Pulled,
@@ -211,7 +254,7 @@ impl Engine {
         let batch = StageBatch {
             lease: lease.clone(),
             lease_until: until,
-            sync_task: pulled.sync_task.clone(),
+            sync_task: task.clone(),
             entities: page.entities,
             cut,
             now,
@@ -232,11 +275,12 @@ impl Engine {
             tracing::debug!(parent: &span, entity = key, staging = meter::staging_word(staging), "staged");
             *match staging {
                 Staging::Inserted => &mut pulled.inserted,
-                Staging::Restaged => &mut pulled.restaged,
-                Staging::Retried => &mut pulled.retried,
+                // A pull answers the second never: only what is handed over is tried again as it is.
+                Staging::Restaged | Staging::Retried => &mut pulled.restaged,
+                Staging::StillFailed => &mut pulled.still_failed,
                 Staging::Unchanged => &mut pulled.unchanged,
             } += 1;
-            if waits && staging != Staging::Unchanged {
+            if waits && staging.is_news() {
                 due.push(key);
             }
         }

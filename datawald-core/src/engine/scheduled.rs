@@ -1,41 +1,37 @@
-//! Runs whose sync task has its id from outside: what is taken up again goes on with the same one.
+//! Pulls whose sync task has its id from outside: what is taken up again goes on with the same one.
 
 use tokio::sync::watch;
 
-use super::{Engine, TURN};
-use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
+use super::pull::Record;
+use super::{Engine, Pulled, TURN};
+use crate::model::{FlowId, SyncTaskId};
 use crate::{Error, Result};
 
 impl Engine {
-    /// One run of a flow whose sync task is `id`: pulls, waits for the outcomes and closes it. Workers apply what is
-    /// pulled; they are started in this process ([`Engine::start_workers`]) or in another.
+    /// The pull of one run of a flow, whose sync task is `id`. It waits for no outcome: what is pulled is applied by workers
+    /// ([`Engine::start_workers`]) and closed by [`Engine::keep_closing`], in this process or in another.
     ///
-    /// A run that was cut off goes on with the same id, wherever: what has been pulled to its end is not pulled again,
-    /// and what is closed only has its counts read. The pull waits for its turn, as in [`Engine::sync`].
+    /// A run that was cut off goes on with the same id, wherever; `None` if it has been pulled to its end before. The pull
+    /// waits for its turn, as in [`Engine::sync`]. If it brings nothing, no sync task is recorded.
     ///
     /// # Errors
     /// What ends a pull, and of the store; of kind `Invalid` if `id` is the sync task of another flow.
-    pub async fn sync_run(&self, flow: &FlowId, id: &SyncTaskId) -> Result<(SyncTask, Counts)> {
+    pub async fn pull_run(&self, flow: &FlowId, id: &SyncTaskId) -> Result<Option<Pulled>> {
         loop {
             match self.shared.store.sync_task(id).await? {
                 Some(task) if task.flow != *flow => {
                     return Err(Error::invalid("sync flow", format!("is of {}, not of {flow}", task.flow))
                         .entity(format!("sync task {id}")));
                 }
-                Some(task) if task.pulled && task.status != SyncStatus::Processing => {
-                    let counts = self.shared.store.sync_task_counts(id).await?;
-                    return Ok((task, counts));
-                }
-                Some(task) if task.pulled => break,
+                Some(task) if task.pulled => return Ok(None),
                 _ => {}
             }
-            if self.try_pull_into(flow, id.clone()).await?.is_some() {
-                break;
+            if let Some(pulled) = self.try_pull_into(flow, id.clone(), Record::WithNews).await? {
+                return Ok(Some(pulled));
             }
             tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
             self.pause("pull", self.shared.settings.pull_lease().min(TURN)).await?;
         }
-        self.close_all(id).await
     }
 
     /// This engine, but what it pulls and closes ends when `halt` says so, as after [`Engine::stop`].

@@ -24,7 +24,8 @@ pub struct EngineSettings {
     /// How far before the last cut a pull starts, in milliseconds: longer than the longest transaction at the source and
     /// the differences of its clocks together.
     pub overlap_ms: u64,
-    /// How long a pull may take over one page before another may take over, in milliseconds.
+    /// How long a pull whose process died keeps the next one waiting, in milliseconds: the right to pull lasts that long, and
+    /// is renewed while the pull works, however slow the source is.
     pub pull_lease_ms: u64,
     /// How often in a row the lease of an entity may run out, because whoever applied it died or hung, before it fails
     /// for good.
@@ -38,7 +39,7 @@ pub struct EngineSettings {
     pub max_backoff_ms: u64,
     /// The longest time between two searches for what is due and was not dispatched, in milliseconds.
     pub sweep_ms: u64,
-    /// How long closing a sync task waits for outcomes, in milliseconds.
+    /// How long closing a sync task waits for outcomes, in milliseconds from the end of its pull.
     pub close_wait_ms: u64,
 }
 
@@ -58,7 +59,7 @@ impl Default for EngineSettings {
             lease_ms: 120_000,
             settle_delay_ms: 60_000,
             overlap_ms: 300_000,
-            pull_lease_ms: 120_000,
+            pull_lease_ms: 15_000,
             max_lost_leases: 10,
             max_attempts: 8,
             backoff_ms: 1_000,

@@ -3,19 +3,21 @@
 use super::Engine;
 use crate::model::FlowId;
 use crate::store::{Push, PushedSync, StageBatch, StageEntity, Staging};
-use crate::{Clock, Now, Result};
+use crate::{Clock, Error, Now, Result};
 
 impl Engine {
     /// Stages entities outside a pull and dispatches what is to be done; see
     /// [`StagingStore::push`](crate::store::StagingStore::push).
     ///
     /// # Errors
-    /// Of the store. A queue that is away only delays.
+    /// Of kind `Invalid` if the engine has flows and this is none of them: it would stay N for ever. Of the store. A queue that
+    /// is away only delays.
     pub async fn push(&self, flow: &FlowId, entities: Vec<Push>) -> Result<Vec<Option<Staging>>> {
         self.push_at(flow, entities, self.due_now().await?).await
     }
 
     pub(crate) async fn push_at(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
+        self.check_taken(flow)?;
         let keys: Vec<_> = entities.iter().map(|push| to_be_done(&push.entity)).collect();
         let staged = self.shared.store.push(flow, entities, now).await?;
         let due = due(keys, staged.iter().copied());
@@ -30,6 +32,7 @@ impl Engine {
     /// Of the store. A queue that is away only delays.
     pub async fn record_pushed(&self, pushed: PushedSync) -> Result<()> {
         let (flow, id) = (pushed.task.flow.clone(), pushed.task.id.clone());
+        self.check_taken(&flow)?;
         let due = pushed.members.iter().filter(|member| !member.unchanged).map(|member| member.id.clone()).collect();
         self.shared.store.record_pushed(pushed).await?;
         self.dispatch(&flow, due, Some(&id)).await;
@@ -42,12 +45,20 @@ impl Engine {
     /// # Errors
     /// Of the store. A queue that is away only delays.
     pub async fn stage_page(&self, batch: StageBatch) -> Result<Vec<Staging>> {
-        let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.clone());
+        let (flow, id) = (batch.lease.flow.clone(), batch.sync_task.id.clone());
+        self.check_taken(&flow)?;
         let keys: Vec<_> = batch.entities.iter().map(to_be_done).collect();
         let staged = self.shared.store.stage(batch).await?;
         let due = due(keys, staged.iter().copied().map(Some));
         self.dispatch(&flow, due, Some(&id)).await;
         Ok(staged)
+    }
+
+    /// Refuses what is no flow of this engine. One that was built without flows, over a store that others apply from, takes
+    /// all.
+    fn check_taken(&self, flow: &FlowId) -> Result<()> {
+        let known: Vec<FlowId> = self.shared.flows.iter().map(|flow| flow.id.clone()).collect();
+        if known.is_empty() { Ok(()) } else { check_taken(flow, &known) }
     }
 
     /// What this engine takes for the time.
@@ -67,12 +78,25 @@ impl Engine {
     }
 }
 
+/// Refuses what is none of the `known` flows: nobody would ever apply it.
+pub(crate) fn check_taken(flow: &FlowId, known: &[FlowId]) -> Result<()> {
+    if known.contains(flow) {
+        return Ok(());
+    }
+    let known: Vec<String> = known.iter().map(FlowId::to_string).collect();
+    let message = format!(
+        "there is no flow of {flow}, so that what is staged of it would wait for ever; there are flows of: {}",
+        known.join(", ")
+    );
+    Err(Error::invalid("stage", message))
+}
+
 /// Its key, if a worker is to take it up.
 fn to_be_done(entity: &StageEntity) -> Option<String> {
     entity.intent.is_to_be_done().then(|| entity.id.clone())
 }
 
 fn due(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
-    let fresh = |staging: Option<Staging>| staging.is_some_and(|staging| staging != Staging::Unchanged);
+    let fresh = |staging: Option<Staging>| staging.is_some_and(Staging::is_news);
     keys.into_iter().zip(staged).filter(|(_, staging)| fresh(*staging)).filter_map(|(key, _)| key).collect()
 }

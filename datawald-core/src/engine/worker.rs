@@ -79,6 +79,7 @@ impl Engine {
         for _ in 0..self.shared.settings.concurrency + LEASED_AHEAD {
             tasks.spawn(crew.clone().work());
         }
+        tasks.spawn(crew.clone().look_at_settings());
         Ok(Workers { tasks, crew })
     }
 }

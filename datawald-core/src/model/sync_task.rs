@@ -154,6 +154,9 @@ pub struct SyncTask {
     pub cut_after: Option<Cut>,
     /// Whether the pull has come to its end; a crash leaves it `false`.
     pub pulled: bool,
+    /// When it has, or when the sync task was opened again since: closing waits from then on.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub pulled_at: Option<Timestamp>,
     /// When it started.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub started_at: Timestamp,

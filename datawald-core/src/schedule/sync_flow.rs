@@ -4,12 +4,13 @@ use async_trait::async_trait;
 
 use super::{Job, Run};
 use crate::Result;
-use crate::engine::Engine;
-use crate::model::{Counts, FlowId};
+use crate::engine::{Engine, Pulled};
+use crate::model::FlowId;
 
-/// A job that syncs a flow: pulls, waits for the outcomes and closes the sync task, whose id is that of the run. Workers
-/// of the flow are to be at work, here or elsewhere. The note tells how many entities came to what; failed ones do not
-/// fail the run, they are found in its sync task.
+/// A job that pulls a flow into a sync task whose id is that of the run. It ends with the pull, so that an ERP that is away, or
+/// has much to do, holds up no pull after it: workers of the flow are to be at work ([`Engine::start_workers`]), here or
+/// elsewhere, and something that closes sync tasks ([`Engine::keep_closing`]). What became of the entities is found in the sync
+/// task; the note tells what the pull has brought. A pull that brings nothing has no sync task.
 #[derive(Clone)]
 pub struct SyncFlow {
     engine: Engine,
@@ -17,7 +18,7 @@ pub struct SyncFlow {
 }
 
 impl SyncFlow {
-    /// A job that syncs `flow`, which the engine has a source of.
+    /// A job that pulls `flow`, which the engine has a source of.
     pub fn new(engine: Engine, flow: FlowId) -> Self {
         Self { engine, flow }
     }
@@ -27,20 +28,18 @@ impl SyncFlow {
 impl Job for SyncFlow {
     async fn run(&self, run: &Run) -> Result<String> {
         let engine = self.engine.halted_by(run.stop_signal());
-        let (task, counts) = engine.sync_run(&self.flow, &run.id).await?;
-        Ok(format!("{} {}: {}", self.flow, task.status.as_str(), words(&counts)))
+        let brought = match engine.pull_run(&self.flow, &run.id).await? {
+            Some(pulled) => words(&pulled),
+            None => "was pulled by an earlier attempt".to_owned(),
+        };
+        Ok(format!("{}: {brought}", self.flow))
     }
 }
 
-/// Counts in words, without those that are zero.
-fn words(counts: &Counts) -> String {
-    let parts = [
-        ("succeeded", counts.success),
-        ("failed", counts.failed),
-        ("ignored", counts.ignored),
-        ("cancelled", counts.cancelled),
-        ("open", counts.open()),
-    ];
+/// What a pull has brought, in words, without what is zero.
+fn words(pulled: &Pulled) -> String {
+    let parts =
+        [("new", pulled.inserted), ("changed", pulled.restaged), ("unchanged and still failed", pulled.still_failed)];
     let some: Vec<String> =
         parts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")).collect();
     match some.is_empty() {

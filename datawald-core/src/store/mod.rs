@@ -86,6 +86,10 @@ pub trait StagingStore: Send + Sync {
         until: Timestamp,
     ) -> Result<Option<PullLease>>;
 
+    /// Prolongs the right until `until`, by the store's clock; `false` if its token is no longer current. Also after it ran out,
+    /// as long as nobody else has taken it.
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool>;
+
     /// Gives the right back: nothing can be staged under it any more. A token that is no longer current is not an
     /// error.
     async fn release_pull(&self, lease: &PullLease) -> Result<()>;
@@ -94,8 +98,9 @@ pub trait StagingStore: Send + Sync {
     ///
     /// # Behavior
     /// Answers one [`Staging`] per entity, in order. The pull lease is renewed until `batch.lease_until`; if its token
-    /// is no longer current, nothing is staged and the error is of kind `Fenced`; if there is no such sync task, likewise
-    /// of kind `NotFound`; if it is another flow's, of kind `Invalid`. The cut never moves backwards (a later time is
+    /// is no longer current, nothing is staged and the error is of kind `Fenced`; if the sync task is another flow's, likewise of
+    /// kind `Invalid`. One that is not there is recorded if the page brings something: new content, or what is still open. Until
+    /// then nothing joins it, so that an idle flow leaves no trace. The cut never moves backwards (a later time is
     /// further; of two equal times, the greater offset); where it stands afterwards is the sync task's `cut_after`.
     /// Without a `cut` neither changes.
     ///
@@ -109,9 +114,12 @@ pub trait StagingStore: Send + Sync {
     ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease
     ///   makes it N (see [`StagingStore::settle`]). While it is in doubt, it stays `?` and due when it was: the new
     ///   content is applied when the doubt is resolved. The target id stays;
-    /// - the same, and F with an intent of `Apply` or `Cancel`: `Retried`; status N, due now, attempts 0;
-    /// - the same otherwise: `Unchanged`; nothing changes but `raw` and the source's time, and in this pass it counts
-    ///   as I (unless it is still open, or this pass has brought it before: then it counts as what it is).
+    /// - the same, and F: `StillFailed`; where the cut happens to be is no reason to try it again;
+    /// - the same otherwise: `Unchanged`.
+    ///
+    /// Of the same nothing changes but `raw` and the source's time, and in this pass it counts as I: this pass has brought
+    /// nothing of it, and the pass that it failed in tells that it is F. If it is still open, or this pass has brought it before,
+    /// it counts as what it is.
     ///
     /// Two entities with one key in a batch are taken in order. Text is kept exactly as it came. A sync task that was closed
     /// is open again, without a note: whoever closed it, or noted that it was cut off, took the pull for dead.
@@ -120,8 +128,9 @@ pub trait StagingStore: Send + Sync {
     /// Stages entities outside a pull: what a source hands over by itself.
     ///
     /// # Behavior
-    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut. Of a
-    /// push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
+    /// Per entity as [`StagingStore::stage`], but it needs no right to pull, joins no sync task and moves no cut; and since
+    /// somebody hands it over, the same, F with an intent of `Apply` or `Cancel`, is `Retried`: status N, due now, attempts 0.
+    /// Of a push and a pull of the same entity, the later stands. `None` for one of which another version is there than it
     /// asks for: it is left alone.
     async fn push(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>>;
 
@@ -209,8 +218,8 @@ pub trait StagingStore: Send + Sync {
     /// error is of kind `Invalid`.
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()>;
 
-    /// Marks the pull of a sync task as come to its end. A deleted one is not an error.
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()>;
+    /// Marks the pull of a sync task as come to its end; the first time stands. A deleted one is not an error.
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()>;
 
     /// Reads a sync task.
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>>;
@@ -244,13 +253,13 @@ pub trait StagingStore: Send + Sync {
     async fn resync(&self, key: &EntityKey, now: Now) -> Result<bool>;
 
     /// Has the entities that failed in a sync task, and still stand at F, done again as [`StagingStore::resync`] does,
-    /// and opens the task (`Processing`, no note, not ended) if there were any. They count in it as what they are again.
+    /// and opens the task (`Processing`, no note, not ended, `pulled_at` now) if there were any. They count in it as what they are again.
     /// Answers how many.
     async fn resync_task(&self, id: &SyncTaskId, now: Now) -> Result<u64>;
 
-    /// Has all entities of a flow that stand at F with this class of failure, and have an intent of `Apply` or `Cancel`, done
+    /// Has all entities of a flow that stand at F, with this class of failure or with any, and have an intent of `Apply` or `Cancel`, done
     /// again as [`StagingStore::resync`] does; in the sync tasks that they are part of they count as failed. Answers how many.
-    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64>;
+    async fn resync_failed(&self, flow: &FlowId, class: Option<&str>, now: Now) -> Result<u64>;
 
     /// How many entities of a flow stand at F, by the class of the failure.
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>>;

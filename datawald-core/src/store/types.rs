@@ -59,8 +59,8 @@ pub struct StageBatch {
     /// Until when the right is renewed, by the store's clock.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub lease_until: Timestamp,
-    /// The sync task that the entities join.
-    pub sync_task: SyncTaskId,
+    /// The sync task that the entities join; recorded with the first page that brings something, unless it is there.
+    pub sync_task: NewSyncTask,
     /// The entities.
     pub entities: Vec<StageEntity>,
     /// The cut that these entities complete, if any.
@@ -78,10 +78,19 @@ pub enum Staging {
     Inserted,
     /// Its content, source status or intent is new.
     Restaged,
-    /// Nothing is new, but it had failed and is tried again.
+    /// Nothing is new, but it had failed and was handed over again: it is tried again.
     Retried,
+    /// Nothing is new, and it stays failed.
+    StillFailed,
     /// Nothing is new.
     Unchanged,
+}
+
+impl Staging {
+    /// Whether there is something new: to be done, or to be told.
+    pub fn is_news(self) -> bool {
+        matches!(self, Staging::Inserted | Staging::Restaged | Staging::Retried)
+    }
 }
 
 /// What a worker asks for.

@@ -20,6 +20,7 @@ macro_rules! staging_store_conformance {
                     a_right_given_back_is_free_and_gone
                     giving_back_an_old_right_takes_nothing_away
                     staging_renews_the_lease
+                    a_renewed_right_lasts_longer
                     staging_with_an_old_token_changes_nothing
                     staging_needs_a_sync_task_of_the_flow
                     setting_the_cut_fences_a_running_pull
@@ -44,7 +45,7 @@ macro_rules! staging_store_conformance {
                     new_content_may_end_what_waits
                     new_content_leaves_a_lease_in_place
                     new_content_leaves_a_doubt_in_place
-                    a_failure_is_tried_again
+                    a_failure_that_is_the_same_stays_failed
                     a_rejection_is_not_tried_again
                     what_is_the_same_stays_as_it_is
                     two_of_one_key_are_taken_in_order
@@ -136,6 +137,7 @@ macro_rules! staging_store_conformance {
                     entities_are_counted_by_status
                     what_is_unchanged_counts_as_ignored
                     what_is_unchanged_but_open_counts_as_what_it_is
+                    a_pass_is_recorded_with_what_it_brings
                     what_a_pass_has_brought_is_not_ignored_in_it
                     earlier_passes_keep_their_outcome
                     open_entities_count_in_every_pass
@@ -170,6 +172,7 @@ macro_rules! staging_store_conformance {
                     what_is_leased_or_in_doubt_is_left_alone
                     what_has_nothing_to_do_is_not_done_again
                     the_failures_of_a_sync_task_are_done_again
+                    the_failures_of_a_flow_are_done_again
                     failures_done_again_stay_failures_of_other_tasks
                     failures_that_were_mended_since_are_not_done_again
                     many_at_once_lose_nothing

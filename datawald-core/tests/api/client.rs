@@ -13,7 +13,7 @@ use datawald_core::queue::TaskQueue;
 use datawald_core::store::{Claimed, EntityFilter, Push, StageEntity, StagingStore};
 use datawald_core::{Cx, Disposition, ErrorKind, Result};
 use futures::TryStreamExt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -90,6 +90,25 @@ async fn an_engine_does_not_know_where_its_core_is() {
         dispatched += task.message.keys.len();
     }
     assert_eq!(dispatched, 100);
+}
+
+#[tokio::test]
+async fn what_no_flow_applies_is_refused_at_once() {
+    let flow = FlowId::new(Table::Orders, "mage2");
+    let core = Core::with_flows(std::slice::from_ref(&flow)).await;
+    let client = core.client().await;
+    let now = client.time().await.unwrap().unwrap();
+    let push = || vec![Push { entity: entity(1), if_rev: None }];
+    assert_eq!(client.push(&flow, push(), now.into()).await.unwrap().len(), 1);
+    for other in [FlowId::new(Table::Orders, "mage"), FlowId::new(Table::Shipments, "mage2")] {
+        let before = client.requests_sent();
+        let error = client.push(&other, push(), now.into()).await.unwrap_err();
+        assert_eq!((error.kind(), error.disposition()), (ErrorKind::Invalid, Disposition::Rejected));
+        assert!(error.to_string().contains("there are flows of: orders of mage2"), "{error}");
+        let error = client.acquire_pull(&other, "puller", now, now + SignedDuration::from_secs(9)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert_eq!(client.requests_sent() - before, 2, "it is not tried again");
+    }
 }
 
 #[tokio::test]

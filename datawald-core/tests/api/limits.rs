@@ -127,10 +127,12 @@ async fn leases_end_within_bounds() {
             ("acquire_pull", json!({"flow": flow, "owner": "w", "now": NOW, "until": until}), "until"),
             (
                 "stage",
-                json!({"lease": pull, "lease_until": until, "sync_task": "1", "entities": [], "cut": null,
+                json!({"lease": pull, "lease_until": until, "entities": [], "cut": null,
+                    "sync_task": {"id": "1", "flow": flow, "cut_before": null, "now": NOW},
                     "now": {"wall": NOW, "store": NOW}}),
                 "lease_until",
             ),
+            ("renew_pull", json!({"lease": pull, "until": until}), "until"),
             ("renew", json!({"leases": [], "until": until, "due_at": until}), "until"),
         ]
     };

@@ -1,7 +1,6 @@
 //! The routes of the resources.
 
 use datawald_core::Clock;
-use datawald_core::api::ApiSettings;
 use datawald_core::model::{
     Direction, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus,
 };
@@ -38,7 +37,7 @@ async fn a_run_that_is_still_pulled_is_not_closed() {
     let refused = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
     assert_eq!(refused.status, 409, "{refused:?}");
     assert_eq!(core.store.sync_task(&id).await.unwrap().unwrap().status, SyncStatus::Processing);
-    core.store.finish_pull(&id).await.unwrap();
+    core.store.finish_pull(&id, core.clock.now()).await.unwrap();
     let closed = core.json(&token, "PUT", "/control/synctask?id=run", None).await;
     assert_eq!(closed.body()["sync_status"], "Completed");
 }
@@ -440,15 +439,23 @@ async fn schedules_are_shown_and_paused_and_run() {
 }
 
 #[tokio::test]
-async fn a_misspelt_frontend_stages_nothing() {
-    let core = Core::with(ApiSettings { frontends: vec!["mage2".into()], ..ApiSettings::default() }).await;
+async fn what_no_flow_applies_is_not_staged() {
+    let flows = ["mage2", "mage3"].map(|name| FlowId::new(Table::Orders, name));
+    let core = Core::with_flows(&flows).await;
     let token = core.any_scope("agent").await;
     assert_eq!(core.json(&token, "PUT", "/backoffice/order/1", Some(&handed("1"))).await.status, 201);
     let mut wrong = handed("2");
     wrong["frontend"] = json!("magento");
     let refused = core.json(&token, "PUT", "/backoffice/order/2", Some(&wrong)).await;
     assert_eq!((refused.status, refused.fields()), (422, vec!["frontend".to_owned()]));
-    assert!(refused.text.contains("there are: mage2"), "{refused:?}");
+    let told = "there is no flow of orders of magento, so that what is staged of it would wait for ever; there are flows of: \
+                orders of mage2, orders of mage3";
+    assert!(refused.text.contains(told), "{refused:?}");
+    // Nor is another table of a shop that has flows.
+    let customer = json!({"frontend": "mage2", "data": {}});
+    let refused = core.json(&token, "PUT", "/backoffice/customer/1", Some(&customer)).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("there are flows of: orders of mage2"), "{refused:?}");
     let both = json!({"entities": [{"id": "2", "entity": wrong}, {"id": "3", "entity": handed("3")}]});
     let results = core.json(&token, "PUT", "/backoffice/order", Some(&both)).await.body();
     assert_eq!(
@@ -461,6 +468,6 @@ async fn a_misspelt_frontend_stages_nothing() {
     let until = "2026-01-31T10:01:00Z";
     let pull = json!({"flow": {"table": "orders", "frontend": "magento"}, "owner": "o", "now": now, "until": until});
     let pull = core.json(&token, "POST", "/engine/acquire_pull", Some(&pull)).await;
-    assert_eq!((pull.status, pull.fields()), (422, vec!["flow.frontend".to_owned()]));
+    assert_eq!((pull.status, pull.fields()), (422, vec!["flow".to_owned()]));
     assert_eq!(core.store.list(&Default::default()).await.unwrap().items.len(), 2);
 }

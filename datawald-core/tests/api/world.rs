@@ -6,6 +6,7 @@ use std::time::Duration;
 use datawald_core::api::{Api, ApiSettings, Scope, Tokens};
 use datawald_core::client::{ClientSettings, RemoteCore};
 use datawald_core::engine::Engine;
+use datawald_core::model::FlowId;
 use datawald_core::queue::{InProcessQueue, TaskQueue};
 use datawald_core::store::{SqliteSettings, SqliteStore, StagingStore};
 use datawald_core::{Clock, ManualClock, SystemClock};
@@ -38,6 +39,15 @@ impl Core {
     pub(crate) async fn with(settings: ApiSettings) -> Self {
         let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
         Self::at(settings, clock.clone(), clock).await
+    }
+
+    /// Of an installation that applies these flows.
+    pub(crate) async fn with_flows(flows: &[FlowId]) -> Self {
+        let clock = Arc::new(ManualClock::at(NOW.parse().unwrap()));
+        let folder = tempfile::tempdir().unwrap();
+        let store: Arc<dyn StagingStore> = Arc::new(SqliteStore::open(folder.path().join("core.db")).unwrap());
+        let flows = Some(flows.to_vec());
+        Self::serve(store, folder, ApiSettings::default(), clock.clone(), clock, flows).await
     }
 
     /// For what is given in other times than the core's.
@@ -83,10 +93,25 @@ impl Core {
         clock: Arc<dyn Clock>,
         manual: Arc<ManualClock>,
     ) -> Self {
+        Self::serve(store, folder, settings, clock, manual, None).await
+    }
+
+    async fn serve(
+        store: Arc<dyn StagingStore>,
+        folder: tempfile::TempDir,
+        settings: ApiSettings,
+        clock: Arc<dyn Clock>,
+        manual: Arc<ManualClock>,
+        flows: Option<Vec<FlowId>>,
+    ) -> Self {
         let queue = Arc::new(InProcessQueue::default());
         let tasks: Arc<dyn TaskQueue> = queue.clone();
         let engine = Engine::builder(store.clone()).queue(tasks).clock(clock.clone()).build().unwrap();
-        let router = Api::new(engine, settings.clone()).unwrap().router();
+        let mut api = Api::new(engine, settings.clone()).unwrap();
+        if let Some(flows) = flows {
+            api = api.flows(move || flows.clone());
+        }
+        let router = api.router();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (stop, stopped) = oneshot::channel::<()>();

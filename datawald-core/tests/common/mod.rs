@@ -59,7 +59,12 @@ pub(crate) fn batch(lease: &PullLease, entities: Vec<StageEntity>) -> StageBatch
     StageBatch {
         lease: lease.clone(),
         lease_until: start() + SignedDuration::from_hours(1),
-        sync_task: SyncTaskId::from_stored(format!("pass of {}", lease.flow.frontend)),
+        sync_task: NewSyncTask {
+            id: SyncTaskId::from_stored(format!("pass of {}", lease.flow.frontend)),
+            flow: lease.flow.clone(),
+            cut_before: None,
+            now: start(),
+        },
         entities,
         cut: None,
         now: start().into(),

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod again;
 mod lost_workers;
 mod outcomes;
 mod pulls;
 mod recovery;
+mod rights;
 mod sides;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_core::engine::{Cursor, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage};
-use datawald_core::model::{Cut, SyncStatus, SyncTaskId, TxStatus};
-use datawald_core::store::{NewSyncTask, StagingStore};
+use datawald_core::model::{Cut, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus};
+use datawald_core::store::{NewSyncTask, Push, StageEntity, StagingStore};
 use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,6 +44,31 @@ async fn the_next_pull_starts_at_the_cut_less_the_overlap() {
     engine.run_once(&flow()).await.unwrap();
     let queries = rows.queries.lock().unwrap();
     assert_eq!(queries.last().unwrap().from, Some(at(9)));
+}
+
+#[tokio::test]
+async fn the_first_pull_begins_where_it_is_told_to() {
+    let bench = Bench::new();
+    let rows = Rows::many(15);
+    let flow_since = |since: Option<Timestamp>| {
+        let flow = Flow::new(flow()).source(rows.clone());
+        let flow = since.into_iter().fold(flow, Flow::since);
+        Engine::builder(bench.store.clone()).settings(quick()).flow(flow).build().unwrap()
+    };
+    let engine = flow_since(Some(at(10)));
+    assert_eq!(engine.count_first_pull(&flow()).await.unwrap(), Some(5));
+    assert_eq!(flow_since(None).count_first_pull(&flow()).await.unwrap(), Some(15));
+    // Nothing is taken off it: what changed before was not asked for.
+    assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 5);
+    assert_eq!(rows.queries.lock().unwrap()[0].from, Some(at(10)));
+    assert_eq!(engine.count_first_pull(&flow()).await.unwrap(), None, "it was pulled before");
+    // From then on the cut counts.
+    let mut settings = quick();
+    settings.overlap_ms = 2_000;
+    let flow_of = Flow::new(flow()).source(rows.clone()).since(at(14));
+    let later = Engine::builder(bench.store.clone()).settings(settings).flow(flow_of).build().unwrap();
+    later.pull(&flow()).await.unwrap();
+    assert_eq!(rows.queries.lock().unwrap().last().unwrap().from, Some(at(12)));
 }
 
 /// An operator has mistyped a year, or a clock was corrected since: what changed before it would be left out without a word.
@@ -218,6 +243,34 @@ async fn what_is_not_to_be_applied_is_not_dispatched() {
     assert_eq!((report.counts.ignored, report.counts.success), (1, 1));
     assert_eq!(answers.calls("a"), 0);
     assert_eq!(bench.entity("a").await.note, "ignored");
+}
+
+/// Nobody would ever apply it.
+#[tokio::test]
+async fn what_no_flow_applies_is_not_staged() {
+    let bench = Bench::new();
+    let push = || {
+        let entity = StageEntity {
+            id: "1".into(),
+            name: "1".into(),
+            intent: Intent::Apply,
+            source_status: "pending".into(),
+            source_updated_at: None,
+            fingerprint: Fingerprint::of(b"1"),
+            doc: "{}".into(),
+            raw: "{}".into(),
+        };
+        vec![Push { entity, if_rev: None }]
+    };
+    let engine = Engine::builder(bench.store.clone()).flow(Flow::new(flow())).build().unwrap();
+    engine.push(&flow(), push()).await.unwrap();
+    let error = engine.push(&FlowId::new(Table::Shipments, "shop"), push()).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Invalid, Disposition::Rejected));
+    assert!(error.to_string().ends_with("there are flows of: orders of shop"), "{error}");
+    assert_eq!(bench.store.list(&Default::default()).await.unwrap().items.len(), 1);
+    // Over a store alone, without flows of its own, an engine takes all.
+    let engine = Engine::builder(bench.store.clone()).build().unwrap();
+    engine.push(&FlowId::new(Table::Shipments, "shop"), push()).await.unwrap();
 }
 
 #[tokio::test]

@@ -82,6 +82,11 @@ impl Source for Rows {
             source_now: *self.source_now.lock().unwrap(),
         })
     }
+
+    async fn count(&self, _: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        let rows = self.rows.lock().unwrap();
+        Ok(Some(rows.values().filter(|(second, _)| from.is_none_or(|from| at(*second) >= from)).count() as u64))
+    }
 }
 
 type Answer = dyn Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync;
@@ -91,11 +96,12 @@ type Answer = dyn Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync;
 pub(crate) struct Answers {
     answer: Arc<Answer>,
     pub(crate) calls: Arc<Mutex<BTreeMap<String, u32>>>,
+    pub(crate) settings: Arc<Mutex<Option<String>>>,
 }
 
 impl Answers {
     pub(crate) fn new(answer: impl Fn(&Cx, &Claimed, u32) -> Result<Done> + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(answer), calls: Arc::default() }
+        Self { answer: Arc::new(answer), calls: Arc::default(), settings: Arc::default() }
     }
 
     pub(crate) fn calls(&self, id: &str) -> u32 {
@@ -121,6 +127,10 @@ impl Target for Answers {
             results.push((self.answer)(cx, claimed, call).into());
         }
         results
+    }
+
+    fn settings_digest(&self) -> Option<String> {
+        self.settings.lock().unwrap().clone()
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn batch(of: &(PullLease, SyncTaskId), entities: Vec<StageEntity>) ->
     StageBatch {
         lease: of.0.clone(),
         lease_until: sec(60),
-        sync_task: of.1.clone(),
+        sync_task: NewSyncTask { id: of.1.clone(), flow: flow(), cut_before: None, now: sec(0) },
         entities,
         cut: None,
         now: sec(0).into(),

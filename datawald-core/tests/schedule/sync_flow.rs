@@ -9,8 +9,8 @@ use datawald_core::engine::{
 };
 use datawald_core::model::{Fingerprint, FlowId, Intent, SyncStatus, Table};
 use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
-use datawald_core::store::{Claimed, StageEntity, StagingStore, SyncTaskFilter};
-use datawald_core::{Cx, Error, ErrorKind, Result};
+use datawald_core::store::{Claimed, Outcome, Settlement, SqliteStore, StageEntity, StagingStore, SyncTaskFilter};
+use datawald_core::{Clock, Cx, Disposition, Error, ErrorKind, ManualClock, Result};
 
 use crate::world::{World, at, minutely, seconds, settings};
 
@@ -88,15 +88,26 @@ async fn tasks(store: &Arc<dyn StagingStore>) -> Vec<datawald_core::model::SyncT
     store.list_sync_tasks(&SyncTaskFilter::default()).await.unwrap().items
 }
 
+/// Waits until a sync task is closed.
+async fn closed(store: &Arc<dyn StagingStore>) -> datawald_core::model::SyncTask {
+    for _ in 0..500 {
+        if let Some(task) = tasks(store).await.into_iter().find(|task| task.status != SyncStatus::Processing) {
+            return task;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("nothing is closed: {:?}", tasks(store).await);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_scheduled_sync_has_the_runs_id_and_tells_its_counts() {
+async fn a_scheduled_sync_has_the_runs_id_and_is_closed_beside_it() {
     let world = World::new();
     let engine = engine(&world.store);
     let workers = engine.start_workers(&flow()).unwrap();
     let scheduler = Scheduler::builder(world.store.clone())
         .clock(world.clock.clone())
         .settings(settings())
-        .job(minutely(), SyncFlow::new(engine, flow()))
+        .job(minutely(), SyncFlow::new(engine.clone(), flow()))
         .build()
         .unwrap();
     let watch = async {
@@ -107,52 +118,134 @@ async fn a_scheduled_sync_has_the_runs_id_and_tells_its_counts() {
         state
     };
     let ((), state) = tokio::join!(scheduler.run(), watch);
-    workers.stop().await.unwrap();
     let ended = &state.last_runs[0];
-    assert_eq!((ended.outcome, ended.note.as_str()), (RunOutcome::Done, "orders of shop Fail: 2 succeeded, 1 failed"));
-    let tasks = tasks(&world.store).await;
-    assert_eq!(tasks.len(), 1);
-    assert_eq!((&tasks[0].id, tasks[0].status, tasks[0].pulled), (&ended.id, SyncStatus::Fail, true));
+    assert_eq!((ended.outcome, ended.note.as_str()), (RunOutcome::Done, "orders of shop: 3 new"));
+    let closing = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.keep_closing(&flow()).await }
+    });
+    let task = closed(&world.store).await;
+    engine.stop();
+    closing.await.unwrap();
+    workers.stop().await.unwrap();
+    assert_eq!((&task.id, task.status, task.pulled), (&ended.id, SyncStatus::Fail, true));
+    let counts = world.store.sync_task_counts(&task.id).await.unwrap();
+    assert_eq!((counts.success, counts.failed, counts.total()), (2, 1, 3));
+}
+
+/// Takes nothing, and says that it is away.
+struct Away;
+
+#[async_trait]
+impl Target for Away {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
+        let away = || Error::new(ErrorKind::Unreachable, Disposition::Retryable { after: None }, "insert", "is away");
+        batch.iter().map(|_| Applied::from(Err(away()))).collect()
+    }
+}
+
+/// What an outage of the ERP lets wait holds up nothing but itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_tick_pulls_while_the_erp_is_away() {
+    let world = World::new();
+    let shop = Counted::default();
+    let engine = Engine::builder(world.store.clone())
+        .settings(EngineSettings { sweep_ms: 20, ..EngineSettings::default() })
+        .flow(Flow::new(flow()).source(shop.clone()).target(Away))
+        .build()
+        .unwrap();
+    let workers = engine.start_workers(&flow()).unwrap();
+    let scheduler = Scheduler::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(settings())
+        .job(minutely(), SyncFlow::new(engine, flow()))
+        .build()
+        .unwrap();
+    let watch = async {
+        world.until("minutely", |state| state.scheduled).await;
+        for ticks in 1..=3 {
+            world.clock.advance(seconds(60));
+            let state = world.ended("minutely", ticks).await;
+            assert_eq!(state.last_runs[0].outcome, RunOutcome::Done, "{}", state.last_runs[0].note);
+        }
+        scheduler.stop();
+    };
+    tokio::join!(scheduler.run(), watch);
+    assert_eq!(shop.0.load(Ordering::SeqCst), 3, "a pull per tick");
+    assert!(world.store.next_due(&flow()).await.unwrap().is_some(), "the orders wait");
+    workers.stop().await.unwrap();
+}
+
+/// [`Shop`], and how often it was asked.
+#[derive(Clone, Default)]
+struct Counted(Arc<AtomicU32>);
+
+#[async_trait]
+impl Source for Counted {
+    async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Shop.fetch(cx, query).await
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_was_cut_off_goes_on_with_its_sync_task() {
+async fn what_a_process_that_died_has_pulled_is_closed_by_another() {
     let world = World::new();
     let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
-    // The first attempt pulls; nobody applies, and its host dies.
-    let first = engine(&world.store);
-    let job = SyncFlow::new(first, flow());
-    let cut_off = tokio::time::timeout(std::time::Duration::from_millis(300), job.run(&run)).await;
-    assert!(cut_off.is_err(), "nobody applied anything: {cut_off:?}");
+    // Nobody applies, and the process dies after its pull.
+    let note = SyncFlow::new(engine(&world.store), flow()).run(&run).await.unwrap();
+    assert_eq!(note, "orders of shop: 3 new");
     let open = tasks(&world.store).await;
     assert_eq!((open.len(), open[0].status, open[0].pulled), (1, SyncStatus::Processing, true));
 
     let second = engine(&world.store);
     let workers = second.start_workers(&flow()).unwrap();
-    let note = SyncFlow::new(second.clone(), flow()).run(&run).await.unwrap();
-    assert_eq!(note, "orders of shop Fail: 2 succeeded, 1 failed");
-    // Once it is closed, another attempt only reads it.
-    let before = tasks(&world.store).await;
-    assert_eq!(SyncFlow::new(second, flow()).run(&run).await.unwrap(), note);
-    assert_eq!(tasks(&world.store).await, before);
-    assert_eq!((before.len(), &before[0].id), (1, &run.id));
+    let of = flow();
+    let closing = second.keep_closing(&of);
+    let task = tokio::select! {
+        () = closing => panic!("it ends when it is told to"),
+        task = closed(&world.store) => task,
+    };
+    assert_eq!((&task.id, task.status), (&run.id, SyncStatus::Fail));
+    // Another attempt of the run finds it pulled, and changes nothing.
+    let note = SyncFlow::new(second, flow()).run(&run).await.unwrap();
+    assert_eq!(note, "orders of shop: was pulled by an earlier attempt");
+    assert_eq!(tasks(&world.store).await, [task]);
     workers.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_end_in_time_is_closed_as_incompleted() {
+    let world = World::new();
+    let engine = |clock: &Arc<ManualClock>| {
+        Engine::builder(world.store.clone())
+            .clock(clock.clone())
+            .settings(EngineSettings { close_wait_ms: 600_000, ..EngineSettings::default() })
+            .flow(Flow::new(flow()).source(Shop))
+            .build()
+            .unwrap()
+    };
+    engine(&world.clock).pull(&flow()).await.unwrap();
+    world.clock.advance(seconds(599));
+    assert_eq!(engine(&world.clock).close_left_over(&flow()).await.unwrap(), 0);
+    // A process that starts later counts from the end of the pull, too.
+    let later = Arc::new(ManualClock::at(at("2026-01-31T10:10:00Z")));
+    assert_eq!(engine(&later).close_left_over(&flow()).await.unwrap(), 1);
+    assert_eq!(tasks(&world.store).await[0].status, SyncStatus::Incompleted);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pull_that_was_cut_off_is_made_again_into_the_same_sync_task() {
     let world = World::new();
     let engine = engine_of(&world.store, Shaky::default());
-    let workers = engine.start_workers(&flow()).unwrap();
     let job = SyncFlow::new(engine, flow());
     let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
     assert_eq!(job.run(&run).await.unwrap_err().kind(), ErrorKind::Config);
     let cut_off = tasks(&world.store).await;
     assert_eq!((cut_off.len(), cut_off[0].status, cut_off[0].pulled), (1, SyncStatus::Incompleted, false));
-    assert_eq!(job.run(&run).await.unwrap(), "orders of shop Fail: 2 succeeded, 1 failed");
+    assert_eq!(job.run(&run).await.unwrap(), "orders of shop: 1 new");
     let ended = tasks(&world.store).await;
-    assert_eq!((ended.len(), ended[0].status, ended[0].pulled), (1, SyncStatus::Fail, true));
-    workers.stop().await.unwrap();
+    assert_eq!((ended.len(), ended[0].status, ended[0].pulled), (1, SyncStatus::Processing, true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -170,14 +263,16 @@ async fn a_pull_by_another_process_is_waited_for() {
         world.store.release_pull(&lease).await.unwrap();
     };
     let (note, ()) = tokio::join!(job.run(&run), release);
-    assert_eq!(note.unwrap(), "orders of shop Fail: 2 succeeded, 1 failed");
+    assert_eq!(note.unwrap(), "orders of shop: 3 new");
     workers.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_scheduled_sync_is_handed_back_when_its_host_stops() {
     let world = World::new();
-    // Without workers it would wait for outcomes.
+    // While another process pulls, it waits for its turn.
+    let now = jiff::Timestamp::now();
+    world.store.acquire_pull(&flow(), "another", now, now + seconds(60)).await.unwrap().unwrap();
     let scheduler = Scheduler::builder(world.store.clone())
         .clock(world.clock.clone())
         .settings(settings())
@@ -187,15 +282,63 @@ async fn a_scheduled_sync_is_handed_back_when_its_host_stops() {
     let watch = async {
         world.until("minutely", |state| state.scheduled).await;
         world.clock.advance(seconds(60));
-        while tasks(&world.store).await.iter().all(|task| !task.pulled) {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        world.until("minutely", |state| state.running.is_some()).await;
         scheduler.stop();
     };
     tokio::join!(scheduler.run(), watch);
     let run = world.state("minutely").await.running.unwrap();
     assert!(run.waits_until.is_some(), "{run:?}");
     assert!(run.note.contains("was told to stop"), "{}", run.note);
+}
+
+/// A shop in which nothing happens: every pull finds its last orders again. TICKS makes it more than 200.
+#[tokio::test]
+async fn idle_ticks_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let world = World::over(Arc::new(SqliteStore::open(&path).unwrap()));
+    let engine = Engine::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(EngineSettings::default())
+        .flow(Flow::new(flow()).source(Shop))
+        .build()
+        .unwrap();
+    // What stands in the file, whether it is in the log still or not.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let pages = || file.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap();
+    let tick = async || {
+        world.clock.advance(seconds(60));
+        let run = Run::of("minutely", world.clock.now());
+        SyncFlow::new(engine.clone(), flow()).run(&run).await.unwrap()
+    };
+    assert_eq!(tick().await, "orders of shop: 3 new");
+    let claim = datawald_core::store::Claim {
+        flow: &flow(),
+        keys: None,
+        limit: 10,
+        owner: "worker",
+        lease: std::time::Duration::from_secs(60),
+        settle_delay: std::time::Duration::ZERO,
+        now: engine.now().await.unwrap(),
+    };
+    for claimed in world.store.claim(claim).await.unwrap() {
+        let outcome = Outcome::Success { target_id: claimed.key.id.clone(), note: String::new() };
+        let settlement =
+            Settlement { key: claimed.key, token: claimed.token, rev: claimed.rev, reference: None, outcome };
+        world.store.settle(engine.now().await.unwrap(), vec![settlement]).await.unwrap();
+    }
+    engine.close_left_over(&flow()).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(tick().await, "orders of shop: nothing was new");
+    }
+    let before = pages();
+    let ticks = std::env::var("TICKS").map_or(200, |ticks| ticks.parse().unwrap());
+    for _ in 0..ticks {
+        tick().await;
+        engine.close_left_over(&flow()).await.unwrap();
+    }
+    assert_eq!(pages(), before, "the file has grown");
+    assert_eq!(tasks(&world.store).await.len(), 1, "the run that brought something");
 }
 
 #[tokio::test]

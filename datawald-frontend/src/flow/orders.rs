@@ -7,6 +7,7 @@ use datawald_core::engine::{FetchQuery, Source, SourcePage};
 use datawald_core::model::{Fingerprint, Intent, Order};
 use datawald_core::store::StageEntity;
 use datawald_core::{Cx, Disposition, Error, Result};
+use jiff::Timestamp;
 
 use crate::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef};
 
@@ -54,6 +55,10 @@ impl Source for OrdersSource {
             });
         }
         Ok(SourcePage { entities: entities.into_iter().flatten().collect(), next, reached, source_now })
+    }
+
+    async fn count(&self, cx: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        self.frontend.count_orders(cx, from).await
     }
 }
 

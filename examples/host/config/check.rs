@@ -21,6 +21,7 @@ struct FlowTable {
     table: String,
     frontend: String,
     backoffice: String,
+    since: Option<String>,
     #[serde(default)]
     engine: EngineSettings,
 }
@@ -34,7 +35,12 @@ pub(super) fn flows(tables: Vec<Table>, mistakes: &mut Mistakes) -> Vec<Option<F
             error.field(field)
         })?;
         let id = FlowId::new(synced(&flow.table)?, flow.frontend);
-        Ok(FlowSetup { id, backoffice: flow.backoffice, engine: flow.engine })
+        let since = flow.since.map(|since| {
+            since.parse().map_err(|_| {
+                Error::config(OPERATION, "is no time; write it as in \"2026-01-31T00:00:00Z\"").field("since")
+            })
+        });
+        Ok(FlowSetup { id, backoffice: flow.backoffice, since: since.transpose()?, engine: flow.engine })
     };
     let mut taken = BTreeSet::new();
     let mut flows = Vec::with_capacity(tables.len());

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use datawald_core::engine::EngineSettings;
 use datawald_core::model::FlowId;
 use datawald_core::schedule::Schedule;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 /// A flow and its two sides.
@@ -14,6 +15,8 @@ pub(crate) struct FlowSetup {
     pub(crate) id: FlowId,
     /// The connection that it is applied to.
     pub(crate) backoffice: String,
+    /// Where its first pull begins; without it, with the first order that the shop has.
+    pub(crate) since: Option<Timestamp>,
     /// How the engine works on it.
     pub(crate) engine: EngineSettings,
 }

@@ -85,6 +85,11 @@ impl Metrics {
         Ok(Arc::new(Self { handle, process, store, clock, file, flows: flows.into(), asked: Mutex::default() }))
     }
 
+    /// The flows that it tells of.
+    pub(crate) fn flows(&self) -> Vec<FlowId> {
+        self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
     /// Tells of these flows from now on.
     pub(crate) fn set_flows(&self, flows: Vec<FlowId>) {
         *self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = flows;
@@ -114,7 +119,7 @@ impl Metrics {
         if asked.at.is_some_and(|at| at.elapsed() < FRESH) {
             return;
         }
-        let flows = self.flows.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let flows = self.flows();
         for flow in &flows {
             // That the store fails is told by the counters of failures and by the readiness.
             if let Err(error) = self.ask_open(flow).await {

@@ -5,6 +5,7 @@ use datawald_core::engine::FetchQuery;
 use datawald_core::model::{Intent, Order};
 use datawald_core::{Cx, Result};
 use datawald_frontend::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef, Unsupported};
+use jiff::Timestamp;
 
 use super::settings::OrderSettings;
 use super::{decide, identify, map, validate};
@@ -73,6 +74,10 @@ impl Frontend for Mage2Agency {
             page.docs.extend(self.client.read_again().await);
         }
         Ok(page)
+    }
+
+    async fn count_orders(&self, _: &Cx, from: Option<Timestamp>) -> Result<Option<u64>> {
+        self.client.count_orders(from).await.map(Some)
     }
 
     async fn identify_order(&self, _: &Cx, raw: &RawDoc) -> Result<SourceRef> {

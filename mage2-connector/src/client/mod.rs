@@ -15,6 +15,7 @@
 
 mod answer;
 mod connection;
+mod count;
 mod credentials;
 mod criteria;
 mod oauth;

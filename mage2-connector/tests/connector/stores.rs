@@ -72,6 +72,24 @@ async fn orders_are_those_of_the_stores_that_are_named() {
 }
 
 #[tokio::test]
+async fn orders_are_counted_without_being_read() {
+    let sandbox = two_stores().await;
+    let count = async |orders: OrderSettings, from: Option<&str>| {
+        let agency = Mage2Agency::new(of(&sandbox, orders)).unwrap();
+        let from = from.map(|from| from.parse().unwrap());
+        OrdersSource::new(Arc::new(agency)).count(&cx(), from).await.unwrap()
+    };
+    assert_eq!(count(stores(&[]), None).await, Some(13));
+    assert_eq!(count(stores(&["2"]), None).await, Some(6));
+    // From the second on, inclusively, as a pull that begins there.
+    assert_eq!(count(stores(&[]), Some("2026-01-31T10:00:05Z")).await, Some(9));
+    assert_eq!(count(stores(&["eu"]), Some("2026-01-31T10:00:05.7Z")).await, Some(4));
+    assert_eq!(count(stores(&[]), Some("2026-02-01T00:00:00Z")).await, Some(0));
+    // The last has none to send.
+    assert_eq!(sandbox.counters().orders_served, 4);
+}
+
+#[tokio::test]
 async fn a_server_that_ignores_the_filter_hands_over_no_others() {
     let sandbox = two_stores().await;
     sandbox.set_faults(Faults { ignore_filter: true, ..Faults::default() });

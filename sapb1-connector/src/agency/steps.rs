@@ -21,6 +21,11 @@ impl Backoffice for B1Agency {
         &self.end
     }
 
+    /// Of all settings, and of what the way into SAP B1 can do.
+    fn settings_digest(&self) -> Option<String> {
+        Some(self.settings.digest(&self.api.capabilities()))
+    }
+
     /// The frontend's prefix and the shop's number, in the configured user-defined field or in `NumAtCard`.
     ///
     /// # Errors

@@ -88,6 +88,13 @@ impl B1Settings {
     pub fn decimals(&self, currency: &str) -> u32 {
         self.currency_decimals.get(currency).copied().unwrap_or_else(|| minor_units(currency))
     }
+
+    /// Tells these settings from others. There are no secrets among them, and personal data cannot be read out of it.
+    pub(crate) fn digest(&self, capabilities: &crate::api::Capabilities) -> String {
+        // `Debug` shows every setting but the emails.
+        let text = format!("{self:?} {:?} {capabilities:?}", self.customer.by_email);
+        datawald_core::model::Fingerprint::of(text.as_bytes()).as_str().to_owned()
+    }
 }
 
 /// Which customer (business partner) an order belongs to: by email, else by customer group, else the default.

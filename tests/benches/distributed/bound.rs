@@ -106,9 +106,8 @@ pub(crate) async fn store_alone(
     let now = SystemClock.now();
     let until = now + SignedDuration::from_hours(1);
     let lease = store.acquire_pull(&flow, "bench", now, until).await?.ok_or("the right to pull is held")?;
-    let sync_task = SyncTaskId::generate();
-    let task = NewSyncTask { id: sync_task.clone(), flow: flow.clone(), cut_before: None, now };
-    store.create_sync_task(task).await?;
+    let task = NewSyncTask { id: SyncTaskId::generate(), flow: flow.clone(), cut_before: None, now };
+    store.create_sync_task(task.clone()).await?;
     let turns = Arc::new(Semaphore::new(workers));
     let mut tasks: JoinSet<Result<(), datawald_core::Error>> = JoinSet::new();
     for page in orders.chunks(BATCH) {
@@ -116,7 +115,7 @@ pub(crate) async fn store_alone(
         let batch = StageBatch {
             lease: lease.clone(),
             lease_until: until,
-            sync_task: sync_task.clone(),
+            sync_task: task.clone(),
             entities: page.to_vec(),
             cut: None,
             now: SystemClock.now().into(),

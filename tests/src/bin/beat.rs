@@ -93,7 +93,7 @@ impl Beat {
         let task = NewSyncTask { id: run.id.clone(), flow, cut_before: None, now };
         self.store.create_sync_task(task).await?;
         tokio::time::sleep(self.takes).await;
-        self.store.finish_pull(&run.id).await?;
+        self.store.finish_pull(&run.id, now).await?;
         let note = format!("missed {}", run.missed);
         self.store.close_sync_task(&run.id, SyncStatus::Completed, &note, now).await?;
 

@@ -65,7 +65,7 @@ macro_rules! forward {
 
             async fn stage(&self, batch: StageBatch) -> Result<Vec<Staging>> {
                 self.before("stage").await?;
-                let task = batch.sync_task.clone();
+                let task = batch.sync_task.id.clone();
                 let answer = self.inner.stage(batch).await;
                 if answer.is_ok() {
                     self.watch.page_joined(&self.inner, &task).await;
@@ -118,6 +118,7 @@ macro_rules! forward {
 
 forward! {
     "acquire pull" acquire_pull(flow: &FlowId, owner: &str, now: Timestamp, until: Timestamp) -> Option<PullLease>;
+    "renew pull" renew_pull(lease: &PullLease, until: Timestamp) -> bool;
     "release pull" release_pull(lease: &PullLease) -> ();
     "push" push(flow: &FlowId, entities: Vec<Push>, now: Now) -> Vec<Option<Staging>>;
     "record pushed" record_pushed(pushed: PushedSync) -> ();
@@ -131,7 +132,7 @@ forward! {
     "cut" cut(flow: &FlowId) -> Option<Cut>;
     "set cut" set_cut(flow: &FlowId, cut: Option<Cut>) -> ();
     "create sync task" create_sync_task(task: NewSyncTask) -> ();
-    "finish pull" finish_pull(id: &SyncTaskId) -> ();
+    "finish pull" finish_pull(id: &SyncTaskId, now: Timestamp) -> ();
     "sync task" sync_task(id: &SyncTaskId) -> Option<SyncTask>;
     "count" sync_task_counts(id: &SyncTaskId) -> Counts;
     "delete sync task" delete_sync_task(id: &SyncTaskId) -> bool;
@@ -140,7 +141,7 @@ forward! {
     "history" history(key: &EntityKey) -> Vec<Version>;
     "resync" resync(key: &EntityKey, now: Now) -> bool;
     "resync task" resync_task(id: &SyncTaskId, now: Now) -> u64;
-    "resync failed" resync_failed(flow: &FlowId, class: &str, now: Now) -> u64;
+    "resync failed" resync_failed(flow: &FlowId, class: Option<&str>, now: Now) -> u64;
     "failures" failures(flow: &FlowId) -> std::collections::BTreeMap<String, u64>;
     "record" record(name: &str) -> Option<Record>;
     "records" records(prefix: &str) -> Vec<Record>;

@@ -105,7 +105,8 @@ pub(crate) async fn put_cut(
     Ok(Json(cut))
 }
 
-/// Records a sync task of entities that were handed over, moves the cut on (never back), and dispatches them.
+/// Records a sync task of entities that were handed over, moves the cut on (never back), and dispatches them. Refused (422)
+/// for what this installation has no flow of.
 #[utoipa::path(
     put, path = "/control/synccontrol/{app}/{task}", tag = "control",
     params(("app" = String, Path, description = "The frontend's name"), ("task" = String, Path), OfTable),
@@ -120,7 +121,7 @@ pub(crate) async fn put_sync_control(
 ) -> Result<Json<Recorded>, Problem> {
     const OPERATION: &str = "record sync task";
     let flow = flow_of(&app, &task, of.table)?;
-    shared.check_frontend("app", &flow.frontend)?;
+    shared.check_flow("app", &flow)?;
     shared.not_ahead("cut_dt", body.cut_dt)?;
     let max = shared.settings.max_batch;
     if body.entities.len() > max {

@@ -20,9 +20,9 @@ use crate::store::{
     Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, ListEntities, ListSyncTasks,
-    NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch, RenewBody,
-    ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities,
+    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
+    RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -55,10 +55,15 @@ macro_rules! operations {
 operations! {
     /// Takes the right to pull a flow.
     Stage acquire_pull "/engine/acquire_pull" (AcquirePull) -> Option<PullLease> = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         shared.on_store_time("now", body.now).await?;
         shared.leased("until", body.until).await?;
         shared.engine.store().acquire_pull(&body.flow, &body.owner, body.now, body.until).await?
+    };
+    /// Prolongs the right to pull.
+    Stage renew_pull "/engine/renew_pull" (RenewPull) -> bool = |shared, body| {
+        shared.leased("until", body.until).await?;
+        shared.engine.store().renew_pull(&body.lease, body.until).await?
     };
     /// Gives the right to pull back.
     Stage release_pull "/engine/release_pull" (OfPull) -> bool = |shared, body| {
@@ -67,6 +72,7 @@ operations! {
     };
     /// Stages a page of a pull and dispatches its tasks.
     Stage stage_page "/engine/stage" (StageBatch) -> Vec<Staging> = |shared, body| {
+        shared.check_flow("lease.flow", &body.lease.flow)?;
         let now = shared.on_time(body.now).await?;
         shared.leased("lease_until", body.lease_until).await?;
         shared.bounded("entities", body.entities.len())?;
@@ -74,14 +80,14 @@ operations! {
     };
     /// Stages entities outside a pull and dispatches their tasks.
     Stage push "/engine/push" (PushBatch) -> Vec<Option<Staging>> = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         let now = shared.on_time(body.now).await?;
         shared.bounded("entities", body.entities.len())?;
         shared.engine.push_at(&body.flow, body.entities, now).await?
     };
     /// Records a sync task of entities that were pushed, and dispatches their tasks.
     Stage record_pushed "/engine/record_pushed" (PushedSync) -> bool = |shared, body| {
-        shared.check_frontend("task.flow.frontend", &body.task.flow.frontend)?;
+        shared.check_flow("task.flow", &body.task.flow)?;
         shared.not_ahead("cut", body.cut.map(|cut| cut.cut_dt))?;
         shared.bounded("members", body.members.len())?;
         let task = NewSyncTask { now: shared.wall(body.task.now), ..body.task };
@@ -153,13 +159,14 @@ operations! {
     };
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
-        shared.check_frontend("flow.frontend", &body.flow.frontend)?;
+        shared.check_flow("flow", &body.flow)?;
         shared.engine.store().create_sync_task(NewSyncTask { now: shared.wall(body.now), ..body }).await?;
         true
     };
     /// Marks the pull of a sync task as come to its end.
-    Stage finish_pull "/engine/finish_pull" (OfSyncTask) -> bool = |shared, body| {
-        shared.engine.store().finish_pull(&body.id).await?;
+    Stage finish_pull "/engine/finish_pull" (FinishPull) -> bool = |shared, body| {
+        let now = shared.wall(body.now);
+        shared.engine.store().finish_pull(&body.id, now).await?;
         true
     };
     /// Reads a sync task.
@@ -200,10 +207,10 @@ operations! {
         let now = shared.on_time(body.now).await?;
         shared.engine.store().resync_task(&body.id, now).await?
     };
-    /// Has all failures of a class done again.
+    /// Has the failures of a flow done again, of one class or all.
     Operate resync_failed "/engine/resync_failed" (ResyncFailedBody) -> u64 = |shared, body| {
-        shared.on_time(body.now).await?;
-        shared.engine.store().resync_failed(&body.flow, &body.class, body.now).await?
+        let now = shared.on_time(body.now).await?;
+        shared.engine.store().resync_failed(&body.flow, body.class.as_deref(), now).await?
     };
     /// Counts failures by class.
     Read failures "/engine/failures" (OfFlow) -> BTreeMap<String, u64> = |shared, body| {

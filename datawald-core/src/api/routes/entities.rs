@@ -29,7 +29,7 @@ pub(crate) struct OfFrontend {
 }
 
 /// Stages an order and dispatches its task. Staging the same content again changes nothing, but has one done again that
-/// failed. With `If-Match: "rev"` (or `If-None-Match: *`) only if that version (or none) is there.
+/// failed. What this installation has no flow of is refused (422), with the flows that there are. With `If-Match: "rev"` (or `If-None-Match: *`) only if that version (or none) is there.
 #[utoipa::path(
     put, path = "/backoffice/order/{id}", tag = "orders",
     params(
@@ -50,8 +50,8 @@ pub(crate) async fn put_entity(
     const OPERATION: &str = "stage";
     let if_rev = condition(&headers)?;
     let flow = FlowId::new(table, body.frontend.clone());
+    shared.check_flow("frontend", &flow)?;
     let mut entity = documents::entity(table, &id, body, "")?;
-    shared.check_frontend("frontend", &flow.frontend)?;
     as_known(&shared, &flow, &mut entity).await??;
     let intent = entity.intent.clone();
     let staged = shared.engine.push(&flow, vec![Push { entity, if_rev }]).await?;
@@ -90,7 +90,7 @@ pub(crate) async fn put_entities(
     for (at, one) in body.entities.into_iter().enumerate() {
         let flow = FlowId::new(table, one.entity.frontend.clone());
         let path = format!("entities[{at}].entity");
-        let known = shared.check_frontend(&format!("{path}.frontend"), &flow.frontend);
+        let known = shared.check_flow(&format!("{path}.frontend"), &flow);
         match known.and_then(|()| documents::entity(table, &one.id, one.entity, &path)) {
             Ok(entity) => {
                 results.push(None);
@@ -211,7 +211,7 @@ fn told(id: String, intent: &Intent, staging: Staging) -> Staged {
         Staging::Inserted => ("inserted", true),
         Staging::Restaged => ("restaged", true),
         Staging::Retried => ("retried", true),
-        Staging::Unchanged => ("unchanged", false),
+        Staging::StillFailed | Staging::Unchanged => ("unchanged", false),
     };
     let tx_status = match (intent, fresh) {
         (Intent::Reject(_), true) => TxStatus::Failed,

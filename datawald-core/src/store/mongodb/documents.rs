@@ -310,6 +310,8 @@ pub(super) struct SyncTaskDoc {
     pub(super) cut_before: Option<CutDoc>,
     pub(super) cut_after: Option<CutDoc>,
     pub(super) pulled: bool,
+    #[serde(default)]
+    pub(super) pulled_at: Option<DateTime>,
     pub(super) started_at: DateTime,
     pub(super) ended_at: Option<DateTime>,
 }
@@ -324,6 +326,7 @@ impl SyncTaskDoc {
             cut_before: self.cut_before.map(CutDoc::cut),
             cut_after: self.cut_after.map(CutDoc::cut),
             pulled: self.pulled,
+            pulled_at: self.pulled_at.map(time),
             started_at: time(self.started_at),
             ended_at: self.ended_at.map(time),
         }

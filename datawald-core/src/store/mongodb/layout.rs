@@ -120,10 +120,12 @@ async fn indexes(commands: &Commands) -> Result<()> {
     let failures = doc! {
         "name": "failures",
         "key": { "flow": 1, "failure": 1 },
-        "partialFilterExpression": { "failure": { "$exists": true } },
+        "partialFilterExpression": { "failure": { "$type": "string" } },
     };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in [(ENTITIES, vec![due, passes, names, targets, failures]), (SYNC_TASKS, vec![started])]
+    let open = doc! { "name": "open", "key": { "flow": 1, "status": 1, "started_at": -1, "_id": -1 } };
+    for (collection, indexes) in
+        [(ENTITIES, vec![due, passes, names, targets, failures]), (SYNC_TASKS, vec![started, open])]
     {
         create_indexes(commands, collection, indexes).await?;
     }

@@ -59,6 +59,15 @@ pub(super) async fn release(commands: &Commands, lease: &PullLease) -> Result<()
     commands.update("release pull", FLOWS, vec![statement]).await.map(drop)
 }
 
+/// Prolongs the right to pull; `false` if it has passed on.
+pub(super) async fn prolong(commands: &Commands, lease: &PullLease, until: Timestamp) -> Result<bool> {
+    let statement = doc! {
+        "q": { "_id": flow_id(&lease.flow), "token": number(lease.token), "owner": { "$ne": Bson::Null } },
+        "u": { "$set": { "lease_until": date(until) } },
+    };
+    Ok(commands.update("renew pull", FLOWS, vec![statement]).await?.matched > 0)
+}
+
 /// Renews the right to pull and takes `places` places in the order of staging: the first of them, and the cut.
 pub(super) async fn renew(
     commands: &Commands,

@@ -19,7 +19,7 @@ const OPERATION: &str = "record sync task";
 
 pub(super) async fn record(commands: &Commands, pushed: PushedSync) -> Result<()> {
     let PushedSync { task, members, cut } = pushed;
-    let (flow, id) = (task.flow.clone(), task.id.clone());
+    let (flow, id, now) = (task.flow.clone(), task.id.clone(), task.now);
     let mut joining: HashMap<String, bool> = HashMap::new();
     for member in members {
         // One that is named twice is unchanged only if it is said to be each time.
@@ -33,7 +33,7 @@ pub(super) async fn record(commands: &Commands, pushed: PushedSync) -> Result<()
         let stands = pulls::advance_pushed(commands, OPERATION, &flow, CutDoc::of(cut)).await?;
         tasks::reached(commands, OPERATION, &id, stands).await?;
     }
-    tasks::finish_pull(commands, &id).await
+    tasks::finish_pull(commands, &id, now).await
 }
 
 async fn check_staged(commands: &Commands, members: &HashMap<String, bool>) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Staging a page: the entities first, then the cut that they complete.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
@@ -15,8 +16,8 @@ use super::names::{self, Named, check, touched};
 use super::{pulls, tasks};
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
 use crate::store::transition::open;
-use crate::store::{HISTORY_LIMIT, Push, StageBatch, StageEntity, Staging};
-use crate::{Disposition, Error, ErrorKind, Now, Result};
+use crate::store::{HISTORY_LIMIT, NewSyncTask, Push, StageBatch, StageEntity, Staging};
+use crate::{Error, Now, Result};
 
 const OPERATION: &str = "stage";
 
@@ -28,9 +29,9 @@ enum Plan {
     /// It is not known.
     Insert(Box<EntityDoc>),
     /// It is known as `seen`, and is changed.
-    Change { seen: String, update: Document, staging: Staging, earlier: Option<Box<VersionDoc>> },
+    Change { seen: String, update: Document, staging: Staging, joins: bool, earlier: Option<Box<VersionDoc>> },
     /// Nothing is written to it.
-    Keep,
+    Keep(Staging),
 }
 
 /// What the entities of a page have in common.
@@ -39,7 +40,9 @@ struct Page<'a> {
     /// Of the right to pull; of what is pushed, of the last one there was.
     token: i64,
     /// The sync task that they join; what is pushed joins none.
-    task: Option<&'a SyncTaskId>,
+    task: Option<&'a NewSyncTask>,
+    /// Whether that is there.
+    recorded: AtomicBool,
     now: Now,
     first_place: i64,
     op: String,
@@ -47,16 +50,27 @@ struct Page<'a> {
 
 pub(super) async fn stage(commands: &Commands, batch: StageBatch) -> Result<Vec<Staging>> {
     let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
+    if sync_task.flow != lease.flow {
+        return Err(of_another_flow(&sync_task.id));
+    }
     let (first_place, before) = pulls::renew(commands, OPERATION, &lease, lease_until, entities.len()).await?;
-    open_task(commands, &sync_task, &lease.flow).await?;
+    let recorded = open_task(commands, &sync_task.id, &lease.flow).await?;
     let entities: Vec<_> =
         entities.into_iter().map(|entity| Push { entity: that_fits(entity), if_rev: None }).collect();
     let token = number(lease.token);
-    let page = Page { flow: &lease.flow, token, task: Some(&sync_task), now, first_place, op: mark() };
+    let page = Page {
+        flow: &lease.flow,
+        token,
+        task: Some(&sync_task),
+        recorded: AtomicBool::new(recorded),
+        now,
+        first_place,
+        op: mark(),
+    };
     let staged = page.stage(commands, &entities).await?.into_iter().flatten().collect();
     if let Some(cut) = cut {
         let stands = pulls::advance(commands, OPERATION, &lease, before, CutDoc::of(cut)).await?;
-        tasks::pulled_to(commands, OPERATION, &sync_task, stands).await?;
+        tasks::pulled_to(commands, OPERATION, &sync_task.id, stands).await?;
     }
     Ok(staged)
 }
@@ -69,25 +83,24 @@ pub(super) async fn push(
 ) -> Result<Vec<Option<Staging>>> {
     let (first_place, token) = pulls::places(commands, OPERATION, flow, entities.len()).await?;
     let entities: Vec<_> = entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
-    Page { flow, token, task: None, now, first_place, op: mark() }.stage(commands, &entities).await
+    let recorded = AtomicBool::new(false);
+    Page { flow, token, task: None, recorded, now, first_place, op: mark() }.stage(commands, &entities).await
 }
 
-/// Whoever closed it took the pull for dead.
-async fn open_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<()> {
-    let refused = |kind, message: &str| {
-        Err(Error::new(kind, Disposition::Retryable { after: None }, OPERATION, message)
-            .entity(format!("sync task {id}")))
-    };
+/// Whether the sync task is there; one that is closed is opened: whoever closed it took the pull for dead.
+async fn open_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<bool> {
     match tasks::find(commands, OPERATION, id).await? {
-        None => refused(ErrorKind::NotFound, "does not exist (was it deleted?); nothing was staged; pull again"),
-        Some(found) if found.flow != flow_id(flow) => {
-            refused(ErrorKind::Invalid, "belongs to another flow; nothing was staged")
-        }
+        None => Ok(false),
+        Some(found) if found.flow != flow_id(flow) => Err(of_another_flow(id)),
         Some(found) if found.status != SyncStatus::Processing || !found.note.is_empty() => {
-            tasks::open(commands, OPERATION, id).await
+            tasks::open(commands, OPERATION, id).await.map(|()| true)
         }
-        Some(_) => Ok(()),
+        Some(_) => Ok(true),
     }
+}
+
+fn of_another_flow(id: &SyncTaskId) -> Error {
+    Error::invalid(OPERATION, "belongs to another flow; nothing was staged").entity(format!("sync task {id}"))
 }
 
 /// An entity that a document cannot hold is refused with its reason, so that the page goes on without it.
@@ -150,6 +163,7 @@ impl Page<'_> {
         let mut inserted = Vec::new();
         let mut changed = Vec::new();
         let mut staged = Vec::new();
+        let mut brings = false;
         for (at, push, id) in &turn {
             let known = known.get(*id);
             if push.if_rev.is_some_and(|rev| rev != known.map_or(0, |known| count(known.rev))) {
@@ -159,20 +173,28 @@ impl Page<'_> {
             let named = check(self.flow, &push.entity, known, &holders);
             match self.plan(*at, &push.entity, named, id, known, &mut sightings)? {
                 Plan::Insert(new) => {
+                    brings = true;
                     inserts.push(document(OPERATION, &new)?);
                     inserted.push((*at, *id, &push.entity.name));
                 }
-                Plan::Change { seen, update, staging, earlier: version } => {
+                Plan::Change { seen, update, staging, joins, earlier: version } => {
+                    brings |= joins;
                     changes.push(doc! { "q": { "_id": id, "op": seen }, "u": update });
                     changed.push((*at, *id, &push.entity.name, staging));
                     earlier.extend(version);
                 }
-                Plan::Keep => staged.push((*at, Some(Staging::Unchanged))),
+                Plan::Keep(staging) => staged.push((*at, Some(staging))),
             }
         }
         // What an entity leaves behind is written before it: it is not looked at before the entity has moved on.
         self.keep_versions(commands, &earlier).await?;
-        members::see(commands, OPERATION, &sightings).await?;
+        if let Some(task) = self.task.filter(|_| brings && !self.recorded.load(Ordering::Relaxed)) {
+            tasks::create(commands, task.clone()).await?;
+            self.recorded.store(true, Ordering::Relaxed);
+        }
+        if self.recorded.load(Ordering::Relaxed) {
+            members::see(commands, OPERATION, &sightings).await?;
+        }
 
         if !inserts.is_empty() {
             let written = commands.insert(OPERATION, ENTITIES, inserts).await?;
@@ -265,22 +287,25 @@ impl Page<'_> {
         let raw_print = Fingerprint::of(entity.raw.as_bytes());
         let staging = if !is_same(known, entity, &named) {
             Staging::Restaged
-        } else if known.status == TxStatus::Failed && named.intent.is_to_be_done() {
+        } else if known.status != TxStatus::Failed {
+            Staging::Unchanged
+        } else if named.intent.is_to_be_done() && self.task.is_none() {
+            // What is handed over is somebody's act; what a pull meets again is not.
             Staging::Retried
         } else {
-            Staging::Unchanged
+            Staging::StillFailed
         };
-        if staging == Staging::Unchanged {
-            if let Some(task) = self.task.filter(|task| !has_joined(&passes, task)) {
+        if !staging.is_news() {
+            if let Some(task) = self.task.filter(|task| !has_joined(&passes, &task.id)) {
                 match known.status.is_final() {
-                    true => sightings.push(members::sighting(task, id, TxStatus::Ignored)),
-                    false => join(&mut passes, task.as_str()),
+                    true => sightings.push(members::sighting(&task.id, id, TxStatus::Ignored)),
+                    false => join(&mut passes, task.id.as_str()),
                 }
             }
             let source_updated_at = entity.source_updated_at.map(date);
             let same_source = known.raw_print == raw_print && known.source_updated_at == source_updated_at;
             if same_source && passes == known.passes {
-                return Ok(Plan::Keep);
+                return Ok(Plan::Keep(staging));
             }
         } else {
             if known.status.is_final() {
@@ -322,7 +347,8 @@ impl Page<'_> {
         if !unset.is_empty() {
             update.insert("$unset", unset);
         }
-        Ok(Plan::Change { seen: known.op.clone(), update, staging, earlier })
+        let joins = passes != known.passes;
+        Ok(Plan::Change { seen: known.op.clone(), update, staging, joins, earlier })
     }
 
     fn id(&self, entity: &StageEntity) -> String {
@@ -331,7 +357,7 @@ impl Page<'_> {
 
     fn join(&self, passes: &mut Vec<PassDoc>) {
         if let Some(task) = self.task {
-            join(passes, task.as_str());
+            join(passes, task.id.as_str());
         }
     }
 

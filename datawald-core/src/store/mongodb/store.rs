@@ -162,6 +162,10 @@ impl StagingStore for MongoStore {
         pulls::acquire(&self.commands, flow, owner, now, until).await
     }
 
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool> {
+        pulls::prolong(&self.commands, lease, until).await
+    }
+
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
         pulls::release(&self.commands, lease).await
     }
@@ -226,8 +230,8 @@ impl StagingStore for MongoStore {
         tasks::create(&self.commands, task).await
     }
 
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
-        tasks::finish_pull(&self.commands, id).await
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()> {
+        tasks::finish_pull(&self.commands, id, now).await
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {
@@ -266,7 +270,7 @@ impl StagingStore for MongoStore {
         tasks::resync(&self.commands, id, now).await
     }
 
-    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
+    async fn resync_failed(&self, flow: &FlowId, class: Option<&str>, now: Now) -> Result<u64> {
         work::resync_failed(&self.commands, flow, class, now).await
     }
 

@@ -7,12 +7,12 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{bson, date, document, read, time};
-use super::change::{ROUNDS, busy, carried_out, known, mark};
+use super::change::{ROUNDS, busy, known, mark};
 use super::commands::Commands;
 use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SIGHTINGS, SYNC_TASKS, SyncTaskDoc};
 use super::keys::flow_id;
 use super::members;
-use super::work::do_again;
+use super::work::all_again;
 use crate::model::{Counts, SyncStatus, SyncTask, SyncTaskId, TxStatus};
 use crate::store::{Listing, NewSyncTask, SyncTaskFilter, paging};
 use crate::{Error, Now, Result};
@@ -29,6 +29,7 @@ pub(super) async fn create(commands: &Commands, new: NewSyncTask) -> Result<()> 
         cut_before: new.cut_before.map(CutDoc::of),
         cut_after: None,
         pulled: false,
+        pulled_at: None,
         started_at: date(new.now),
         ended_at: None,
     };
@@ -58,8 +59,12 @@ pub(super) async fn counts(commands: &Commands, id: &SyncTaskId) -> Result<Count
     }
 }
 
-pub(super) async fn finish_pull(commands: &Commands, id: &SyncTaskId) -> Result<()> {
-    set(commands, "finish pull", id, doc! { "pulled": true }).await.map(drop)
+pub(super) async fn finish_pull(commands: &Commands, id: &SyncTaskId, now: Timestamp) -> Result<()> {
+    let statement = doc! {
+        "q": { "_id": id.as_str(), "pulled": false },
+        "u": { "$set": { "pulled": true, "pulled_at": date(now) } },
+    };
+    commands.update("finish pull", SYNC_TASKS, vec![statement]).await.map(drop)
 }
 
 pub(super) async fn close(
@@ -154,7 +159,6 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
     if find(commands, OPERATION, id).await?.is_none() {
         return Ok(0);
     }
-    let op = mark();
     let mut again = 0;
     for round in 0..=ROUNDS {
         let failed = failures(commands, id).await?;
@@ -164,23 +168,12 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
         if round == ROUNDS {
             return Err(busy(OPERATION));
         }
-        let mut statements = Vec::new();
-        let mut ids = Vec::new();
-        for (key, known) in &failed {
-            let Some(update) = do_again(OPERATION, known, Some(id), now, &op)? else { continue };
-            statements.push(doc! { "q": { "_id": key, "op": &known.op }, "u": update });
-            ids.push(key);
-        }
-        let all = statements.len() as u64;
-        let written = commands.update(OPERATION, ENTITIES, statements).await?;
-        again += match written.matched {
-            matched if matched == all => all,
-            // Those that were changed without an answer are no longer failures, and would not be counted.
-            _ => carried_out(commands, OPERATION, &ids, &op).await?.len() as u64,
-        };
+        again += all_again(commands, OPERATION, &failed, Some(id), now).await?;
     }
     if again > 0 {
-        open(commands, OPERATION, id).await?;
+        let mut fields = opened(OPERATION)?;
+        fields.insert("pulled_at", date(now.wall));
+        set(commands, OPERATION, id, fields).await?;
     }
     Ok(again)
 }

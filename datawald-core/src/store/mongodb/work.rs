@@ -221,33 +221,34 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Now) -> Re
     Err(busy(OPERATION))
 }
 
-pub(super) async fn resync_failed(commands: &Commands, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
-    const OPERATION: &str = "do failures again";
-    let doable = doc! { "$in": ["apply", "cancel"] };
-    let failed = TxStatus::Failed.letter();
-    let filter = doc! { "flow": flow_id(flow), "failure": class, "status": failed, "intent": doable };
-    let op = mark();
+/// Failures done again together.
+const TOGETHER: i64 = 500;
+
+pub(super) async fn resync_failed(commands: &Commands, flow: &FlowId, class: Option<&str>, now: Now) -> Result<u64> {
+    const OPERATION: &str = "resync failures";
+    let mut filter = doc! {
+        "flow": flow_id(flow),
+        "status": TxStatus::Failed.letter(),
+        "intent": { "$in": ["apply", "cancel"] },
+    };
+    if let Some(class) = class {
+        filter.insert("failure", class);
+    }
     let mut again = 0;
-    for _ in 0..ROUNDS {
-        let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
-        let mut statements = Vec::new();
-        let mut ids = Vec::new();
+    let mut in_vain = 0;
+    while in_vain < ROUNDS {
+        let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).limit(TOGETHER).build();
+        let mut failed = HashMap::new();
         for found in commands.find(OPERATION, ENTITIES, filter.clone(), options).await? {
-            let known: EntityDoc = read(OPERATION, ENTITIES, &found)?;
-            let Some(update) = do_again(OPERATION, &known, None, now, &op)? else { continue };
-            statements.push(doc! { "q": { "_id": &known.key, "op": &known.op }, "u": update });
-            ids.push(known.key);
+            let found: EntityDoc = read(OPERATION, ENTITIES, &found)?;
+            failed.insert(found.key.clone(), found);
         }
-        if statements.is_empty() {
+        if failed.is_empty() {
             return Ok(again);
         }
-        let all = statements.len() as u64;
-        let written = commands.update(OPERATION, ENTITIES, statements).await?;
-        again += match written.matched {
-            matched if matched == all => all,
-            // Those that were changed without an answer are no longer failures, and would not be counted.
-            _ => carried_out(commands, OPERATION, &ids.iter().collect::<Vec<_>>(), &op).await?.len() as u64,
-        };
+        let done = all_again(commands, OPERATION, &failed, None, now).await?;
+        in_vain = if done == 0 { in_vain + 1 } else { 0 };
+        again += done;
     }
     Err(busy(OPERATION))
 }
@@ -263,9 +264,32 @@ pub(super) async fn failures(commands: &Commands, flow: &FlowId) -> Result<BTree
     Ok(counts)
 }
 
+/// Has entities done again that nobody has changed since they were read. Answers how many.
+pub(super) async fn all_again(
+    commands: &Commands,
+    operation: &'static str,
+    failed: &HashMap<String, EntityDoc>,
+    counts_in: Option<&SyncTaskId>,
+    now: Now,
+) -> Result<u64> {
+    let op = mark();
+    let (mut statements, mut ids) = (Vec::new(), Vec::new());
+    for (key, known) in failed {
+        let Some(update) = do_again(operation, known, counts_in, now, &op)? else { continue };
+        statements.push(doc! { "q": { "_id": key, "op": &known.op }, "u": update });
+        ids.push(key);
+    }
+    let all = statements.len() as u64;
+    match commands.update(operation, ENTITIES, statements).await?.matched {
+        matched if matched == all => Ok(all),
+        // Those that were changed without an answer are no longer failures, and would not be counted.
+        _ => Ok(carried_out(commands, operation, &ids, &op).await?.len() as u64),
+    }
+}
+
 /// What has a final entity done again; `None` if there is nothing to be done with it. The passes that it was part of ended
 /// with what it was then; `counts_in` is the one in which it counts as what it is again.
-pub(super) fn do_again(
+fn do_again(
     operation: &'static str,
     known: &EntityDoc,
     counts_in: Option<&SyncTaskId>,

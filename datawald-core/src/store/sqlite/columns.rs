@@ -16,7 +16,7 @@ pub(super) const ENTITY: &str = "e.tbl, e.frontend, e.id, e.status, e.note, e.ta
 
 /// The columns that [`sync_task`] reads.
 pub(super) const SYNC_TASK: &str = "id, tbl, frontend, status, note, cut_before, cut_before_offset, cut_after, \
-    cut_after_offset, pulled, started_at, ended_at";
+    cut_after_offset, pulled, started_at, ended_at, pulled_at";
 
 /// A time as it is stored: what is finer than a microsecond is cut off.
 pub(super) fn micros(time: Timestamp) -> i64 {
@@ -163,6 +163,7 @@ pub(super) fn sync_task(row: &Row<'_>) -> rusqlite::Result<SyncTask> {
         cut_before: opt_cut(row, 5)?,
         cut_after: opt_cut(row, 7)?,
         pulled: row.get(9)?,
+        pulled_at: opt_time(row, 12)?,
         started_at: time(row, 10)?,
         ended_at: opt_time(row, 11)?,
     })

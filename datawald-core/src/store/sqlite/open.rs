@@ -31,10 +31,10 @@ const CACHE: i64 = 16 * 1_024 * 1_024;
 enum Found {
     /// Nothing yet.
     Empty,
+    /// A store of an earlier version, to be brought up to date.
+    Older,
     /// A store of this version.
     Store,
-    /// A store of the version before.
-    Older,
 }
 
 /// Opens or creates the store at `path` for writing.
@@ -78,6 +78,7 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
                 transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
             }
         }
+        transaction.pragma_update(None, "user_version", VERSION).map_err(fail)?;
         transaction.commit().map_err(fail)?;
     }
     // Proves that it can be written: a read-only disk shows only now.
@@ -100,7 +101,7 @@ pub(super) fn look(path: &Path) -> Result<bool> {
                 Connection::open_with_flags(url.as_str(), flags)
             }
         };
-        return Ok(matches!(inspect(&connection.map_err(fail)?, path)?, Found::Store));
+        return Ok(matches!(inspect(&connection.map_err(fail)?, path)?, Found::Older | Found::Store));
     }
     match path.parent() {
         Some(folder) if !folder.is_dir() => Err(Error::config(OPERATION, no_folder(path, folder))),

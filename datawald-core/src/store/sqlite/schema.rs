@@ -12,8 +12,13 @@ pub(super) const VERSION: i32 = 5;
 /// The last version that can be brought up to date.
 pub(super) const UPDATABLE: i32 = 4;
 
-/// Brings a file of version [`UPDATABLE`] up to date: what kind of failure it is was not recorded before.
+/// Brings a file of version [`UPDATABLE`] up to date: what kind of failure it is, when a pull came to its end and whose a
+/// document is were not recorded before.
 pub(super) const UPDATE: &str = "
+ALTER TABLE sync_tasks ADD COLUMN pulled_at INTEGER;
+CREATE INDEX sync_tasks_open ON sync_tasks (tbl, frontend, started_at, id) WHERE status = 'Processing';
+CREATE UNIQUE INDEX IF NOT EXISTS entities_target ON entities (tbl, target_id, reference)
+    WHERE target_id IS NOT NULL AND reference IS NOT NULL;
 ALTER TABLE entities ADD COLUMN failure TEXT;
 UPDATE entities SET failure = iif(intent = 'reject', 'mapping', 'refused') WHERE status = 'F';
 CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
@@ -107,9 +112,11 @@ CREATE TABLE sync_tasks (
     cut_after_offset  INTEGER,
     pulled            INTEGER NOT NULL,
     started_at        INTEGER NOT NULL,
-    ended_at          INTEGER
+    ended_at          INTEGER,
+    pulled_at         INTEGER
 ) STRICT;
 CREATE INDEX sync_tasks_started ON sync_tasks (started_at, id);
+CREATE INDEX sync_tasks_open ON sync_tasks (tbl, frontend, started_at, id) WHERE status = 'Processing';
 
 -- What a pull brought. pass_status is null while the entity's own status is what counts.
 CREATE TABLE sync_task_entities (

@@ -1,5 +1,7 @@
 //! Pull leases, staging and cuts.
 
+use std::cell::{Cell, RefCell};
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -8,7 +10,7 @@ use super::tasks;
 use super::writer::WorkError;
 use crate::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncTaskId, TxStatus};
 use crate::store::transition::{self, Standing};
-use crate::store::{HISTORY_LIMIT, PullLease, Push, PushedSync, StageBatch, StageEntity, Staging};
+use crate::store::{HISTORY_LIMIT, NewSyncTask, PullLease, Push, PushedSync, StageBatch, StageEntity, Staging};
 use crate::{Disposition, Error, ErrorKind, Now};
 
 type Work<T> = std::result::Result<T, WorkError>;
@@ -37,6 +39,16 @@ pub(super) fn acquire_pull(
     Ok(token.map(|token| PullLease { flow, owner, token }))
 }
 
+pub(super) fn renew_pull(db: &Connection, lease: &PullLease, until: Timestamp) -> Work<bool> {
+    let held = db
+        .prepare_cached(
+            "UPDATE pulls SET lease_until = ?4
+             WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL",
+        )?
+        .execute(params![lease.flow.table.name(), lease.flow.frontend, int(lease.token), micros(until)])?;
+    Ok(held > 0)
+}
+
 pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
     db.prepare_cached(
         "UPDATE pulls SET owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2 AND token = ?3",
@@ -48,33 +60,33 @@ pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
 pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     let StageBatch { lease, lease_until, sync_task, entities, cut, now } = batch;
     let flow = &lease.flow;
-    let held = db
-        .prepare_cached(
-            "UPDATE pulls SET lease_until = ?4
-             WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL",
-        )?
-        .execute(params![flow.table.name(), flow.frontend, int(lease.token), micros(lease_until)])?;
-    if held == 0 {
+    if sync_task.flow != *flow {
+        return Err(WorkError::Refused(of_another_flow(&sync_task.id)));
+    }
+    if !renew_pull(db, &lease, lease_until)? {
         let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
         return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
     }
-    let task = task_seq(db, flow, &sync_task)?;
-    // Whoever closed it took the pull for dead.
-    db.prepare_cached(
-        "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL
-         WHERE seq = ?1 AND (status <> 'Processing' OR note <> '')",
-    )?
-    .execute([task])?;
-    let pass = Pass { db, flow, task: Some(task), now };
+    let seq = task_seq(db, flow, &sync_task.id)?;
+    if let Some(seq) = seq {
+        // Whoever closed it took the pull for dead.
+        db.prepare_cached(
+            "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL
+             WHERE seq = ?1 AND (status <> 'Processing' OR note <> '')",
+        )?
+        .execute([seq])?;
+    }
+    let pass = Pass { db, flow, task: Some(&sync_task), seq: Cell::new(seq), unchanged: RefCell::default(), now };
     let staged = entities.iter().map(|entity| pass.stage(entity)).collect::<Work<Vec<_>>>()?;
+    pass.join_unchanged()?;
     if let Some(cut) = cut {
-        advance(db, flow, task, cut)?;
+        advance(db, flow, pass.seq.get(), cut)?;
     }
     Ok(staged)
 }
 
 pub(super) fn push(db: &Connection, flow: &FlowId, entities: &[Push], now: Now) -> Work<Vec<Option<Staging>>> {
-    let pass = Pass { db, flow, task: None, now };
+    let pass = Pass { db, flow, task: None, seq: Cell::new(None), unchanged: RefCell::default(), now };
     entities
         .iter()
         .map(|push| match push.if_rev {
@@ -88,9 +100,11 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
     let PushedSync { task, members, cut } = pushed;
     let flow = &task.flow;
     tasks::create(db, task)?;
-    tasks::finish_pull(db, &task.id)?;
+    tasks::finish_pull(db, &task.id, task.now)?;
     let seq = task_seq(db, flow, &task.id)?;
-    let pass = Pass { db, flow, task: Some(seq), now: task.now.into() };
+    let unchanged_later = RefCell::default();
+    let pass =
+        Pass { db, flow, task: Some(task), seq: Cell::new(seq), unchanged: unchanged_later, now: task.now.into() };
     // One that is named twice is unchanged only if it is said to be each time: the first to join stands.
     let (unchanged, changed): (Vec<_>, Vec<_>) = members.iter().partition(|member| member.unchanged);
     for member in changed.into_iter().chain(unchanged) {
@@ -100,10 +114,11 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
             return Err(WorkError::Refused(error.entity(EntityKey::new(flow, member.id.clone()).to_string())));
         };
         match member.unchanged {
-            true => pass.join_unchanged(&known)?,
-            false => pass.join_as_it_is(&known)?,
+            true => pass.unchanged.borrow_mut().push((known.seq, known.status)),
+            false => pass.join_once(known.seq, None)?,
         }
     }
+    pass.join_unchanged()?;
     match cut {
         Some(cut) => advance(db, flow, seq, *cut),
         None => Ok(()),
@@ -111,7 +126,7 @@ pub(super) fn record_pushed(db: &Connection, pushed: &PushedSync) -> Work<()> {
 }
 
 /// Moves the cut on, unless it stands there or further.
-fn advance(db: &Connection, flow: &FlowId, task: i64, cut: Cut) -> Work<()> {
+fn advance(db: &Connection, flow: &FlowId, task: Option<i64>, cut: Cut) -> Work<()> {
     let (table, frontend) = (flow.table.name(), &flow.frontend);
     db.prepare_cached(
         "INSERT INTO cuts (tbl, frontend, cut_dt, cut_offset) VALUES (?1, ?2, ?3, ?4)
@@ -128,19 +143,20 @@ fn advance(db: &Connection, flow: &FlowId, task: i64, cut: Cut) -> Work<()> {
     Ok(())
 }
 
-fn task_seq(db: &Connection, flow: &FlowId, id: &SyncTaskId) -> Work<i64> {
-    let refused = |kind, message: &str| {
-        let error = Error::new(kind, Disposition::Retryable { after: None }, OPERATION, message);
-        Err(WorkError::Refused(error.entity(format!("sync task {id}"))))
-    };
+fn of_another_flow(id: &SyncTaskId) -> Error {
+    Error::invalid(OPERATION, "belongs to another flow; nothing was staged").entity(format!("sync task {id}"))
+}
+
+/// The place of a sync task; `None` if it is not there.
+fn task_seq(db: &Connection, flow: &FlowId, id: &SyncTaskId) -> Work<Option<i64>> {
     let found = db
         .prepare_cached("SELECT seq, tbl, frontend FROM sync_tasks WHERE id = ?1")?
         .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?)))
         .optional()?;
     match found {
-        Some((seq, table, frontend)) if table == flow.table.name() && frontend == flow.frontend => Ok(seq),
-        Some(_) => refused(ErrorKind::Invalid, "belongs to another flow; nothing was staged"),
-        None => refused(ErrorKind::NotFound, "does not exist (was it deleted?); nothing was staged; pull again"),
+        Some((seq, table, frontend)) if table == flow.table.name() && frontend == flow.frontend => Ok(Some(seq)),
+        Some(_) => Err(WorkError::Refused(of_another_flow(id))),
+        None => Ok(None),
     }
 }
 
@@ -163,7 +179,11 @@ struct Pass<'a> {
     db: &'a Connection,
     flow: &'a FlowId,
     /// The sync task that the entities join; what is pushed joins none.
-    task: Option<i64>,
+    task: Option<&'a NewSyncTask>,
+    /// Its place, once it is recorded.
+    seq: Cell<Option<i64>>,
+    /// Those that have not changed: they join at the end, if there is a sync task by then.
+    unchanged: RefCell<Vec<(i64, TxStatus)>>,
     now: Now,
 }
 
@@ -183,15 +203,15 @@ impl Pass<'_> {
             return Ok(Staging::Restaged);
         }
         self.refresh(&known, entity)?;
-        if known.status == TxStatus::Failed && known.intent.is_to_be_done() {
+        // What is handed over is somebody's act; what a pull meets again is not.
+        if known.status == TxStatus::Failed && known.intent.is_to_be_done() && self.task.is_none() {
             keep_outcome(self.db, known.seq, known.status)?;
             let standing = transition::open(&known.intent, String::new(), self.now.store);
             self.stand(known.seq, &standing)?;
-            self.join(known.seq)?;
             return Ok(Staging::Retried);
         }
-        self.join_unchanged(&known)?;
-        Ok(Staging::Unchanged)
+        self.unchanged.borrow_mut().push((known.seq, known.status));
+        Ok(if known.status == TxStatus::Failed { Staging::StillFailed } else { Staging::Unchanged })
     }
 
     /// Its version; 0 if it is not there.
@@ -367,7 +387,7 @@ impl Pass<'_> {
 
     /// Joins an entity that this pass has brought.
     fn join(&self, seq: i64) -> Work<()> {
-        let Some(task) = self.task else { return Ok(()) };
+        let Some(task) = self.record()? else { return Ok(()) };
         self.db
             .prepare_cached(
                 "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
@@ -378,25 +398,40 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Joins an entity that this pass has found as it was. If the pass has brought it before, that stands.
-    fn join_unchanged(&self, known: &Known) -> Work<()> {
-        self.join_once(known, known.status.is_final().then_some(TxStatus::Ignored))
+    /// Joins what this pass has found as it was. What it has brought before stands.
+    fn join_unchanged(&self) -> Work<()> {
+        let unchanged = self.unchanged.take();
+        // What is open is still to be waited for.
+        for (seq, _) in unchanged.iter().filter(|(_, status)| !status.is_final()) {
+            self.join_once(*seq, None)?;
+        }
+        if self.seq.get().is_some() {
+            for (seq, _) in unchanged.iter().filter(|(_, status)| status.is_final()) {
+                self.join_once(*seq, Some(TxStatus::Ignored))?;
+            }
+        }
+        Ok(())
     }
 
-    /// Joins an entity as what it is, unless it has joined before.
-    fn join_as_it_is(&self, known: &Known) -> Work<()> {
-        self.join_once(known, None)
+    /// The place of the sync task, which is recorded if it is not there; `None` if nothing joins one.
+    fn record(&self) -> Work<Option<i64>> {
+        if let (Some(task), None) = (self.task, self.seq.get()) {
+            tasks::create(self.db, task)?;
+            self.seq.set(task_seq(self.db, self.flow, &task.id)?);
+        }
+        Ok(self.seq.get())
     }
 
-    fn join_once(&self, known: &Known, status: Option<TxStatus>) -> Work<()> {
-        let Some(task) = self.task else { return Ok(()) };
+    /// Joins an entity, as `status` or as what it is, unless it has joined before.
+    fn join_once(&self, entity: i64, status: Option<TxStatus>) -> Work<()> {
+        let Some(task) = self.record()? else { return Ok(()) };
         self.db
             .prepare_cached(
                 "INSERT INTO sync_task_entities (sync_task, entity, rev, pass_status)
                  VALUES (?1, ?2, (SELECT rev FROM entities WHERE seq = ?2), ?3)
                  ON CONFLICT DO NOTHING",
             )?
-            .execute(params![task, known.seq, status.map(TxStatus::letter)])?;
+            .execute(params![task, entity, status.map(TxStatus::letter)])?;
         Ok(())
     }
 }

@@ -159,6 +159,11 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("acquire pull", move |db| stage::acquire_pull(db, flow, owner, now, until)).await
     }
 
+    async fn renew_pull(&self, lease: &PullLease, until: Timestamp) -> Result<bool> {
+        let lease = lease.clone();
+        self.0.writer.write("renew pull", move |db| stage::renew_pull(db, &lease, until)).await
+    }
+
     async fn release_pull(&self, lease: &PullLease) -> Result<()> {
         let lease = lease.clone();
         self.0.writer.write("release pull", move |db| stage::release_pull(db, &lease)).await
@@ -234,9 +239,9 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("record sync task", move |db| tasks::create(db, &task)).await
     }
 
-    async fn finish_pull(&self, id: &SyncTaskId) -> Result<()> {
+    async fn finish_pull(&self, id: &SyncTaskId, now: Timestamp) -> Result<()> {
         let id = id.clone();
-        self.0.writer.write("finish pull", move |db| tasks::finish_pull(db, &id)).await
+        self.0.writer.write("finish pull", move |db| tasks::finish_pull(db, &id, now)).await
     }
 
     async fn sync_task(&self, id: &SyncTaskId) -> Result<Option<SyncTask>> {
@@ -295,9 +300,9 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("do sync task again", move |db| work::resync_task(db, &id, now)).await
     }
 
-    async fn resync_failed(&self, flow: &FlowId, class: &str, now: Now) -> Result<u64> {
-        let (flow, class) = (flow.clone(), class.to_owned());
-        self.0.writer.write("do failures again", move |db| work::resync_failed(db, &flow, &class, now)).await
+    async fn resync_failed(&self, flow: &FlowId, class: Option<&str>, now: Now) -> Result<u64> {
+        let (flow, class) = (flow.clone(), class.map(str::to_owned));
+        self.0.writer.write("do failures again", move |db| work::resync_failed(db, &flow, class.as_deref(), now)).await
     }
 
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {

@@ -30,8 +30,9 @@ pub(super) fn create(db: &Connection, task: &NewSyncTask) -> Work<()> {
     }
 }
 
-pub(super) fn finish_pull(db: &Connection, id: &SyncTaskId) -> Work<()> {
-    db.prepare_cached("UPDATE sync_tasks SET pulled = 1 WHERE id = ?1")?.execute([id.as_str()])?;
+pub(super) fn finish_pull(db: &Connection, id: &SyncTaskId, now: Timestamp) -> Work<()> {
+    db.prepare_cached("UPDATE sync_tasks SET pulled = 1, pulled_at = ?2 WHERE id = ?1 AND pulled = 0")?
+        .execute(params![id.as_str(), micros(now)])?;
     Ok(())
 }
 
@@ -87,8 +88,8 @@ pub(super) fn list(
         values.extend([flow.table.name().to_owned().into(), flow.frontend.clone().into()]);
     }
     if let Some(status) = status {
-        sql.push_str(" AND status = ?");
-        values.push(status.as_str().to_owned().into());
+        // As a literal, without which the index of open ones is not used.
+        sql.push_str(&format!(" AND status = '{}'", status.as_str()));
     }
     if let Some((started_at, id)) = after {
         sql.push_str(" AND (started_at, id) < (?, ?)");

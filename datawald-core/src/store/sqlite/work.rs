@@ -279,17 +279,20 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
             .execute([task, seq])?;
     }
     if let Some((task, _)) = failed.first() {
-        db.prepare_cached("UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL WHERE seq = ?1")?
-            .execute([task])?;
+        db.prepare_cached(
+            "UPDATE sync_tasks SET status = 'Processing', note = '', ended_at = NULL, pulled_at = ?2 WHERE seq = ?1",
+        )?
+        .execute(params![task, micros(now.wall)])?;
     }
     Ok(failed.len() as u64)
 }
 
-pub(super) fn resync_failed(db: &Connection, flow: &FlowId, class: &str, now: Now) -> Work<u64> {
+pub(super) fn resync_failed(db: &Connection, flow: &FlowId, class: Option<&str>, now: Now) -> Work<u64> {
     let failed = db
         .prepare_cached(
             "SELECT seq FROM entities
-             WHERE tbl = ?1 AND frontend = ?2 AND failure = ?3 AND status = 'F' AND intent IN ('apply', 'cancel')",
+             WHERE tbl = ?1 AND frontend = ?2 AND (?3 IS NULL OR failure = ?3) AND status = 'F'
+                 AND intent IN ('apply', 'cancel')",
         )?
         .query_map(params![flow.table.name(), flow.frontend, class], |row| row.get::<_, i64>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;

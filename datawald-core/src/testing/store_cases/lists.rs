@@ -186,11 +186,11 @@ pub async fn failures_of_a_class_are_counted_listed_and_done_again(store: Store)
     assert_eq!(listed, ["1", "3"]);
 
     world.wait(1);
-    assert_eq!(store.resync_failed(&other, "refused", world.now.into()).await.unwrap(), 0);
-    assert_eq!(store.resync_failed(&flow, "refused", world.now.into()).await.unwrap(), 2);
-    assert_eq!(store.resync_failed(&flow, "refused", world.now.into()).await.unwrap(), 0);
+    assert_eq!(store.resync_failed(&other, Some("refused"), world.now.into()).await.unwrap(), 0);
+    assert_eq!(store.resync_failed(&flow, Some("refused"), world.now.into()).await.unwrap(), 2);
+    assert_eq!(store.resync_failed(&flow, Some("refused"), world.now.into()).await.unwrap(), 0);
     assert_eq!(
-        store.resync_failed(&flow, "mapping", world.now.into()).await.unwrap(),
+        store.resync_failed(&flow, Some("mapping"), world.now.into()).await.unwrap(),
         0,
         "there is nothing to be done"
     );
@@ -258,6 +258,7 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     assert_eq!(world.status("theirs").await, TxStatus::Failed);
     let opened = store.sync_task(&task).await.unwrap().unwrap();
     assert_eq!((opened.status, opened.note.as_str(), opened.ended_at), (SyncStatus::Processing, "", None));
+    assert_eq!(opened.pulled_at, Some(world.now), "closing waits from now on");
     let mut expected: Vec<_> = TxStatus::ALL.into_iter().filter(|s| *s != TxStatus::Failed).map(|s| (s, 1)).collect();
     expected.extend([(TxStatus::New, 2), (TxStatus::Failed, 1)]);
     assert_eq!(world.counts("first-pass").await, counts(&expected));
@@ -265,6 +266,32 @@ pub async fn the_failures_of_a_sync_task_are_done_again(store: Store) {
     store.close_sync_task(&task, SyncStatus::Fail, "1 failed", sec(20)).await.unwrap();
     assert_eq!(store.resync_task(&task, world.now.into()).await.unwrap(), 0);
     assert_eq!(store.sync_task(&task).await.unwrap().unwrap().status, SyncStatus::Fail);
+}
+
+pub async fn the_failures_of_a_flow_are_done_again(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    for (n, status) in TxStatus::ALL.into_iter().enumerate() {
+        world.bring_to(&n.to_string(), status).await;
+    }
+    world.pass("second").await;
+    for n in 0..3 {
+        world.bring_to(&format!("f{n}"), TxStatus::Failed).await;
+    }
+    world.stage_one(with_intent("r", "v1", Intent::Reject("y".into()))).await;
+    let other = World::of(store.clone(), FlowId::new(Table::Orders, "other"), "theirs").await;
+    other.bring_to("f0", TxStatus::Failed).await;
+    let before = (world.counts("first-pass").await, world.counts("second").await);
+    world.wait(10);
+    assert_eq!(store.resync_failed(&flow(), None, world.now.into()).await.unwrap(), 4);
+    for id in ["3", "f0", "f1", "f2"] {
+        let found = world.get(id).await;
+        assert_eq!((found.status, found.due_at, found.attempts), (TxStatus::New, Some(world.now), 0));
+        assert_eq!((found.note.as_str(), found.rev), ("", 1));
+    }
+    assert_eq!((world.status("r").await, other.status("f0").await), (TxStatus::Failed, TxStatus::Failed));
+    // The runs that they failed in ended with that.
+    assert_eq!((world.counts("first-pass").await, world.counts("second").await), before);
+    assert_eq!(store.resync_failed(&flow(), None, world.now.into()).await.unwrap(), 0);
 }
 
 /// As when it is done again by itself: another run that it was part of ended with what it was then.
@@ -289,7 +316,7 @@ pub async fn failures_that_were_mended_since_are_not_done_again(store: Store) {
     world.bring_to("still", TxStatus::Failed).await;
     world.bring_to("later", TxStatus::Success).await;
     world.pass("second").await;
-    world.stage(vec![entity("mended", "v1"), entity("still", "v2"), entity("later", "v2")]).await;
+    world.stage(vec![entity("mended", "v2"), entity("still", "v2"), entity("later", "v2")]).await;
     for (id, outcome) in [
         ("mended", success("B1-1")),
         ("still", Outcome::Failed { note: "x".into(), class: "refused".into() }),

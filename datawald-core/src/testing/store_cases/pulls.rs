@@ -49,11 +49,11 @@ pub async fn giving_back_an_old_right_takes_nothing_away(store: Store) {
 pub async fn staging_renews_the_lease(store: Store) {
     let lease = store.acquire_pull(&flow(), "a", sec(0), sec(60)).await.unwrap().unwrap();
     let id = SyncTaskId::from_stored("pass");
-    store.create_sync_task(NewSyncTask { id: id.clone(), flow: flow(), cut_before: None, now: sec(0) }).await.unwrap();
+    let task = NewSyncTask { id, flow: flow(), cut_before: None, now: sec(0) };
     let batch = |until| StageBatch {
         lease: lease.clone(),
         lease_until: until,
-        sync_task: id.clone(),
+        sync_task: task.clone(),
         entities: Vec::new(),
         cut: None,
         now: sec(50).into(),
@@ -63,6 +63,22 @@ pub async fn staging_renews_the_lease(store: Store) {
     // It ran out, but nobody has taken it: it is still the puller's.
     store.stage(batch(sec(300))).await.unwrap();
     assert_eq!(store.acquire_pull(&flow(), "b", sec(299), sec(400)).await.unwrap(), None);
+}
+
+pub async fn a_renewed_right_lasts_longer(store: Store) {
+    let lease = store.acquire_pull(&flow(), "a", sec(0), sec(15)).await.unwrap().unwrap();
+    assert!(store.renew_pull(&lease, sec(20)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "b", at(19_999), sec(40)).await.unwrap(), None);
+    // It ran out, but nobody has taken it: it is still the puller's.
+    assert!(store.renew_pull(&lease, sec(40)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "b", sec(39), sec(60)).await.unwrap(), None);
+    let next = store.acquire_pull(&flow(), "b", sec(40), sec(60)).await.unwrap().unwrap();
+    assert!(!store.renew_pull(&lease, sec(500)).await.unwrap(), "it has passed on");
+    assert!(store.renew_pull(&next, sec(70)).await.unwrap());
+    assert_eq!(store.acquire_pull(&flow(), "c", at(69_999), sec(90)).await.unwrap(), None);
+    store.release_pull(&next).await.unwrap();
+    assert!(!store.renew_pull(&next, sec(500)).await.unwrap(), "it was given back");
+    assert!(store.acquire_pull(&flow(), "c", sec(1), sec(90)).await.unwrap().is_some());
 }
 
 pub async fn staging_with_an_old_token_changes_nothing(store: Store) {
@@ -83,11 +99,8 @@ pub async fn staging_with_an_old_token_changes_nothing(store: Store) {
 pub async fn staging_needs_a_sync_task_of_the_flow(store: Store) {
     let world = World::new(store.clone()).await;
     let cut = Some(Cut { cut_dt: sec(1), offset: 1 });
-    let unknown =
-        StageBatch { sync_task: SyncTaskId::from_stored("nobody's"), cut, ..world.batch(vec![entity("1", "v1")]) };
-    assert_eq!(store.stage(unknown).await.unwrap_err().kind(), ErrorKind::NotFound);
     let other = World::of(store.clone(), FlowId::new(Table::Products, "mage2"), "theirs").await;
-    let theirs = StageBatch { sync_task: other.task.clone(), cut, ..world.batch(vec![entity("1", "v1")]) };
+    let theirs = StageBatch { sync_task: other.new_task(), cut, ..world.batch(vec![entity("1", "v1")]) };
     assert_eq!(store.stage(theirs).await.unwrap_err().kind(), ErrorKind::Invalid);
     assert_eq!(store.get(&world.key("1")).await.unwrap(), None);
     assert_eq!(store.cut(&flow()).await.unwrap(), None);

@@ -1,7 +1,7 @@
 //! Staging entities.
 
 use super::Store;
-use super::world::{LEASE, SETTLE_DELAY, World, entity, flow, retry, sec, success, with_intent};
+use super::world::{LEASE, SETTLE_DELAY, World, counts, entity, flow, retry, sec, success, with_intent};
 use crate::clock::later;
 use crate::model::{EntityKey, Fingerprint, FlowId, Intent, Table, TxStatus};
 use crate::store::{EntityFilter, Push, Settled, StageEntity, Staging};
@@ -72,7 +72,9 @@ pub async fn each_of_content_status_intent_and_reason_counts_as_new(store: Store
     versions.push(StageEntity { intent: Intent::Reject("b".into()), ..versions[2].clone() });
     for (n, version) in versions.into_iter().enumerate() {
         assert_eq!(world.stage_one(version.clone()).await, Staging::Restaged, "{n}");
-        assert_eq!(world.stage_one(version.clone()).await, Staging::Unchanged, "{n}");
+        let same = world.stage_one(version.clone()).await;
+        let failed = matches!(version.intent, Intent::Reject(_));
+        assert_eq!(same, if failed { Staging::StillFailed } else { Staging::Unchanged }, "{n}");
         let found = world.get("1").await;
         assert_eq!((found.rev, found.intent), (n as u64 + 2, version.intent));
         assert_eq!(found.source_status, version.source_status);
@@ -139,17 +141,26 @@ pub async fn new_content_leaves_a_doubt_in_place(store: Store) {
     }
 }
 
-pub async fn a_failure_is_tried_again(store: Store) {
+pub async fn a_failure_that_is_the_same_stays_failed(store: Store) {
     let mut world = World::new(store.clone()).await;
     world.bring_to("1", TxStatus::Failed).await;
+    let before = world.get("1").await;
+    world.pass("second").await;
     world.wait(5);
     let again = StageEntity { raw: "other raw".into(), source_updated_at: Some(sec(3)), ..entity("1", "v1") };
-    assert_eq!(world.stage_one(again).await, Staging::Retried);
-    let found = world.get("1").await;
-    assert_eq!((found.status, found.note.as_str(), found.due_at), (TxStatus::New, "", Some(world.now)));
-    assert_eq!((found.rev, found.attempts), (1, 0));
-    assert_eq!((found.raw.as_str(), found.source_updated_at), ("other raw", Some(sec(3))));
-    assert!(store.history(&found.key).await.unwrap().is_empty());
+    for _ in 0..2 {
+        assert_eq!(world.stage_one(again.clone()).await, Staging::StillFailed);
+        let found = world.get("1").await;
+        assert_eq!((found.status, &found.note, found.due_at), (TxStatus::Failed, &before.note, None));
+        assert_eq!((found.rev, found.attempts), (1, 1));
+        assert_eq!((found.raw.as_str(), found.source_updated_at), ("other raw", Some(sec(3))));
+        assert!(store.history(&found.key).await.unwrap().is_empty());
+        assert!(world.claim(10).await.is_empty());
+    }
+    // The pass that it failed in tells so; the one that met it again has brought nothing of it.
+    assert_eq!(world.counts("first-pass").await, counts(&[(TxStatus::Failed, 1)]));
+    assert_eq!(world.counts("second").await, counts(&[(TxStatus::Ignored, 1)]));
+    assert_eq!(world.stage_one(entity("1", "v2")).await, Staging::Restaged);
     assert_eq!(world.claim_one("1").await.attempts, 1);
 }
 
@@ -157,7 +168,7 @@ pub async fn a_rejection_is_not_tried_again(store: Store) {
     let world = World::new(store).await;
     let reject = with_intent("1", "v1", Intent::Reject("has no lines".into()));
     world.stage_one(reject.clone()).await;
-    assert_eq!(world.stage_one(reject).await, Staging::Unchanged);
+    assert_eq!(world.stage_one(reject).await, Staging::StillFailed);
     assert_eq!(world.status("1").await, TxStatus::Failed);
 }
 
@@ -201,7 +212,7 @@ pub async fn answers_come_in_order(store: Store) {
     world.bring_to("failed", TxStatus::Failed).await;
     world.bring_to("old", TxStatus::Success).await;
     let batch = vec![entity("failed", "v1"), entity("old", "v2"), entity("new", "v1"), entity("done", "v1")];
-    let expected = [Staging::Retried, Staging::Restaged, Staging::Inserted, Staging::Unchanged];
+    let expected = [Staging::StillFailed, Staging::Restaged, Staging::Inserted, Staging::Unchanged];
     assert_eq!(world.stage(batch).await, expected);
 }
 
@@ -307,7 +318,7 @@ pub async fn one_entity_of_a_flow_has_a_name(store: Store) {
     assert!(second.note.contains("000000001") && second.note.contains("the id 1"), "{}", second.note);
     assert!(!second.intent.is_to_be_done());
     // It is so each time, and no news.
-    assert_eq!(world.stage_one(named("2", "v1", "000000001")).await, Staging::Unchanged);
+    assert_eq!(world.stage_one(named("2", "v1", "000000001")).await, Staging::StillFailed);
     assert_eq!(world.stage_one(named("1", "v1", "000000001")).await, Staging::Unchanged);
     // What has nothing to be done is no trouble.
     let ignored = StageEntity { intent: Intent::Ignore("is held".into()), ..named("3", "v1", "000000001") };

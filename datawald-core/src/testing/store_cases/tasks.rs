@@ -6,7 +6,7 @@ use super::Store;
 use super::world::{World, counts, entity, failed, flow, sec, success, with_intent};
 use crate::ErrorKind;
 use crate::model::{Cut, FlowId, Intent, SyncStatus, SyncTask, SyncTaskId, Table, TxStatus};
-use crate::store::{NewSyncTask, Settled, Staging, SyncTaskFilter};
+use crate::store::{NewSyncTask, Settled, StageBatch, Staging, SyncTaskFilter};
 
 fn id(text: &str) -> SyncTaskId {
     SyncTaskId::from_stored(text)
@@ -27,6 +27,7 @@ pub async fn a_sync_task_is_recorded(store: Store) {
         cut_before: Some(cut),
         cut_after: None,
         pulled: false,
+        pulled_at: None,
         started_at: sec(5),
         ended_at: None,
     };
@@ -62,12 +63,14 @@ pub async fn staging_opens_what_was_closed_or_noted(store: Store) {
 pub async fn a_pull_comes_to_its_end(store: Store) {
     store.create_sync_task(new("t", &flow(), 0)).await.unwrap();
     store.create_sync_task(new("u", &flow(), 0)).await.unwrap();
-    for _ in 0..2 {
-        store.finish_pull(&id("t")).await.unwrap();
-        assert!(store.sync_task(&id("t")).await.unwrap().unwrap().pulled);
+    for again in 0..2 {
+        store.finish_pull(&id("t"), sec(7 + again)).await.unwrap();
+        let found = store.sync_task(&id("t")).await.unwrap().unwrap();
+        assert_eq!((found.pulled, found.pulled_at), (true, Some(sec(7))));
     }
-    assert!(!store.sync_task(&id("u")).await.unwrap().unwrap().pulled);
-    store.finish_pull(&id("nobody's")).await.unwrap();
+    let other = store.sync_task(&id("u")).await.unwrap().unwrap();
+    assert_eq!((other.pulled, other.pulled_at), (false, None));
+    store.finish_pull(&id("nobody's"), sec(7)).await.unwrap();
 }
 
 pub async fn a_sync_task_is_closed_and_closed_again(store: Store) {
@@ -155,6 +158,35 @@ pub async fn what_is_unchanged_but_open_counts_as_what_it_is(store: Store) {
     }
 }
 
+pub async fn a_pass_is_recorded_with_what_it_brings(store: Store) {
+    let mut world = World::new(store.clone()).await;
+    world.bring_to("s", Success).await;
+    world.bring_to("f", Failed).await;
+    let cut = |second| Some(Cut { cut_dt: sec(second), offset: 1 });
+    // It finds nothing new, twice: the cut moves, and nothing else is left of it.
+    world.task = id("idle");
+    for second in [1, 2] {
+        let page = StageBatch { cut: cut(second), ..world.batch(vec![entity("s", "v1"), entity("f", "v1")]) };
+        assert_eq!(store.stage(page).await.unwrap(), [Staging::Unchanged, Staging::StillFailed]);
+        assert_eq!(store.cut(&flow()).await.unwrap(), cut(second));
+        assert_eq!(store.sync_task(&world.task).await.unwrap(), None);
+    }
+    store.finish_pull(&world.task, sec(3)).await.unwrap();
+    assert_eq!(store.sync_task(&world.task).await.unwrap(), None);
+    // With the first that is new, all of its page join it.
+    world.task = id("busy");
+    world.stage_one(entity("s", "v1")).await;
+    let page = vec![entity("f", "v1"), entity("n", "v1"), entity("s", "v1")];
+    store.stage(StageBatch { cut: cut(5), ..world.batch(page) }).await.unwrap();
+    let recorded = store.sync_task(&world.task).await.unwrap().unwrap();
+    assert_eq!((recorded.status, recorded.started_at, recorded.cut_after), (SyncStatus::Processing, world.now, cut(5)));
+    assert_eq!(world.counts("busy").await, counts(&[(Ignored, 2), (New, 1)]));
+    // What is still open is waited for, whoever brought it.
+    world.task = id("waiting");
+    assert_eq!(world.stage_one(entity("n", "v1")).await, Staging::Unchanged);
+    assert_eq!(world.counts("waiting").await, counts(&[(New, 1)]));
+}
+
 pub async fn what_a_pass_has_brought_is_not_ignored_in_it(store: Store) {
     let world = World::new(store).await;
     world.bring_to("1", Success).await;
@@ -168,7 +200,7 @@ pub async fn earlier_passes_keep_their_outcome(store: Store) {
     world.bring_to("s", Success).await;
     world.bring_to("f", Failed).await;
     world.pass("second").await;
-    assert_eq!(world.stage(vec![entity("s", "v2"), entity("f", "v1")]).await, [Staging::Restaged, Staging::Retried]);
+    assert_eq!(world.stage(vec![entity("s", "v2"), entity("f", "v2")]).await, [Staging::Restaged; 2]);
     let first = counts(&[(Success, 1), (Failed, 1)]);
     assert_eq!(world.counts("first-pass").await, first);
     assert_eq!(world.counts("second").await, counts(&[(New, 2)]));

@@ -96,8 +96,11 @@ impl World {
     /// Begins another pass: what is staged from here on joins its sync task.
     pub(super) async fn pass(&mut self, id: &str) {
         self.task = SyncTaskId::from_stored(id);
-        let new = NewSyncTask { id: self.task.clone(), flow: self.flow.clone(), cut_before: None, now: self.now };
-        self.store.create_sync_task(new).await.unwrap();
+        self.store.create_sync_task(self.new_task()).await.unwrap();
+    }
+
+    pub(super) fn new_task(&self) -> NewSyncTask {
+        NewSyncTask { id: self.task.clone(), flow: self.flow.clone(), cut_before: None, now: self.now }
     }
 
     pub(super) fn wait(&mut self, seconds: i64) {
@@ -112,7 +115,7 @@ impl World {
         StageBatch {
             lease: self.lease.clone(),
             lease_until: sec(86_400),
-            sync_task: self.task.clone(),
+            sync_task: self.new_task(),
             entities,
             cut: None,
             now: self.now.into(),
