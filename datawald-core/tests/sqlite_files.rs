@@ -88,32 +88,25 @@ async fn the_last_releases_store_is_brought_up_to_date() {
     store.finish_pull(&pass(), start()).await.unwrap();
     drop(store);
     let old = Connection::open(&path).unwrap();
-    let undo = "DROP INDEX sync_tasks_open; ALTER TABLE sync_tasks DROP COLUMN pulled_at; PRAGMA user_version = 4";
+    let undo = "DROP INDEX sync_tasks_open; ALTER TABLE sync_tasks DROP COLUMN pulled_at;
+                DROP VIEW entities_v; DROP INDEX entities_failed; DROP INDEX entities_target;
+                ALTER TABLE entities DROP COLUMN failure; CREATE VIEW entities_v AS SELECT id, status FROM entities;
+                PRAGMA user_version = 4;
+                INSERT INTO entities SELECT 77, 'orders', 'shop', '7', '7', 1, 'F', 'is closed', NULL, NULL, NULL, 0,
+                    'apply', '', 'new', NULL, 1, 'print', 1, 0, 1, 0, NULL, NULL, NULL, 0, 0;
+                INSERT INTO documents VALUES (77, '{}', '{}')";
     old.execute_batch(undo).unwrap();
     drop(old);
     for _ in 0..2 {
+        let db = Connection::open(&path).unwrap();
+        drop(SqliteStore::open(&path).unwrap());
+        let failure = "SELECT failure FROM entities_v WHERE id = '7'";
+        assert_eq!(db.query_row(failure, [], |row| row.get::<_, String>(0)).unwrap(), "refused");
+        drop(db);
         let store = SqliteStore::open(&path).unwrap();
         let task = store.sync_task(&pass()).await.unwrap().unwrap();
         assert_eq!((task.pulled, task.pulled_at), (true, None));
         assert_eq!(store.sync_task_counts(&pass()).await.unwrap().new, 1);
-    }
-}
-
-#[test]
-fn a_store_of_the_version_before_is_brought_up_to_date() {
-    let (_folder, path) = folder();
-    drop(SqliteStore::open(&path).unwrap());
-    let before = "DROP VIEW entities_v; DROP INDEX entities_failed; ALTER TABLE entities DROP COLUMN failure;
-                  CREATE VIEW entities_v AS SELECT id, status FROM entities; PRAGMA user_version = 4;
-                  INSERT INTO entities VALUES (1, 'orders', 'shop', '7', '7', 1, 'F', 'is closed', NULL, NULL, NULL, 0,
-                      'apply', '', 'new', NULL, 1, 'print', 1, 0, 1, 0, NULL, NULL, NULL, 0, 0);
-                  INSERT INTO documents VALUES (1, '{}', '{}')";
-    Connection::open(&path).unwrap().execute_batch(before).unwrap();
-    for _ in 0..2 {
-        drop(SqliteStore::open(&path).unwrap());
-        let db = Connection::open(&path).unwrap();
-        let failure = |from: &str| db.query_row(from, [], |row| row.get::<_, String>(0)).unwrap();
-        assert_eq!(failure("SELECT failure FROM entities_v WHERE id = '7'"), "refused");
     }
 }
 

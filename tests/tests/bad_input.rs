@@ -222,7 +222,8 @@ async fn bad_answers(way: Way, faults: Faults, error: &[&str]) {
     let sides = Sides::start(way).await;
     (1..=5).for_each(|number| sides.put(&order(number)));
     sides.magento.set_faults(faults);
-    let run = sides.sync().await;
+    // A shop that is away is waited for.
+    let run = sides.sync_with(&["--close-wait-ms", "3000"]).await;
     ends_with(&run, error);
     sides.magento.set_faults(Faults::default());
     let run = sides.sync().await;

@@ -43,5 +43,5 @@ async fn an_entity_too_large_is_refused_alone() {
     assert_eq!(claimed.iter().map(|claimed| claimed.key.id.as_str()).collect::<Vec<_>>(), ["1", "3"]);
     // It is the same again, and so it stays.
     let staged = store.stage(batch(&pass, vec![large])).await.unwrap();
-    assert_eq!(staged, [Staging::Unchanged]);
+    assert_eq!(staged, [Staging::StillFailed]);
 }

@@ -238,9 +238,11 @@ async fn what_does_not_end_in_time_is_closed_as_incompleted() {
 async fn a_pull_that_was_cut_off_is_made_again_into_the_same_sync_task() {
     let world = World::new();
     let engine = engine_of(&world.store, Shaky::default());
-    let job = SyncFlow::new(engine, flow());
+    let job = SyncFlow::new(engine.clone(), flow());
     let run = Run::of("minutely", at("2026-01-31T10:01:00Z"));
     assert_eq!(job.run(&run).await.unwrap_err().kind(), ErrorKind::Config);
+    // Somebody has mended it.
+    engine.probe_now(&flow()).await.unwrap();
     let cut_off = tasks(&world.store).await;
     assert_eq!((cut_off.len(), cut_off[0].status, cut_off[0].pulled), (1, SyncStatus::Incompleted, false));
     assert_eq!(job.run(&run).await.unwrap(), "orders of shop: 1 new");

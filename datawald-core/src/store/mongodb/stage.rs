@@ -53,8 +53,17 @@ pub(super) async fn stage(commands: &Commands, batch: StageBatch) -> Result<Vec<
     if sync_task.flow != lease.flow {
         return Err(of_another_flow(&sync_task.id));
     }
+    // Before the right is renewed: what is refused changes nothing.
+    let known = tasks::find(commands, OPERATION, &sync_task.id).await?;
+    if known.as_ref().is_some_and(|known| known.flow != flow_id(&lease.flow)) {
+        return Err(of_another_flow(&sync_task.id));
+    }
     let (first_place, before) = pulls::renew(commands, OPERATION, &lease, lease_until, entities.len()).await?;
-    let recorded = open_task(commands, &sync_task.id, &lease.flow).await?;
+    let recorded = known.is_some();
+    // Whoever closed it took the pull for dead.
+    if known.is_some_and(|known| known.status != SyncStatus::Processing || !known.note.is_empty()) {
+        tasks::open(commands, OPERATION, &sync_task.id).await?;
+    }
     let entities: Vec<_> =
         entities.into_iter().map(|entity| Push { entity: that_fits(entity), if_rev: None }).collect();
     let token = number(lease.token);
@@ -85,18 +94,6 @@ pub(super) async fn push(
     let entities: Vec<_> = entities.into_iter().map(|push| Push { entity: that_fits(push.entity), ..push }).collect();
     let recorded = AtomicBool::new(false);
     Page { flow, token, task: None, recorded, now, first_place, op: mark() }.stage(commands, &entities).await
-}
-
-/// Whether the sync task is there; one that is closed is opened: whoever closed it took the pull for dead.
-async fn open_task(commands: &Commands, id: &SyncTaskId, flow: &FlowId) -> Result<bool> {
-    match tasks::find(commands, OPERATION, id).await? {
-        None => Ok(false),
-        Some(found) if found.flow != flow_id(flow) => Err(of_another_flow(id)),
-        Some(found) if found.status != SyncStatus::Processing || !found.note.is_empty() => {
-            tasks::open(commands, OPERATION, id).await.map(|()| true)
-        }
-        Some(_) => Ok(true),
-    }
 }
 
 fn of_another_flow(id: &SyncTaskId) -> Error {

@@ -63,11 +63,11 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     if sync_task.flow != *flow {
         return Err(WorkError::Refused(of_another_flow(&sync_task.id)));
     }
+    let seq = task_seq(db, flow, &sync_task.id)?;
     if !renew_pull(db, &lease, lease_until)? {
         let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
         return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
     }
-    let seq = task_seq(db, flow, &sync_task.id)?;
     if let Some(seq) = seq {
         // Whoever closed it took the pull for dead.
         db.prepare_cached(
