@@ -2,6 +2,11 @@
 # shellcheck shell=bash
 
 cache="$PWD/.cache"
+# What is built once serves every checkout of a user: a fresh clone finds it.
+if [ ! -e "$cache" ]; then
+  mkdir -p "${XDG_CACHE_HOME:-$HOME/.cache}/datawald"
+  ln -sfn "${XDG_CACHE_HOME:-$HOME/.cache}/datawald" "$cache"
+fi
 export PATH="$cache/bin:$PATH"
 
 step() { printf '\n== %s\n' "$*"; }
