@@ -76,7 +76,7 @@ async fn report_of(
     tally: &Arc<Tally>,
     engine: &Engine,
 ) -> Result<()> {
-    run::tell_first_pulls(args, engine, sides).await?;
+    run::tell_first_pulls(args, engine, sides).await;
     let figures = {
         let mut running = std::pin::pin!(run::run(args, engine, sides, signals));
         tokio::select! {

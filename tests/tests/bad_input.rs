@@ -168,7 +168,8 @@ async fn a_number_that_somebody_overwrote_in_sap_b1(way: Way) {
     }
 
     assert!(sides.b1.overwrite_reference("PO 77", "000000001"));
-    let changes = json!({ "updated_at": "2026-01-01 00:02:00" });
+    // What changes at the source has it tried again.
+    let changes = json!({ "updated_at": "2026-01-01 00:02:00", "coupon_code": "SPRING" });
     sides.magento.edit_order(1, changes.as_object().unwrap().clone()).unwrap();
     let run = sides.sync().await;
     assert_eq!(run.count("X"), 1, "{}", run.report());

@@ -24,6 +24,9 @@ use super::search;
 /// Stands for a byte that is not UTF-8, until the answer is written.
 const LATIN_1: char = '\u{E000}';
 
+/// An answer as it is: status, headers, body.
+pub type Canned = (u16, Vec<(&'static str, String)>, Vec<u8>);
+
 #[derive(Default)]
 pub struct Book {
     pub rows: BTreeMap<u64, Value>,
@@ -36,7 +39,7 @@ pub struct Book {
     /// As if PHP encoded it all the same.
     pub lenient_json: bool,
     /// Answers every request so: status, headers, body.
-    pub canned: Option<(u16, Vec<(&'static str, String)>, Vec<u8>)>,
+    pub canned: Option<Canned>,
     /// Answers in gzip whoever takes it.
     pub gzip: bool,
     /// Begins answers with a byte-order mark.
