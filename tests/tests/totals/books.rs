@@ -117,8 +117,7 @@ impl Books {
                 continue;
             }
             let world = World::new(self, way);
-            let claimed: Vec<Claimed> =
-                mapped.iter().filter_map(|mapped| mapped.as_ref().ok()).map(claimed).collect();
+            let claimed: Vec<Claimed> = mapped.iter().filter_map(|mapped| mapped.as_ref().ok()).map(claimed).collect();
             let mut applied = world.target.apply(&cx(), &claimed).await.into_iter();
             for (case, mapped) in cases.iter().zip(&mapped) {
                 let outcome = match mapped {
