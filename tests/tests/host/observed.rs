@@ -1,5 +1,7 @@
 //! Readiness and metrics.
 
+use datawald_core::model::SyncStatus;
+use datawald_core::store::{SqliteStore, StagingStore, SyncTaskFilter};
 use datawald_examples::sample_company;
 use datawald_tests::servers::free_port;
 use mage2_connector::sandbox::OrderSet;
@@ -164,6 +166,13 @@ async fn gauges_are_there_from_the_start_and_idle_ticks_are_silent(way: Way) {
     let mut host = world.start("host", &[]);
     world.documents(3, &mut host).await;
     let text = get_until(&mut host, "/metrics", |_, text| last(text) > 0).await;
+    // What others know of it is that its sync task is closed.
+    let store = SqliteStore::open(world.folder.path().join("host.db")).unwrap();
+    let closed = SyncTaskFilter { status: Some(SyncStatus::Completed), ..SyncTaskFilter::default() };
+    while store.list_sync_tasks(&closed).await.unwrap().items.is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    drop(store);
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
 
