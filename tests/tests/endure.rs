@@ -12,7 +12,7 @@ use serde_json::Value;
 fn over_a_file_and_restful() {
     let befell =
         ["killed", "frozen", "clock set", "SAP B1 stalled", "answers lost for a while", "store's file deleted"];
-    endures("--store sqlite --way restful --seed 1", &befell);
+    endures("--store sqlite --way restful --seed 1 --seconds 60", &befell);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn over_servers_and_the_service_layer() {
         "broker killed",
         "database killed",
     ];
-    endures("--store servers --way service-layer --seed 2", &befell);
+    endures("--store servers --way service-layer --seed 2 --seconds 40", &befell);
 }
 
 /// Whoever writes again what may still be carried out doubles it, and the judge sees that.
@@ -58,7 +58,7 @@ fn celery_that_is_not_there_is_told() {
 }
 
 fn endures(args: &str, befell: &[&str]) {
-    let sizes = "--seconds 40 --orders 1500 --gap-ms 1000 --calm-seconds 90";
+    let sizes = "--orders 1500 --gap-ms 1000 --calm-seconds 90";
     let (succeeded, report, told) = endure(&format!("{sizes} {args}"));
     assert!(succeeded, "{told}");
     for what in befell {

@@ -61,6 +61,9 @@ pub(super) struct Person {
     pub(super) company: String,
 }
 
+/// How many decimals SAP B1 keeps of a rate of exchange at most (its field holds six).
+const RATE_DECIMALS: u32 = 6;
+
 impl Person {
     /// First and last name in one.
     pub(super) fn name(&self) -> String {
@@ -161,6 +164,7 @@ impl Translated {
     /// # Errors
     /// Rejected for an amount that would not come out as it was charged.
     pub(super) fn convert(&mut self, rate: Decimal, decimals: Decimals) -> Result<()> {
+        let rate = round_money(rate, RATE_DECIMALS);
         let number = rate.to_string().parse().map_err(|_| wrong_type(fields::DOC_RATE, "a number"))?;
         self.json.insert(fields::DOC_RATE.into(), Value::Number(number));
         let Some(Value::Array(expenses)) = self.json.get_mut(fields::EXPENSES) else { return Ok(()) };

@@ -138,7 +138,9 @@ pub(crate) async fn judge(world: &World) -> Vec<Wrong> {
             }
         }
         let ever_cancelled = record.versions.iter().any(|version| version.status == "canceled");
-        let cancelled = papers.iter().find(|paper| paper.cancelled && record.bears(paper.cents));
+        let sure =
+            |paper: &&Paper| paper.cancelled && record.bears(paper.cents) && !is_shared(&world.records(), paper.cents);
+        let cancelled = papers.iter().find(sure);
         if let (false, Some(paper)) = (ever_cancelled, cancelled) {
             let what = format!("{name} was never cancelled, but its document {} was", paper.entry);
             found.push(wrong(Kind::TakenForAnother, what));
@@ -156,13 +158,19 @@ pub(crate) async fn judge(world: &World) -> Vec<Wrong> {
     found
 }
 
+/// Whether several orders come to a total.
+fn is_shared(records: &[Record], cents: u64) -> bool {
+    records.iter().filter(|record| record.bears(cents)).count() > 1
+}
+
 /// Documents of two orders under one number: neither can be told from the other by whoever looks next.
 fn under_one_number(records: &[Record], papers: &[Paper], foreign: &BTreeMap<i64, u64>) -> Vec<Wrong> {
     let mut holders: BTreeMap<&str, &Record> = BTreeMap::new();
     let mut found = Vec::new();
     for record in records {
         for paper in own(record, papers, foreign) {
-            if paper.reference == OVERWRITTEN {
+            // Of two orders that come to one total, it is not seen whose it is.
+            if paper.reference == OVERWRITTEN || is_shared(records, paper.cents) {
                 continue;
             }
             let holder = holders.entry(&paper.reference).or_insert(record);
@@ -237,7 +245,11 @@ fn of_record(
             }
             // Changes do not reach a draft, which the remark says; nor the document that is made of it.
             let was_draft = draft || world.approved.lock().unwrap().contains(&paper.entry);
-            let open = world.schedule().way == Way::ServiceLayer && !was_draft && latest.mappable;
+            // Nor is it seen whose a document is that two orders agree with.
+            let open = world.schedule().way == Way::ServiceLayer
+                && !was_draft
+                && latest.mappable
+                && !is_shared(&world.records(), paper.cents);
             let street = paper.street.as_ref().filter(|street| open && **street != latest.street)?;
             Some((Kind::Outdated, format!("goes to {}, its document {} to {street}", latest.street, paper.entry)))
         }

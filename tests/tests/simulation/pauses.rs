@@ -249,7 +249,8 @@ async fn what_concerns_one_entity_counts_against_that_one_alone() {
     erp.say(None);
     tokio::time::sleep(Duration::from_secs(600)).await;
     let failed = bench.entity("00007").await;
-    assert_eq!((failed.status, failed.note.as_str()), (TxStatus::Failed, "gave up after 8 attempts: is locked"));
+    assert_eq!(failed.status, TxStatus::Failed);
+    assert!(failed.note.starts_with("gave up after 8 attempts: is locked"), "{}", failed.note);
     assert_eq!(answers.calls("00007"), 8);
     assert_eq!(engine.pauses().await.unwrap(), []);
     workers.stop().await.unwrap();
@@ -304,7 +305,7 @@ async fn a_mistake_that_only_one_entity_meets_does_not_stop_the_flow() {
     let engine = bench.engine(Rows::many(40), Erp::new(answers));
     let report = engine.run_once(&flow()).await.unwrap();
     assert_eq!((report.counts.success, report.counts.failed), (39, 1));
-    assert!(bench.entity("00007").await.note.ends_with("U_Channel: SAP B1 RESTful cannot carry this field"));
+    assert!(bench.entity("00007").await.note.contains("U_Channel: SAP B1 RESTful cannot carry this field"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -167,6 +167,12 @@ impl Tally {
         }
     }
 
+    /// Fails if an order is S upon a document that differs from it.
+    pub(crate) fn check_documents(&self) {
+        let differ: Vec<_> = self.wrongs.iter().filter(|(kind, _)| kind.starts_with("S, but")).collect();
+        assert!(differ.is_empty(), "{differ:?}");
+    }
+
     /// Fails if an outcome was wrong, or if nothing much was looked at.
     pub(crate) fn check(&self, count: u64) {
         let first: Vec<String> =
