@@ -285,7 +285,8 @@ async fn a_wrong_url(way: Way) {
         ("https://admin:hunter2@shop.example.com", "credentials"),
         ("http://127.0.0.1:1", "cannot connect to 127.0.0.1"),
     ] {
-        let args: Vec<_> = ["--magento", url, "--magento-token", "t0ken"].iter().chain(&b1).copied().collect();
+        let shop = ["--magento", url, "--magento-token", "t0ken", "--close-wait-ms", "3000"];
+        let args: Vec<_> = shop.iter().chain(&b1).copied().collect();
         let run = run_orders_sync(sides.folder.path(), &args).await;
         clean(&run);
         ends_with(&run, &[expected]);

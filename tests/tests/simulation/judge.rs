@@ -132,7 +132,11 @@ pub(crate) async fn judge(world: &World) -> Vec<Wrong> {
             None => found.push(wrong(Kind::Lost, format!("{name} is not staged"))),
             Some(entity) => {
                 let note = format!("{} ({})", entity.status, entity.note);
-                found.extend(of_record(world, &record, entity, &papers, &foreign).map(|(kind, what)| {
+                // Of two orders that come to one total, it is not seen whose a document is.
+                let shared = record.versions.iter().any(|version| is_shared(&world.records(), version.cents));
+                let told = of_record(world, &record, entity, &papers, &foreign)
+                    .filter(|(kind, _)| !shared || matches!(kind, Kind::Stuck | Kind::Lost | Kind::FailedForNothing));
+                found.extend(told.map(|(kind, what)| {
                     wrong(kind, format!("{name} {what}; it is {note}, target {:?}", entity.target_id))
                 }));
             }
@@ -245,11 +249,7 @@ fn of_record(
             }
             // Changes do not reach a draft, which the remark says; nor the document that is made of it.
             let was_draft = draft || world.approved.lock().unwrap().contains(&paper.entry);
-            // Nor is it seen whose a document is that two orders agree with.
-            let open = world.schedule().way == Way::ServiceLayer
-                && !was_draft
-                && latest.mappable
-                && !is_shared(&world.records(), paper.cents);
+            let open = world.schedule().way == Way::ServiceLayer && !was_draft && latest.mappable;
             let street = paper.street.as_ref().filter(|street| open && **street != latest.street)?;
             Some((Kind::Outdated, format!("goes to {}, its document {} to {street}", latest.street, paper.entry)))
         }

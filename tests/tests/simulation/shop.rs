@@ -32,7 +32,8 @@ impl Excuse {
                 any(&anothers) || any(&["is another order of the number", "one document cannot stand for two"])
             }
             Excuse::ForeignDocument => any(&anothers),
-            Excuse::MoneyChanged => any(&["an open document cannot follow"]),
+            // A draft that was approved has another key, and does not agree any more.
+            Excuse::MoneyChanged => any(&["an open document cannot follow", "is not shown to be its own"]),
             Excuse::CannotBeMapped => any(&["grand_total"]),
             Excuse::ReferenceOverwritten => any(&["is not found under its reference"]),
             Excuse::CancelledLate => any(&["draft"]),
