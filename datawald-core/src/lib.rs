@@ -24,7 +24,7 @@
 //! use std::sync::Arc;
 //!
 //! use async_trait::async_trait;
-//! use datawald_core::engine::{Done, Engine, FetchQuery, Flow, Source, SourcePage, Target};
+//! use datawald_core::engine::{Applied, Done, Engine, FetchQuery, Flow, Source, SourcePage, Target};
 //! use datawald_core::model::{Fingerprint, FlowId, Intent, Table};
 //! use datawald_core::store::{Claimed, SqliteStore, StageEntity};
 //! use datawald_core::{Cx, Result};
@@ -36,7 +36,8 @@
 //!     async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> {
 //!         let doc = r#"{"fe_order_id":"000000013","grand_total":"396.87"}"#.to_owned();
 //!         let order = StageEntity {
-//!             id: "000000013".into(),
+//!             id: "7".into(),
+//!             name: "000000013".into(),
 //!             intent: Intent::Apply,
 //!             source_status: "pending".into(),
 //!             source_updated_at: None,
@@ -52,8 +53,9 @@
 //!
 //! #[async_trait]
 //! impl Target for Erp {
-//!     async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Result<Done>> {
-//!         batch.iter().map(|_| Ok(Done::Applied { target_id: "536".into(), note: "inserted".into() })).collect()
+//!     async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
+//!         let done = || Done::Applied { target_id: "536".into(), note: "inserted".into() };
+//!         batch.iter().map(|_| Ok(done()).into()).collect()
 //!     }
 //! }
 //!
