@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
-use tokio::time::Instant;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 use tracing::{Instrument, debug_span, info_span};
 
 use super::in_hand::InHand;
@@ -216,8 +217,6 @@ impl Crew {
     /// Applies a batch when it is its turn, renewing its leases meanwhile. `None` if the workers are to stop before, or the flow
     /// is paused.
     async fn apply(&self, cx: &Cx, claimed: &[Claimed], purpose: Purpose) -> Option<Vec<Applied>> {
-        let shared = &self.engine.shared;
-        let settings = &shared.settings;
         let mut stop = self.stop.subscribe();
         let mut paused = self.paused.subscribe();
         let applying = async {
@@ -234,33 +233,9 @@ impl Crew {
             meter::applied(&self.flow, started.elapsed());
             Some(results)
         };
-        let mut applying = std::pin::pin!(applying);
         let leases: Vec<_> = claimed.iter().map(|claimed| (claimed.key.clone(), claimed.token)).collect();
-        let mut renewals = 0;
-        let results = loop {
-            tokio::select! {
-                biased;
-                results = &mut applying => break results?,
-                () = tokio::time::sleep(settings.lease() / 3), if renewals < MAX_RENEWALS => {
-                    renewals += 1;
-                    match self.renew(cx, &leases).await {
-                        Ok(true) => {}
-                        // A successor has one of them: nothing more is to be written.
-                        Ok(false) => {
-                            renewals = MAX_RENEWALS;
-                            cx.move_deadline(cx.monotonic());
-                        }
-                        // Nobody knows any more who holds what.
-                        Err(error) if error.disposition() == Disposition::Permanent => {
-                            tracing::error!(%error, "the store is gone: nothing more of this batch is written");
-                            renewals = MAX_RENEWALS;
-                            cx.move_deadline(cx.monotonic());
-                        }
-                        Err(error) => tracing::warn!(%error, "could not renew leases"),
-                    }
-                }
-            }
-        };
+        let done = Notify::new();
+        let results = beside(applying, &done, self.keep_leases(cx, &leases, &done)).await.0?;
         let mut results = results.unwrap_or_else(|_| {
             let error = uncertain(ErrorKind::Invalid, "the agent panicked; its log says where");
             claimed.iter().map(|_| Err(error.clone()).into()).collect()
@@ -269,6 +244,26 @@ impl Crew {
         let missing = uncertain(ErrorKind::Protocol, "the target did not answer for this entity");
         results.resize(claimed.len(), Err(missing).into());
         Some(results)
+    }
+
+    /// Renews leases until the batch is applied, for a limited time.
+    async fn keep_leases(&self, cx: &Cx, leases: &[(EntityKey, u64)], done: &Notify) {
+        for _ in 0..MAX_RENEWALS {
+            if timeout(self.engine.shared.settings.lease() / 3, done.notified()).await.is_ok() {
+                return;
+            }
+            match self.renew(cx, leases).await {
+                Ok(true) => {}
+                // A successor has one of them: nothing more is to be written.
+                Ok(false) => return cx.move_deadline(cx.monotonic()),
+                // Nobody knows any more who holds what.
+                Err(error) if error.disposition() == Disposition::Permanent => {
+                    tracing::error!(%error, "the store is gone: nothing more of this batch is written");
+                    return cx.move_deadline(cx.monotonic());
+                }
+                Err(error) => tracing::warn!(%error, "could not renew leases"),
+            }
+        }
     }
 
     /// Prolongs leases; `false` if one of them has passed on. The work may go on as long as was asked for from here on.
@@ -385,6 +380,21 @@ impl Crew {
             }
         }
     }
+}
+
+/// Does `work` while `keep` keeps what it needs, until `done` tells it that the work is over. Each goes on while the other waits: if
+/// one of them held the store's clock, or a connection, while it stood still, the other would wait for it for ever.
+pub(super) async fn beside<T, K>(
+    work: impl Future<Output = T>,
+    done: &Notify,
+    keep: impl Future<Output = K>,
+) -> (T, K) {
+    let work = async {
+        let result = work.await;
+        done.notify_one();
+        result
+    };
+    tokio::join!(work, keep)
 }
 
 fn settlement(claimed: &Claimed, outcome: Outcome) -> Settlement {

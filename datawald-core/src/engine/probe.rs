@@ -1,12 +1,13 @@
 //! What the workers of a flow do while it is paused: one of them probes, with one entity; the others wait.
 
-use std::pin::pin;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::timeout;
 
-use super::batch::{Ended, Purpose};
+use super::batch::{Ended, Purpose, beside};
 use super::pause::{Held, Side};
 use super::worker::Crew;
 use crate::{Disposition, Error, Result};
@@ -99,20 +100,10 @@ impl Crew {
     }
 
     /// Tries one entity. Whatever the other side answers about it ends the pause.
-    async fn probe(&self, mut mine: Held, due: &[String]) -> Result<()> {
-        let lease = self.engine.shared.settings.lease();
-        let mut probing = pin!(self.process(due, None, Purpose::Probe));
-        let ended = loop {
-            tokio::select! {
-                biased;
-                ended = &mut probing => break ended,
-                () = tokio::time::sleep(lease / 3) => match self.engine.keep_probe(&mine, lease).await {
-                    Ok(Some(kept)) => mine = kept,
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, "could not keep the right to probe"),
-                },
-            }
-        };
+    async fn probe(&self, mine: Held, due: &[String]) -> Result<()> {
+        let probing = self.process(due, None, Purpose::Probe);
+        let done = Notify::new();
+        let (ended, mine) = beside(probing, &done, self.keep_probing(mine, &done)).await;
         match ended {
             Ok(Ended::Done(heard)) if heard.answered => {
                 self.engine.end_pause(&mine).await?;
@@ -126,6 +117,19 @@ impl Crew {
                 Err(error)
             }
         }
+    }
+
+    /// Keeps the right to probe until the probe is over.
+    async fn keep_probing(&self, mut mine: Held, done: &Notify) -> Held {
+        let lease = self.engine.shared.settings.lease();
+        while timeout(lease / 3, done.notified()).await.is_err() {
+            match self.engine.keep_probe(&mine, lease).await {
+                Ok(Some(kept)) => mine = kept,
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "could not keep the right to probe"),
+            }
+        }
+        mine
     }
 
     /// Notes how the flow stands. When a pause ends, all that is due goes at once.
@@ -148,6 +152,6 @@ impl Crew {
         let wait = wait.clamp(SHORTEST_REST, self.engine.shared.settings.sweep().max(SHORTEST_REST));
         let mut stop = self.stop.subscribe();
         // Whichever it was, there is another look.
-        let _ = tokio::time::timeout(wait, stop.wait_for(|stop| *stop)).await;
+        let _ = timeout(wait, stop.wait_for(|stop| *stop)).await;
     }
 }

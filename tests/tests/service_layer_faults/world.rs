@@ -156,6 +156,13 @@ impl World {
         self.entities().await.into_iter().find(|entity| entity.name == sought).unwrap()
     }
 
+    /// Every order that has not ended with success, its status and its note.
+    pub(crate) async fn told(&self) -> String {
+        let entities = self.entities().await;
+        let open = entities.iter().filter(|it| it.status != TxStatus::Success);
+        open.map(|it| format!("\n{} {} {} {}", it.name, it.status, it.attempts, it.note)).collect()
+    }
+
     /// The most often that an order was taken up.
     pub(crate) async fn most_attempts(&self) -> u32 {
         self.entities().await.iter().map(|entity| entity.attempts).max().unwrap_or_default()
