@@ -133,7 +133,12 @@ pub(super) fn not_ours(found: &FoundJob<'_>, made: &[NativeOrder]) -> Error {
     totals.dedup();
     match &document.mark {
         Some(mark) => message.push_str(&format!("it bears the mark of {mark}, not of {}", job.mark())),
-        None if totals.is_empty() => message.push_str("what the order would be cannot be made"),
+        None if totals.is_empty() => {
+            message.push_str("what the order would be cannot be made");
+            if let Intent::Reject(reason) = &job.claimed.intent {
+                message.push_str(&format!(" ({reason})"));
+            }
+        }
         None => message.push_str(&format!(
             "it comes to {} {} for customer {}, the order would be {} {}",
             document.total.map(|total| total.to_string()).unwrap_or_else(|| "an unknown total".into()),

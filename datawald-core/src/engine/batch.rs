@@ -127,7 +127,10 @@ impl Crew {
     /// have been written in the place of the first, once that was believed not to be there.
     async fn add_written(&self, claimed: &mut [Claimed]) -> Result<()> {
         for claimed in claimed {
-            let first = claimed.written.filter(|_| claimed.is_newer() && claimed.target_id.is_none());
+            // Of what cannot be mapped any more, earlier versions alone can show which document is its own: the one that is
+            // recorded may be a draft that has become an order since.
+            let is_unclear = claimed.target_id.is_none() || matches!(claimed.intent, Intent::Reject(_));
+            let first = claimed.written.filter(|_| claimed.is_newer() && is_unclear);
             if let Some(first) = first {
                 let versions = self.engine.shared.store.history(&claimed.key).await?;
                 let may_be_there = (first..claimed.rev).rev();
