@@ -12,6 +12,7 @@ use datawald_core::Checkpoint;
 use datawald_examples::{b1_arguments, sample_company};
 use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
 use datawald_tests::{orders_sync, run_orders_sync};
+use futures::future::join_all;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use sapb1_connector::sandbox::{B1Sandbox, Faults, Way, restful};
 
@@ -88,12 +89,14 @@ impl Sides {
 }
 
 async fn survives(way: Way, point: Checkpoint, times: &[u32], on_servers: bool) {
-    for nth in times {
+    // Side by side: most of each is waiting for leases.
+    join_all(times.iter().map(async |nth| {
         let what = format!("{}:{nth}", point.name());
         let sides = if on_servers { Sides::start_on_servers(way).await } else { Sides::start(way).await };
         sides.crash(&what).await;
         sides.recover(&what).await;
-    }
+    }))
+    .await;
 }
 
 macro_rules! crashes {
@@ -214,14 +217,15 @@ const LATE: [Duration; 2] = [Duration::from_millis(3_000), Duration::from_millis
 async fn lost_answers_double_nothing(way: Way) {
     // The Service Layer is asked for five tables of names at once, none of which may be cut.
     let cut_body_every = if way == Way::Restful { 3 } else { 7 };
-    for faults in [
+    let all = [
         Faults { drop_after_commit_every: 2, ..Faults::default() },
         Faults { slow_commit_every: 2, slow_commit_ms: LATE[1].as_millis() as u64, ..Faults::default() },
         Faults { crash_every: 2, crash_after_orders: 4, ..Faults::default() },
         Faults { cut_body_every, ..Faults::default() },
         // Primes, so that no fault falls into step with the requests of an attempt and hits each of them.
         Faults { html_every: 11, unavailable_every: 13, end_session_every: 7, ..Faults::default() },
-    ] {
+    ];
+    join_all(all.into_iter().map(async |faults| {
         let mut sides = Sides::start(way).await;
         if faults.slow_commit_every > 0 {
             sides.settle_delay = LATE[0];
@@ -229,7 +233,8 @@ async fn lost_answers_double_nothing(way: Way) {
         let what = format!("{way}, {faults:?}");
         sides.b1.set_faults(faults);
         sides.recover(&what).await;
-    }
+    }))
+    .await;
 }
 
 /// The answer of SAP B1 RESTful lists the orders of an insert; a batch of the Service Layer has its parts in order.

@@ -17,6 +17,7 @@ use datawald_core::store::{SqliteStore, StagingStore};
 use datawald_core::{Clock, Cx, Result, SystemClock};
 use datawald_frontend::{Frontend, OrdersSource, RawPage};
 use datawald_tests::PlainBackoffice;
+use futures::StreamExt;
 use jiff::{SignedDuration, Timestamp};
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
 use mage2_connector::{Mage2Agency, Mage2Settings, format_time};
@@ -251,10 +252,12 @@ macro_rules! seeds {
     ($($test:ident $from:literal;)*) => {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
-            for seed in $from..$from + 180 {
+            // Most of each is waiting.
+            let all = futures::stream::iter($from..$from + 180).for_each_concurrent(4, async |seed| {
                 let ended = tokio::time::timeout(Duration::from_secs(30), schedule(seed)).await;
                 assert!(ended.is_ok(), "seed {seed}: the schedule does not end");
-            }
+            });
+            all.await;
         })*
     };
 }

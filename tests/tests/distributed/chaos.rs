@@ -12,7 +12,7 @@ use crate::world::{Backends, Process, World, words};
 
 sapb1_connector::over_both_ways! { whatever_dies_every_order_is_applied_once }
 
-const ORDERS_PER_SHOP: u64 = 1_250;
+const ORDERS_PER_SHOP: u64 = 500;
 const SHOPS: usize = 2;
 const WORKERS: usize = 4;
 
