@@ -105,6 +105,8 @@ bodies! {
     }
     /// A cut to set; null for none.
     SetCut { flow: FlowId, cut: Option<Cut>, }
+    /// A right to pull, and the cut to set under it; null for none.
+    MoveCut { lease: PullLease, cut: Option<Cut>, }
     /// A sync task.
     OfSyncTask { id: SyncTaskId, }
     /// A sync task whose pull has come to its end.

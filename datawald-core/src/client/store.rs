@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use super::config::ClientSettings;
 use super::error::error;
+use crate::engine::source_clock;
 use crate::http::{Http, HttpRequest, HttpSettings};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
@@ -23,9 +24,9 @@ use crate::store::{
 };
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease,
-    ListEntities, ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
-    PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime,
-    WriteRecord,
+    ListEntities, ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords,
+    OfSyncTask, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody,
+    StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -216,6 +217,10 @@ impl StagingStore for RemoteCore {
         self.call::<bool>("set cut", "set_cut", SetCut { flow: flow.clone(), cut }).await.map(drop)
     }
 
+    async fn move_cut(&self, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
+        self.call::<bool>("move cut", "move_cut", MoveCut { lease: lease.clone(), cut }).await.map(drop)
+    }
+
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()> {
         self.call::<bool>("record sync task", "create_sync_task", task).await.map(drop)
     }
@@ -279,8 +284,9 @@ impl StagingStore for RemoteCore {
     }
 
     async fn write_record(&self, name: &str, rev: u64, value: &str) -> Result<bool> {
-        self.call("write record", "write_record", WriteRecord { name: name.to_owned(), rev, value: value.to_owned() })
-            .await
+        // Whoever may only stage writes those of the clocks.
+        let path = if name.starts_with(source_clock::PREFIX) { "note_clock" } else { "write_record" };
+        self.call("write record", path, WriteRecord { name: name.to_owned(), rev, value: value.to_owned() }).await
     }
 
     async fn delete_record(&self, name: &str, rev: u64) -> Result<bool> {

@@ -9,24 +9,27 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::meter;
+use super::source_clock::{SourceClock, before};
 use super::{Engine, FetchQuery, Flow, Pulled, Source, SourcePage};
 use crate::clock::{earlier, later};
 use crate::model::{Cut, FlowId};
 use crate::store::{PullLease, SyncTaskFilter};
-use crate::{Cx, Disposition, Error, ErrorKind, Result};
+use crate::{Cx, Error, Result};
 
 /// How far the cut of a pull may go.
 ///
 /// A row that is read before its time plus the overlap may still be joined by one that commits late. So the cut never passes
 /// the moment when the pull began: the next pull then reads again what this one may have read too early, however long it
 /// takes. A clock that runs ahead must not carry it on either: what is stamped by the corrected one would be left out.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Horizon(Timestamp);
+pub(super) struct Horizon {
+    latest: Timestamp,
+    clock: SourceClock,
+}
 
 impl Horizon {
     /// `cut`, or the horizon if that comes first.
-    pub(super) fn bound(self, cut: Cut) -> Cut {
-        if cut.cut_dt <= self.0 { cut } else { Cut { cut_dt: self.0, offset: 0 } }
+    pub(super) fn bound(&self, cut: Cut) -> Cut {
+        if cut.cut_dt <= self.latest { cut } else { Cut { cut_dt: self.latest, offset: 0 } }
     }
 }
 
@@ -54,12 +57,13 @@ impl Engine {
         }
     }
 
-    /// Fetches the first page. If the cut lies ahead, it is moved back first to the last one that does not.
+    /// Fetches the first page. If the cut lies ahead, it is moved back first to the last one that does not; and if the clock
+    /// that it was reached by was corrected since, by as much.
     pub(super) async fn start_pull(
         &self,
         cx: &Cx,
         source: &dyn Source,
-        lease: &mut PullLease,
+        lease: &PullLease,
         pulled: &mut Pulled,
     ) -> Result<Start> {
         let since = self.flow(cx.flow())?.since;
@@ -69,37 +73,56 @@ impl Engine {
                 after: None,
                 page_size: self.shared.settings.page_size,
             };
-            let (wall, began) = (cx.now(), cx.monotonic());
+            let asked = self.asking(cx).await?;
             let page = self.renewing(lease, self.fetch(cx, source, &query)).await?;
-            let took = cx.monotonic().saturating_sub(began);
+            let took = cx.monotonic().saturating_sub(asked.at);
             let source_began = page.source_now.map(|now| earlier(now, took + Duration::from_secs(1)));
-            let horizon = source_began.map_or(wall, |source| source.min(wall));
+            let horizon = source_began.map_or(asked.wall, |source| source.min(asked.wall));
+            let clock = self.source_clock(cx, &asked, page.source_now).await?;
             // The clocks of two processes may differ a little, which is no reason to read anything again.
             let latest = later(horizon, self.shared.settings.overlap() / 10);
-            match pulled.cut {
-                Some(cut) if cut.cut_dt > latest => pulled.cut = self.move_back(cx, lease, cut, horizon).await?,
-                _ => return Ok(Start { query, page, horizon: Horizon(horizon) }),
+            let Some(cut) = pulled.cut else {
+                return Ok(Start { query, page, horizon: Horizon { latest: horizon, clock } });
+            };
+            if cut.cut_dt > latest {
+                let back = self.last_cut_before(cx, horizon).await?;
+                tracing::warn!(
+                    flow = %cx.flow(), cut = %cut.cut_dt, back_to = back.map(|cut| cut.cut_dt.to_string()),
+                    "the cut lies ahead of the source's clock or of ours (was it set by hand, or was a clock corrected?), and \
+                     what changed before it would be left out; it is moved back to where an earlier pull had come"
+                );
+                self.move_back(lease, pulled, back).await?;
+                continue;
             }
+            let Some(by) = clock.corrected(self.tolerance()) else {
+                return Ok(Start { query, page, horizon: Horizon { latest: horizon, clock } });
+            };
+            let back = before(cut, by);
+            tracing::warn!(
+                flow = %cx.flow(), cut = %cut.cut_dt, back_to = %back.cut_dt,
+                "the source's clock was set back since the cut was reached, and what changed since then would be left out; the \
+                 cut is moved back by as much"
+            );
+            self.move_back(lease, pulled, Some(back)).await?;
+            // Whoever ends before this moves it back once more.
+            self.note_correction(&clock).await?;
         }
     }
 
-    /// Moves a cut that lies ahead back to where an earlier pull had come, and takes the right to pull anew, which moving it
-    /// ends.
-    async fn move_back(&self, cx: &Cx, lease: &mut PullLease, ahead: Cut, latest: Timestamp) -> Result<Option<Cut>> {
-        let flow = cx.flow();
-        let back = self.last_cut_before(cx, latest).await?;
-        tracing::warn!(
-            %flow, cut = %ahead.cut_dt, back_to = back.map(|cut| cut.cut_dt.to_string()),
-            "the cut lies ahead of the source's clock or of ours (was it set by hand, or was a clock corrected?), and what changed \
-             before it would be left out; it is moved back to where an earlier pull had come"
-        );
-        meter::cut_moved_back(flow);
-        self.shared.store.set_cut(flow, back).await?;
-        *lease = self.acquire_pull(flow).await?.ok_or_else(|| {
-            let message = "another process has begun to pull";
-            Error::new(ErrorKind::Busy, Disposition::Retryable { after: None }, "pull", message)
-        })?;
-        Ok(back)
+    /// Moves a cut that is not to be believed back, as long as nobody else has set it.
+    async fn move_back(&self, lease: &PullLease, pulled: &mut Pulled, back: Option<Cut>) -> Result<()> {
+        meter::cut_moved_back(&lease.flow);
+        self.shared.store.move_cut(lease, back).await?;
+        pulled.cut = back;
+        Ok(())
+    }
+
+    /// Notes by which clock a cut is about to be moved on, if it is.
+    pub(super) async fn note_clock_of(&self, cut: Cut, horizon: &Horizon, pulled: &Pulled) -> Result<()> {
+        match pulled.cut {
+            Some(stands) if stands.cut_dt >= cut.cut_dt => Ok(()),
+            _ => self.note_source_clock(&horizon.clock).await,
+        }
     }
 
     /// The cut that the newest pull had reached which was not ahead.

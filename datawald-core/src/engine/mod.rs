@@ -9,6 +9,12 @@
 //! with one entity (or one pull) at growing intervals, and goes on by itself. [`Engine::pauses`] tells of it, the log once when
 //! it begins (`WARN`) and once when it ends (`INFO`), and a run that is closed meanwhile in its note.
 //!
+//! If the side fails over one entity alone (SAP B1 answers 500 for this order each time), that entity ends F by its attempts as long as
+//! others show that the side is well. If it is the only one that is due, nobody can tell, and the flow stays paused, however
+//! long: nothing fails because a side is broken. The pause names the entity that it was probed with. Whoever finds it at
+//! fault mends it at its source, or reports it failed ([`StagingStore::settle`](crate::store::StagingStore::settle), over the
+//! API the outcome of an order); the pause ends with the next entity that the side answers for.
+//!
 //! # What it tells
 //!
 //! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
@@ -33,6 +39,7 @@ mod right;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;
+pub(crate) mod source_clock;
 mod source_pause;
 pub(crate) mod staging;
 mod store_clock;

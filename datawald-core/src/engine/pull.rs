@@ -103,7 +103,7 @@ impl Engine {
         &self,
         cx: &Cx,
         source: &dyn Source,
-        mut lease: PullLease,
+        lease: PullLease,
         id: SyncTaskId,
         record: Record,
     ) -> Result<Pulled> {
@@ -126,7 +126,7 @@ impl Engine {
             unchanged: 0,
             cut: cut_before,
         };
-        let result = self.pull_pages(cx, source, &mut lease, &task, &mut pulled).await;
+        let result = self.pull_pages(cx, source, &lease, &task, &mut pulled).await;
         if let Err(error) = &result {
             let note = format!("the pull ended early and goes on from its cut next time: {error}");
             let closing =
@@ -154,11 +154,11 @@ impl Engine {
         &self,
         cx: &Cx,
         source: &dyn Source,
-        lease: &mut PullLease,
+        lease: &PullLease,
         task: &NewSyncTask,
         pulled: &mut Pulled,
     ) -> Result<()> {
-        let Start { mut query, mut page, horizon } = self.start_pull(cx, source, lease, pulled).await?;
+        let Start { mut query, mut page, ref horizon } = self.start_pull(cx, source, lease, pulled).await?;
         loop {
             pulled.pages += 1;
             let next = page.next.take();
@@ -196,7 +196,7 @@ impl Engine {
         lease: &PullLease,
         task: &NewSyncTask,
         page: SourcePage,
-        horizon: Horizon,
+        horizon: &Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
         self.renewing(lease, self.stage(cx, lease, task, page, horizon, pulled)).await?;
@@ -242,13 +242,16 @@ impl Engine {
         lease: &PullLease,
         task: &NewSyncTask,
         page: SourcePage,
-        horizon: Horizon,
+        horizon: &Horizon,
         pulled: &mut Pulled,
     ) -> Result<()> {
         let shared = &self.shared;
         let cut = page.reached.map(|reached| horizon.bound(reached));
         let staged: Vec<(String, bool)> =
             page.entities.iter().map(|entity| (entity.id.clone(), entity.intent.is_to_be_done())).collect();
+        if let Some(cut) = cut {
+            self.note_clock_of(cut, horizon, pulled).await?;
+        }
         let now = self.due_now().await?;
         let until = later(self.now().await?.store, shared.settings.pull_lease());
         let batch = StageBatch {

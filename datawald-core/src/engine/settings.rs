@@ -50,6 +50,9 @@ const SHORTEST_LEASE_MS: u64 = 1_000;
 /// an ERP is much longer.
 const SHORTEST_SETTLE_DELAY_MS: u64 = 500;
 
+/// Sources tell their times by the second.
+const SHORTEST_OVERLAP_MS: u64 = 1_000;
+
 impl Default for EngineSettings {
     fn default() -> Self {
         Self {
@@ -83,8 +86,11 @@ impl EngineSettings {
             ("lease_ms", self.lease_ms, SHORTEST_LEASE_MS),
             ("pull_lease_ms", self.pull_lease_ms, SHORTEST_LEASE_MS),
             ("settle_delay_ms", self.settle_delay_ms, SHORTEST_SETTLE_DELAY_MS),
+            ("overlap_ms", self.overlap_ms, SHORTEST_OVERLAP_MS),
             ("max_lost_leases", u64::from(self.max_lost_leases), 1),
             ("max_attempts", u64::from(self.max_attempts), 1),
+            ("backoff_ms", self.backoff_ms, 1),
+            ("max_backoff_ms", self.max_backoff_ms, self.backoff_ms),
             ("sweep_ms", self.sweep_ms, 1),
         ];
         match numbers.iter().find(|(_, number, least)| number < least) {

@@ -214,6 +214,14 @@ pub trait StagingStore: Send + Sync {
     /// is running is fenced off, and its lease is over.
     async fn set_cut(&self, flow: &FlowId, cut: Option<Cut>) -> Result<()>;
 
+    /// Sets the cut under a right to pull, backwards too, and keeps the right; for a pull that finds its cut not to be
+    /// believed.
+    ///
+    /// # Behavior
+    /// If the right has passed on, or somebody has set the cut since it was taken, the error is of kind `Fenced` and nothing
+    /// changes.
+    async fn move_cut(&self, lease: &PullLease, cut: Option<Cut>) -> Result<()>;
+
     /// Records a new sync task, `Processing`. One that is there already stays as it is; if it is another flow's, the
     /// error is of kind `Invalid`.
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()>;

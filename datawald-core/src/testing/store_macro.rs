@@ -24,6 +24,7 @@ macro_rules! staging_store_conformance {
                     staging_with_an_old_token_changes_nothing
                     staging_needs_a_sync_task_of_the_flow
                     setting_the_cut_fences_a_running_pull
+                    whoever_may_pull_moves_the_cut_and_nobody_else
                     pulls_of_other_flows_are_independent
                     of_many_that_want_to_pull_one_may
                 }

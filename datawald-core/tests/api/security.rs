@@ -1,12 +1,17 @@
 //! Who is refused, and what hostile requests come to; told in one table, which the docs show.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_core::api::{ApiSettings, Scope};
-use datawald_core::model::{EntityKey, Table};
+use datawald_core::client::{ClientSettings, RemoteCore};
+use datawald_core::engine::{Engine, FetchQuery, Flow, Source, SourcePage};
+use datawald_core::model::{Cut, EntityKey, FlowId, Table};
 use datawald_core::store::EntityFilter;
-use secrecy::ExposeSecret;
+use datawald_core::{Cx, Result};
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -392,7 +397,47 @@ async fn a_source_does_not_change_what_hosts_agree_by() {
     for (operation, body) in [("write_record", write), ("delete_record", delete)] {
         assert_eq!(core.json(&token, "POST", &format!("/engine/{operation}"), Some(&body)).await.status, 403);
     }
+    // What the clocks showed when it pulled is its own to note.
+    let note = |name: &str| json!({"name": name, "rev": 0, "value": "{}"});
+    let noted = core.json(&token, "POST", "/engine/note_clock", Some(&note("source-clock/orders/mage2"))).await;
+    assert_eq!((noted.status, noted.body()["answer"].as_bool()), (200, Some(true)));
+    for name in ["schedule/new", "clock", "pause/source/orders/mage2"] {
+        let refused = core.json(&token, "POST", "/engine/note_clock", Some(&note(name))).await;
+        assert_eq!((refused.status, refused.fields()), (422, vec!["name".to_owned()]));
+        assert_eq!(core.store.record(name).await.unwrap(), None);
+    }
     assert_eq!(core.store.record("schedule/orders").await.unwrap().unwrap().value, "{}");
+}
+
+/// All that a pull does, with what a source may do.
+#[tokio::test]
+async fn a_source_may_pull() {
+    struct Page;
+    #[async_trait::async_trait]
+    impl Source for Page {
+        async fn fetch(&self, _: &Cx, query: &FetchQuery) -> Result<SourcePage> {
+            // By a clock of another year than the core's.
+            let second = query.from.map_or(100, |_| 200);
+            let cut = Cut { cut_dt: Timestamp::from_second(1_700_000_000 + second).unwrap(), offset: 0 };
+            Ok(SourcePage { reached: Some(cut), ..SourcePage::default() })
+        }
+    }
+    let core = Core::start().await;
+    let token = core.token("source", &[Scope::Read, Scope::Stage]).await;
+    let settings = ClientSettings::new(format!("http://{}", core.address), SecretString::from(token));
+    let flow = FlowId::new(Table::Orders, "mage2");
+    let pulls = Flow::new(flow.clone()).source(Page);
+    let engine = Engine::builder(Arc::new(RemoteCore::new(settings).unwrap())).flow(pulls).build().unwrap();
+    for second in [100, 200] {
+        engine.pull(&flow).await.unwrap();
+        assert_eq!(core.store.cut(&flow).await.unwrap().unwrap().cut_dt.as_second(), 1_700_000_000 + second);
+    }
+    // Somebody has set it, and the pull moves it back by itself.
+    let ahead = Cut { cut_dt: Timestamp::now() + SignedDuration::from_hours(24), offset: 0 };
+    core.store.set_cut(&flow, Some(ahead)).await.unwrap();
+    engine.pull(&flow).await.unwrap();
+    assert_eq!(core.store.cut(&flow).await.unwrap().unwrap().cut_dt.as_second(), 1_700_000_200);
+    assert!(core.store.record("source-clock/orders/mage2").await.unwrap().is_some());
 }
 
 #[tokio::test]

@@ -1,13 +1,14 @@
 //! Pulls: cuts, overlaps, pages, and what a second pass finds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_core::engine::{Cursor, Engine, EngineSettings, FetchQuery, Flow, Source, SourcePage};
 use datawald_core::model::{Cut, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus};
 use datawald_core::store::{NewSyncTask, Push, StageEntity, StagingStore};
-use datawald_core::{Cx, Disposition, Error, ErrorKind, Result};
+use datawald_core::{Clock, Cx, Disposition, Error, ErrorKind, ManualClock, Result};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::sides::{Answers, Bench, Rows, applied, at, flow, quick};
@@ -106,6 +107,150 @@ async fn a_source_whose_clock_runs_ahead_takes_the_cut_no_further_than_ours() {
     assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 1);
 }
 
+/// What the shop's clock and ours show, both of them ahead at first, while orders are placed and time passes.
+struct Ahead {
+    bench: Bench,
+    rows: Rows,
+    clock: Arc<ManualClock>,
+    tells_time: bool,
+}
+
+impl Ahead {
+    const BY: i64 = 3_600;
+
+    /// The true time, in seconds; a pull has come to where both clocks were.
+    async fn new(tells_time: bool) -> (Self, Engine) {
+        let clock = Arc::new(ManualClock::at(at(10_000)));
+        let ahead = Self { bench: Bench::new(), rows: Rows::default(), clock, tells_time };
+        let engine = ahead.engine(&ahead.rows);
+        ahead.clock.set(at(10_000 + Self::BY));
+        ahead.rows.put("00001", 10_000 + Self::BY - 2, "content");
+        ahead.tell();
+        assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 1);
+        assert_eq!(ahead.cut().await, at(10_000 + Self::BY - 2));
+        (ahead, engine)
+    }
+
+    fn engine(&self, source: &(impl Source + Clone + 'static)) -> Engine {
+        let flow = Flow::new(flow()).source(source.clone());
+        Engine::builder(self.bench.store.clone())
+            .clock(self.clock.clone())
+            .settings(EngineSettings { lease_ms: 120_000, ..quick() })
+            .flow(flow)
+            .build()
+            .unwrap()
+    }
+
+    fn tell(&self) {
+        *self.rows.source_now.lock().unwrap() = self.tells_time.then(|| self.clock.now());
+    }
+
+    /// Both clocks are set right, an order is placed, and so much time passes that the cut is not ahead any more.
+    fn correct(&self) {
+        self.clock.advance(SignedDuration::from_secs(100));
+        self.clock.set(at(10_100));
+        self.rows.put("00002", 10_500, "content");
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+        self.tell();
+    }
+
+    async fn cut(&self) -> Timestamp {
+        self.bench.store.cut(&flow()).await.unwrap().unwrap().cut_dt
+    }
+
+    fn last_from(&self) -> Timestamp {
+        self.rows.queries.lock().unwrap().last().unwrap().from.unwrap()
+    }
+
+    /// How often it was noted what the clocks show.
+    async fn noted(&self) -> u64 {
+        self.bench.store.record("source-clock/orders/shop").await.unwrap().unwrap().rev
+    }
+}
+
+/// The process that reached the cut knows how much time has passed since, though the store's clock has stood still.
+#[tokio::test]
+async fn a_cut_by_clocks_that_were_corrected_while_nobody_pulled_is_moved_back() {
+    for tells_time in [true, false] {
+        let (ahead, engine) = Ahead::new(tells_time).await;
+        ahead.correct();
+        ahead.pass(2 * Ahead::BY);
+        let pulled = engine.pull(&flow()).await.unwrap();
+        assert_eq!((pulled.inserted, pulled.unchanged), (1, 1), "from {}", ahead.last_from());
+        let begun = at(10_000 - 2 - 300).duration_since(ahead.last_from());
+        assert!(begun.abs() <= SignedDuration::from_secs(5), "no further than the clocks were ahead: {begun}");
+        // It is known then: the next one begins where this one has come.
+        ahead.rows.put("00003", 17_000, "content");
+        ahead.pass(60);
+        assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 1);
+        ahead.pass(60);
+        engine.pull(&flow()).await.unwrap();
+        assert_eq!(ahead.last_from(), at(17_000 - 300));
+    }
+}
+
+/// Another process knows by the store's clock, as far as somebody was at work meanwhile.
+#[tokio::test]
+async fn a_correction_is_seen_by_a_process_that_was_started_since() {
+    let (ahead, works) = Ahead::new(true).await;
+    ahead.correct();
+    for _ in 0..(2 * Ahead::BY / 8) {
+        ahead.pass(8);
+        works.now().await.unwrap();
+    }
+    let pulled = ahead.engine(&ahead.rows).pull(&flow()).await.unwrap();
+    assert_eq!(pulled.inserted, 1, "from {}", ahead.last_from());
+}
+
+/// A pull that ends early has not forgotten what it was to read again.
+#[tokio::test]
+async fn a_correction_is_not_forgotten_by_a_pull_that_fails() {
+    #[derive(Clone)]
+    struct FailsOnce(Rows, Arc<AtomicBool>);
+    #[async_trait]
+    impl Source for FailsOnce {
+        async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
+            let again = query.from.is_some_and(|from| from < at(11_000));
+            if again && !self.1.swap(true, Ordering::SeqCst) {
+                let message = "cannot be told";
+                return Err(Error::new(ErrorKind::Invalid, Disposition::Rejected, "fetch orders", message));
+            }
+            self.0.fetch(cx, query).await
+        }
+    }
+    let (ahead, _) = Ahead::new(true).await;
+    let failed = Arc::new(AtomicBool::new(true));
+    let engine = ahead.engine(&FailsOnce(ahead.rows.clone(), failed.clone()));
+    // It is the process that reaches the cut.
+    ahead.rows.put("00001", 10_000 + Ahead::BY - 1, "changed");
+    engine.pull(&flow()).await.unwrap();
+    ahead.correct();
+    ahead.pass(2 * Ahead::BY);
+    failed.store(false, Ordering::SeqCst);
+    assert_eq!(engine.pull(&flow()).await.unwrap_err().message(), "cannot be told");
+    assert_eq!(engine.pull(&flow()).await.unwrap().inserted, 1);
+}
+
+/// However long nothing came, and whoever pulls: nothing is read again, and nothing noted where nothing was reached.
+#[tokio::test]
+async fn clocks_that_are_right_move_no_cut_back() {
+    let (ahead, engine) = Ahead::new(true).await;
+    let other = ahead.engine(&ahead.rows);
+    let cut = ahead.cut().await;
+    let noted = ahead.noted().await;
+    for pause in [60, 60, 3_600, 200_000, 60] {
+        for engine in [&engine, &other] {
+            ahead.pass(pause);
+            engine.pull(&flow()).await.unwrap();
+            assert_eq!(ahead.last_from(), cut - SignedDuration::from_secs(300));
+        }
+    }
+    assert_eq!((ahead.cut().await, ahead.noted().await), (cut, noted));
+}
+
 /// More may join it: to call it `Completed` would be wrong a moment later.
 #[tokio::test]
 async fn a_run_that_is_still_pulled_is_not_closed_by_another_one() {
@@ -131,6 +276,9 @@ fn times_that_are_too_short_are_refused() {
         ("lease_ms", EngineSettings { lease_ms: 1, ..quick() }),
         ("pull_lease_ms", EngineSettings { pull_lease_ms: 999, ..quick() }),
         ("batch", EngineSettings { batch: 0, ..quick() }),
+        ("overlap_ms", EngineSettings { overlap_ms: 999, ..quick() }),
+        ("backoff_ms", EngineSettings { backoff_ms: 0, ..quick() }),
+        ("max_backoff_ms", EngineSettings { backoff_ms: 21, max_backoff_ms: 20, ..quick() }),
     ] {
         assert_eq!(settings.check().unwrap_err().field_path(), Some(field));
     }

@@ -58,7 +58,7 @@ pub(crate) fn is_frontend(process: &Process) -> bool {
 }
 
 fn engine(world: &World, process: &Arc<Process>) -> Engine {
-    let store = FaultyStore { inner: world.store.clone(), process: process.clone(), watch: world.watch.clone() };
+    let store = FaultyStore { watch: world.watch.clone(), ..FaultyStore::new(world.store.clone(), process) };
     let queue = LossyQueue { inner: world.queue.clone(), process: process.clone() };
     let mut builder =
         Engine::builder(Arc::new(store)).queue(Arc::new(queue)).clock(process.clock.clone()).settings(settings());

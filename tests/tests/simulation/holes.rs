@@ -69,6 +69,8 @@ holes! {
     hole_7_another_reference: [Agent, Unmappable, LostAnswers], 2, 2, [3];
     /// A clock of the shop that ran ahead loses nothing.
     hole_8_the_shop_runs_ahead: [ShopClock], 2, 1, [5];
+    /// Nor if the puller's clock ran ahead too, and both are right again when it goes on.
+    hole_8_both_clocks_run_ahead: [ShopClock, ClockStep, LongPause], 1, 1, [176];
     /// A cut that an operator sets ahead loses nothing.
     hole_8_a_cut_ahead: [Cuts], 2, 1, [4];
     /// Money that changes after the document was made is told.

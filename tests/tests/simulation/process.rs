@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::chance::Chance;
 use super::clock::WallClock;
-use super::schedule::Group;
+use super::schedule::{Group, Schedule};
 use super::story::Story;
 
 pub(crate) struct Process {
@@ -33,6 +33,12 @@ impl Process {
             stopped_until: Mutex::new(Instant::now()),
             killed: Notify::new(),
         }
+    }
+
+    /// One that nothing befalls.
+    pub(crate) fn alone(name: &str) -> Arc<Self> {
+        let chance = Arc::new(Chance::new(Schedule::with_groups(1, &[])));
+        Arc::new(Self::new(0, name.to_owned(), chance, Arc::new(Story::new())))
     }
 
     pub(crate) fn tell(&self, what: impl std::fmt::Display) {

@@ -21,9 +21,16 @@ pub(crate) struct FaultyStore {
     pub(crate) inner: SqliteStore,
     pub(crate) process: Arc<Process>,
     pub(crate) watch: Arc<Watch>,
+    /// How much longer it takes over the record of its clock.
+    pub(crate) clock_takes: Duration,
 }
 
 impl FaultyStore {
+    pub(crate) fn new(inner: SqliteStore, process: &Arc<Process>) -> Self {
+        let watch = Arc::new(Watch::new(process.story.clone()));
+        Self { inner, process: process.clone(), watch, clock_takes: Duration::ZERO }
+    }
+
     async fn before(&self, call: &'static str) -> Result<()> {
         self.process.gate(call, ANY).await;
         // To look whether all is done is no hurry; so a run that waits looks a few times, not thousands of times.
@@ -34,6 +41,9 @@ impl FaultyStore {
         };
         let takes = self.process.chance.dice(call, self.process.id).millis(least, most);
         tokio::time::sleep(takes).await;
+        if matches!(call, "record" | "write record") {
+            tokio::time::sleep(self.clock_takes).await;
+        }
         if self.process.chance.strikes(Group::StoreErrors, call, self.process.id, 12).is_some() {
             self.process.tell(format!("store: {call} fails, with nothing done"));
             return Err(Error::store(call, "the database is away"));
@@ -131,6 +141,7 @@ forward! {
     "bind" bind(bindings: Vec<Binding>) -> Vec<Bound>;
     "cut" cut(flow: &FlowId) -> Option<Cut>;
     "set cut" set_cut(flow: &FlowId, cut: Option<Cut>) -> ();
+    "move cut" move_cut(lease: &PullLease, cut: Option<Cut>) -> ();
     "create sync task" create_sync_task(task: NewSyncTask) -> ();
     "finish pull" finish_pull(id: &SyncTaskId, now: Timestamp) -> ();
     "sync task" sync_task(id: &SyncTaskId) -> Option<SyncTask>;

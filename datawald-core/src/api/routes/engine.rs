@@ -15,14 +15,16 @@ use crate::api::input::Body;
 use crate::api::problem::Problem;
 use crate::api::tokens::{PREFIX, Scope};
 use crate::clock::{later, millis_between};
+use crate::engine::source_clock;
 use crate::model::{Counts, Cut, Entity, EntityKey, SyncTask, Version};
 use crate::store::{
     Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities,
-    ListSyncTasks, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask, PushBatch,
-    RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime, WriteRecord,
+    ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
+    PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime,
+    WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -157,6 +159,12 @@ operations! {
         shared.engine.store().set_cut(&body.flow, body.cut).await?;
         true
     };
+    /// Sets the cut of a flow for the pull that has the right to, which keeps it.
+    Stage move_cut "/engine/move_cut" (MoveCut) -> bool = |shared, body| {
+        shared.not_ahead("cut.cut_dt", body.cut.map(|cut| cut.cut_dt))?;
+        shared.engine.store().move_cut(&body.lease, body.cut).await?;
+        true
+    };
     /// Records a sync task.
     Stage create_sync_task "/engine/create_sync_task" (NewSyncTask) -> bool = |shared, body| {
         shared.check_flow("flow", &body.flow)?;
@@ -231,6 +239,11 @@ operations! {
         not_a_token(&body.name)?;
         shared.engine.store().write_record(&body.name, body.rev, &body.value).await?
     };
+    /// Writes down what a pull has found the clocks to show, as `/engine/write_record` writes other records.
+    Stage note_clock "/engine/note_clock" (WriteRecord) -> bool = |shared, body| {
+        of_a_clock(&body.name)?;
+        shared.engine.store().write_record(&body.name, body.rev, &body.value).await?
+    };
     /// Removes a record if its revision is as it is said to be.
     Operate delete_record "/engine/delete_record" (DeleteRecord) -> bool = |shared, body| {
         not_a_token(&body.name)?;
@@ -249,6 +262,14 @@ fn not_a_token(name: &str) -> Result<(), Problem> {
     match name.starts_with(PREFIX) {
         false => Ok(()),
         true => Err(Problem::field(OPERATION, "name", "is a token's; tokens are made and revoked on the host")),
+    }
+}
+
+/// Whoever may stage writes these records, and no other ones.
+fn of_a_clock(name: &str) -> Result<(), Problem> {
+    match name.starts_with(source_clock::PREFIX) {
+        true => Ok(()),
+        false => Err(Problem::field(OPERATION, "name", "is not that of what clocks show; see `/engine/write_record`")),
     }
 }
 

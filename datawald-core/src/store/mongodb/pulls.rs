@@ -194,6 +194,19 @@ pub(super) async fn set_cut(commands: &Commands, flow: &FlowId, cut: Option<Cut>
     Err(busy(OPERATION))
 }
 
+/// Sets the cut under a right to pull.
+pub(super) async fn move_back(commands: &Commands, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
+    const OPERATION: &str = "move cut";
+    let statement = doc! {
+        "q": { "_id": flow_id(&lease.flow), "token": number(lease.token), "owner": { "$ne": Bson::Null } },
+        "u": { "$set": { "cut": bson(OPERATION, &cut.map(CutDoc::of))? } },
+    };
+    match commands.update(OPERATION, FLOWS, vec![statement]).await?.matched > 0 {
+        true => Ok(()),
+        false => Err(fenced(OPERATION, lease)),
+    }
+}
+
 /// A flow of which nothing is known yet.
 fn unknown(flow: &FlowId) -> FlowDoc {
     FlowDoc {

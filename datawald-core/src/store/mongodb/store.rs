@@ -226,6 +226,10 @@ impl StagingStore for MongoStore {
         pulls::set_cut(&self.commands, flow, cut).await
     }
 
+    async fn move_cut(&self, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
+        pulls::move_back(&self.commands, lease, cut).await
+    }
+
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()> {
         tasks::create(&self.commands, task).await
     }

@@ -49,6 +49,11 @@ pub(super) fn renew_pull(db: &Connection, lease: &PullLease, until: Timestamp) -
     Ok(held > 0)
 }
 
+fn passed_on(operation: &'static str, lease: &PullLease, so: &str) -> WorkError {
+    let message = format!("the right to pull has passed to another process, or an operator set the cut; {so}");
+    WorkError::Refused(Error::fenced(operation, message).entity(lease.flow.to_string()))
+}
+
 pub(super) fn release_pull(db: &Connection, lease: &PullLease) -> Work<()> {
     db.prepare_cached(
         "UPDATE pulls SET owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2 AND token = ?3",
@@ -65,8 +70,7 @@ pub(super) fn stage(db: &Connection, batch: StageBatch) -> Work<Vec<Staging>> {
     }
     let seq = task_seq(db, flow, &sync_task.id)?;
     if !renew_pull(db, &lease, lease_until)? {
-        let message = "the right to pull has passed to another process, or an operator set the cut; nothing was staged";
-        return Err(WorkError::Refused(Error::fenced(OPERATION, message).entity(flow.to_string())));
+        return Err(passed_on(OPERATION, &lease, "nothing was staged"));
     }
     if let Some(seq) = seq {
         // Whoever closed it took the pull for dead.
@@ -453,6 +457,26 @@ pub(super) fn cut(db: &Connection, flow: &FlowId) -> rusqlite::Result<Option<Cut
 }
 
 pub(super) fn set_cut(db: &Connection, flow: &FlowId, cut: Option<Cut>) -> Work<()> {
+    write_cut(db, flow, cut)?;
+    // A pull that is running would move the cut again: its token is no longer current.
+    db.prepare_cached(
+        "UPDATE pulls SET token = token + 1, owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2",
+    )?
+    .execute(params![flow.table.name(), flow.frontend])?;
+    Ok(())
+}
+
+pub(super) fn move_cut(db: &Connection, lease: &PullLease, cut: Option<Cut>) -> Work<()> {
+    let held = db
+        .prepare_cached("SELECT 1 FROM pulls WHERE tbl = ?1 AND frontend = ?2 AND token = ?3 AND owner IS NOT NULL")?
+        .exists(params![lease.flow.table.name(), lease.flow.frontend, int(lease.token)])?;
+    if !held {
+        return Err(passed_on("move cut", lease, "the cut stays"));
+    }
+    write_cut(db, &lease.flow, cut)
+}
+
+fn write_cut(db: &Connection, flow: &FlowId, cut: Option<Cut>) -> Work<()> {
     let (table, frontend) = (flow.table.name(), &flow.frontend);
     match cut_columns(cut) {
         (Some(cut_dt), Some(offset)) => db
@@ -462,10 +486,5 @@ pub(super) fn set_cut(db: &Connection, flow: &FlowId, cut: Option<Cut>) -> Work<
             db.prepare_cached("DELETE FROM cuts WHERE tbl = ?1 AND frontend = ?2")?.execute(params![table, frontend])?
         }
     };
-    // A pull that is running would move the cut again: its token is no longer current.
-    db.prepare_cached(
-        "UPDATE pulls SET token = token + 1, owner = NULL, lease_until = NULL WHERE tbl = ?1 AND frontend = ?2",
-    )?
-    .execute(params![table, frontend])?;
     Ok(())
 }

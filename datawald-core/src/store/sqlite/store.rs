@@ -235,6 +235,11 @@ impl StagingStore for SqliteStore {
         self.0.writer.write("set cut", move |db| stage::set_cut(db, &flow, cut)).await
     }
 
+    async fn move_cut(&self, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
+        let lease = lease.clone();
+        self.0.writer.write("move cut", move |db| stage::move_cut(db, &lease, cut)).await
+    }
+
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()> {
         self.0.writer.write("record sync task", move |db| tasks::create(db, &task)).await
     }

@@ -117,6 +117,30 @@ pub async fn setting_the_cut_fences_a_running_pull(store: Store) {
     assert!(next.token > world.lease.token);
 }
 
+pub async fn whoever_may_pull_moves_the_cut_and_nobody_else(store: Store) {
+    let world = World::new(store.clone()).await;
+    let (ahead, back) = (Cut { cut_dt: sec(9_000), offset: 4 }, Cut { cut_dt: sec(-9_000), offset: 0 });
+    store.set_cut(&flow(), Some(ahead)).await.unwrap();
+    // An operator has set it since the right was taken, and what he wanted stands.
+    assert_eq!(store.move_cut(&world.lease, Some(back)).await.unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(store.cut(&flow()).await.unwrap(), Some(ahead));
+    let lease = store.acquire_pull(&flow(), "b", sec(1), sec(60)).await.unwrap().unwrap();
+    store.move_cut(&lease, Some(back)).await.unwrap();
+    assert_eq!(store.cut(&flow()).await.unwrap(), Some(back));
+    store.move_cut(&lease, None).await.unwrap();
+    assert_eq!(store.cut(&flow()).await.unwrap(), None);
+    // It is still its right, and from there the cut moves on.
+    assert_eq!(store.acquire_pull(&flow(), "c", sec(59), sec(90)).await.unwrap(), None);
+    let cut = Some(Cut { cut_dt: sec(-100), offset: 1 });
+    store.stage(StageBatch { lease: lease.clone(), cut, ..world.batch(vec![entity("1", "v1")]) }).await.unwrap();
+    assert_eq!(store.cut(&flow()).await.unwrap(), cut);
+    let next = store.acquire_pull(&flow(), "c", sec(86_400), sec(90_000)).await.unwrap().unwrap();
+    assert_eq!(store.move_cut(&lease, Some(back)).await.unwrap_err().kind(), ErrorKind::Fenced);
+    store.release_pull(&next).await.unwrap();
+    assert_eq!(store.move_cut(&next, Some(back)).await.unwrap_err().kind(), ErrorKind::Fenced);
+    assert_eq!(store.cut(&flow()).await.unwrap(), cut);
+}
+
 pub async fn pulls_of_other_flows_are_independent(store: Store) {
     for flow in [flow(), FlowId::new(Table::Orders, "mage3"), FlowId::new(Table::Products, "mage2")] {
         assert!(store.acquire_pull(&flow, &flow.to_string(), sec(0), sec(60)).await.unwrap().is_some());
