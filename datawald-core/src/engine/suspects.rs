@@ -86,7 +86,7 @@ impl Suspects {
             }
         }
         match (&unclear[..], claimed) {
-            ([(one, error)], [_]) => known.judge_alone(&one.key.id, error, &mut judged),
+            ([(one, error)], [_]) => known.judge_alone(one, error, &mut judged),
             (all, _) if judged.heard.answered => {
                 all.iter().for_each(|(claimed, _)| known.suspect(&claimed.key.id, false));
                 known.last = if judged.heard.away.is_some() { Last::Failed } else { Last::Answered };
@@ -110,7 +110,8 @@ impl Suspects {
 
 impl Known {
     /// The side has failed over one that was tried alone.
-    fn judge_alone(&mut self, id: &str, error: &Error, judged: &mut Judged) {
+    fn judge_alone(&mut self, claimed: &Claimed, error: &Error, judged: &mut Judged) {
+        let id = &claimed.key.id;
         let before = self.suspects.get(id).copied();
         // What somebody has to mend stays so; else the side is to show each time that it is well.
         let stays = before == Some(true) && error.disposition() == Disposition::Permanent;
@@ -124,10 +125,10 @@ impl Known {
             judged.against.fill(true);
             judged.heard.answered = true;
         } else {
-            judged.heard.away = Some(error.clone());
+            judged.heard.away = Some(over(claimed, error));
         }
         self.suspect(id, to_blame);
-        self.last = Last::FailedOver(id.to_owned());
+        self.last = Last::FailedOver(id.clone());
     }
 
     fn suspect(&mut self, id: &str, to_blame: bool) {
@@ -136,6 +137,13 @@ impl Known {
         }
         self.suspects.insert(id.to_owned(), to_blame);
     }
+}
+
+/// An error that names whom the side was asked for: while there is no other to compare with, it may be that one's fault, which
+/// somebody has to look into.
+fn over(claimed: &Claimed, error: &Error) -> Error {
+    let name = if claimed.name.is_empty() { &claimed.key.id } else { &claimed.name };
+    error.clone().with_message(format!("{} (asked for {name} alone, so it may be that one's fault)", error.message()))
 }
 
 /// Whether an error about an entity shows that the side is there: not if nobody was asked, or nothing came.

@@ -12,7 +12,9 @@ use datawald_core::{Clock, Concern, Cx, Disposition, Effect, Error, ErrorKind, R
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::process::Process;
 use super::sides::{Answers, Rows, applied, at, flow};
+use super::store::FaultyStore;
 
 /// A clock that goes as Tokio's does.
 #[derive(Debug)]
@@ -294,6 +296,43 @@ async fn one_entity_over_which_the_side_breaks_stops_nobody_else() {
     workers.stop().await.unwrap();
 }
 
+/// Nobody can tell whose fault it is while there is no other: it does not end, and the pause says whom to look at.
+#[tokio::test(start_paused = true)]
+async fn the_only_entity_over_which_the_side_breaks_is_named_and_does_not_fail() {
+    let bench = Bench::new();
+    let rows = Rows::default();
+    rows.put("00007", 7, "content");
+    let engine = bench.engine(rows.clone(), Poisoned(Erp::good()));
+    let workers = engine.start_workers(&flow()).unwrap();
+    engine.pull(&flow()).await.unwrap();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_secs(1_200)).await;
+        let poisoned = bench.entity("00007").await;
+        assert_eq!((poisoned.status, poisoned.attempts), (TxStatus::New, 0), "{}", poisoned.note);
+        let [pause] = &engine.pauses().await.unwrap()[..] else { panic!("one pause") };
+        assert_eq!(
+            pause.reason, "failed with HTTP 500 (asked for 00007 alone, so it may be that one's fault)",
+            "{}",
+            pause.probes
+        );
+    }
+    // Others show that the side is well, and it ends by its attempts.
+    for number in 100..140 {
+        rows.put(&format!("{number:05}"), number, "content");
+        engine.pull(&flow()).await.unwrap();
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+    assert_eq!(bench.count(TxStatus::Success).await, 40);
+    let poisoned = bench.entity("00007").await;
+    assert!(
+        poisoned.attempts > 0 && poisoned.note.contains("failed with HTTP 500"),
+        "{} {}",
+        poisoned.attempts,
+        poisoned.note
+    );
+    workers.stop().await.unwrap();
+}
+
 /// Configuration that one order alone needs: the others are told from it by the answer that they got.
 #[tokio::test(start_paused = true)]
 async fn a_mistake_that_only_one_entity_meets_does_not_stop_the_flow() {
@@ -368,6 +407,61 @@ async fn what_is_in_doubt_waits_as_it_did() {
     let known = [(TxStatus::New, false), (TxStatus::InDoubt, false), (TxStatus::InDoubt, true)];
     assert_eq!(*seen.lock().unwrap(), known);
     workers.stop().await.unwrap();
+}
+
+/// A target that is away at first, and then takes its time over what it is asked for.
+struct Slow {
+    takes: Duration,
+    calls: AtomicUsize,
+}
+
+#[async_trait]
+impl Target for Slow {
+    async fn apply(&self, _: &Cx, batch: &[Claimed]) -> Vec<Applied> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
+            return batch.iter().map(|_| Err(away()).into()).collect();
+        }
+        tokio::time::sleep(self.takes).await;
+        batch.iter().map(|claimed| applied(&claimed.key.id).into()).collect()
+    }
+}
+
+/// The store's clock is asked for by the probe, by what keeps its right and its lease, and by others. Wherever the probe stands
+/// when its right is to be kept: none of them waits for one that waits for it.
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_outlasts_a_third_of_its_lease_does_not_stand_still() {
+    let third = EngineSettings::default().lease_ms / 3;
+    for late in 0..20 {
+        let process = Process::alone("worker");
+        let inner = SqliteStore::in_memory().unwrap();
+        let store = FaultyStore { clock_takes: Duration::from_secs(2), ..FaultyStore::new(inner.clone(), &process) };
+        let takes = Duration::from_millis(third - 5_000 + late * 500);
+        let target = Slow { takes, calls: AtomicUsize::new(0) };
+        let engine = Engine::builder(Arc::new(store))
+            .clock(process.clock.clone())
+            .flow(Flow::new(flow()).source(Rows::many(3)).target(target))
+            .build()
+            .unwrap();
+        engine.pull(&flow()).await.unwrap();
+        let workers = engine.start_workers(&flow()).unwrap();
+        // Whoever else works in this process.
+        let other = engine.clone();
+        let other = tokio::spawn(async move {
+            loop {
+                let _ = other.now().await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        });
+        let filter =
+            datawald_core::store::EntityFilter { statuses: vec![TxStatus::Success], limit: 10, ..Default::default() };
+        let began = Instant::now();
+        while inner.list(&filter).await.unwrap().items.len() < 3 {
+            assert!(began.elapsed() < Duration::from_secs(900), "a probe of {takes:?} stands still");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        other.abort();
+        workers.stop().await.unwrap();
+    }
 }
 
 /// An idle flow that is paused does not spin, and a pause that nothing waits for is over.
