@@ -11,6 +11,7 @@ use crate::args::Args;
 use crate::company::{Remark, examine};
 use crate::config::Config;
 use crate::health::{PATIENCE, within};
+use crate::remarks;
 use crate::sides::Sides;
 
 /// How much the first pull of each flow would bring.
@@ -33,9 +34,12 @@ async fn first_pulls(config: &Config, sides: &Sides) -> Vec<Remark> {
     remarks
 }
 
-/// Tells that the file is complete; its mistakes were told already. With `--connect`, tries what it names.
+/// Tells that the file is complete, and what may not be what was meant; its mistakes were told already. With `--connect`, tries what it names.
 pub(crate) async fn check(args: &Args, config: Config) -> Result<()> {
     println!("{} is complete", args.config.display());
+    for Remark { part, text, .. } in remarks::of(&config) {
+        println!("{part}: {}", config.redaction.apply(&text));
+    }
     if !args.connect {
         return Ok(());
     }

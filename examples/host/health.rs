@@ -8,13 +8,18 @@ use std::time::Duration;
 use datawald_core::Result;
 use datawald_core::api::{Part, Readiness};
 use datawald_core::model::FlowId;
+use datawald_core::store::StagingStore;
 use datawald_examples::Backends;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::sides::Sides;
 use crate::telemetry;
 
 /// How long one part may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How far a cut may be ahead of our clock: those of two machines differ a little.
+const AHEAD: SignedDuration = SignedDuration::from_secs(60);
 
 /// Why a part is not ready that nobody has tried.
 const UNTRIED: &str = "was not tried yet";
@@ -112,8 +117,33 @@ pub(crate) async fn try_backends(backends: &Backends, flows: &[FlowId]) -> Vec<(
         }
         Ok(())
     };
-    let (store, queue) = tokio::join!(within(store), within(backends.reach_queue()));
-    vec![("store".to_owned(), store), ("queue".to_owned(), queue)]
+    let (store, queue, cuts) =
+        tokio::join!(within(store), within(backends.reach_queue()), within(cuts(&**backends.store(), flows)));
+    let mut parts = vec![("store".to_owned(), store), ("queue".to_owned(), queue)];
+    // Of a store that does not answer, its own part tells.
+    parts.extend(cuts.into_iter().flatten());
+    parts
+}
+
+/// How the cut of each flow is.
+async fn cuts(store: &dyn StagingStore, flows: &[FlowId]) -> Result<Vec<(String, Answer)>> {
+    let mut parts = Vec::with_capacity(flows.len());
+    for flow in flows {
+        let cut = store.cut(flow).await?;
+        parts.push((format!("cut of {flow}"), cut.map_or(Ok(()), |cut| is_behind(cut.cut_dt, Timestamp::now()))));
+    }
+    Ok(parts)
+}
+
+/// Whether a cut leaves nothing out.
+fn is_behind(cut: Timestamp, now: Timestamp) -> Answer {
+    match cut.duration_since(now) <= AHEAD {
+        true => Ok(()),
+        false => Err(format!(
+            "{cut} lies ahead of this host's clock, and what changes until then would be left out: was it set by hand, or was a \
+             clock wrong, the shop's or a host's? The next pull moves it back"
+        )),
+    }
 }
 
 /// Waits for an answer, but not for ever.

@@ -32,6 +32,7 @@ mod company;
 mod config;
 mod health;
 mod monitor;
+mod remarks;
 mod schedule;
 mod schedules;
 mod serve;

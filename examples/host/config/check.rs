@@ -9,7 +9,7 @@ use datawald_core::{Error, Result};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::connection::{ERPS, KINDS};
+use super::connection::{Connection, ERPS, KINDS};
 use super::read::{section, typed};
 use super::sections::OPERATION;
 use super::{FlowSetup, Mistakes, ScheduleSetup};
@@ -133,6 +133,34 @@ pub(super) fn prefixes(flows: &[Table], connections: &Table, mistakes: &mut Mist
                      a prefix of its own"
                 ),
             );
+        }
+    }
+}
+
+/// Checks that no order is taken twice into one ERP: by two connections to one shop.
+pub(super) fn shops(
+    flows: &[Option<FlowSetup>],
+    connections: &BTreeMap<String, Option<Connection>>,
+    mistakes: &mut Mistakes,
+) {
+    let flows: Vec<_> = flows.iter().flatten().collect();
+    for (at, flow) in flows.iter().enumerate() {
+        for other in flows.iter().take(at).filter(|other| other.backoffice == flow.backoffice) {
+            let (one, two) = (&other.id.frontend, &flow.id.frontend);
+            if let (Some(Some(Connection::Magento2(first))), Some(Some(Connection::Magento2(second)))) =
+                (connections.get(one), connections.get(two))
+                && one != two
+                && first.takes_orders_of(second)
+            {
+                mistakes.add(
+                    format!("connections.{two}.orders.stores"),
+                    format!(
+                        "does not tell orders of {one} and {two} apart: both take orders of the same stores of one Magento, and each of \
+                         these orders would become two documents in {}; limit both to stores of their own",
+                        flow.backoffice
+                    ),
+                );
+            }
         }
     }
 }

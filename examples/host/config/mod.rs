@@ -130,6 +130,7 @@ impl Config {
         let connections = connection::all(connections, &files, mistakes);
         let pulled = check::frontends(&flows);
         let flows = check::flows(flows, mistakes);
+        check::shops(&flows, &connections, mistakes);
         let schedules = check::schedules(list(mistakes, &mut file, "schedules"), mistakes);
         let scheduler = part(mistakes, &mut file, "scheduler").unwrap_or_default();
         let scheduler = section(mistakes, "scheduler", scheduler, sections::scheduler);

@@ -105,6 +105,15 @@ impl Default for SettingsTable {
 }
 
 impl Mage2Settings {
+    /// Whether both may take one order: they lead to the same Magento, and their limits to stores have one in common.
+    pub fn takes_orders_of(&self, other: &Self) -> bool {
+        let shared = match (self.orders.store_ids(), other.orders.store_ids()) {
+            (Some(one), Some(two)) => one.iter().any(|store| two.contains(store)),
+            _ => true,
+        };
+        shared && place(&self.base_url).eq_ignore_ascii_case(place(&other.base_url))
+    }
+
     /// Settings with the defaults, an integration's token and no store code.
     pub fn new(base_url: impl Into<String>, credentials: Credentials) -> Self {
         let table = SettingsTable::default();
@@ -242,6 +251,11 @@ fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
         let path = error.path().to_string();
         Error::config(OPERATION, without_values(error.inner().message())).field(path)
     })
+}
+
+/// An address, however it is reached.
+fn place(base_url: &str) -> &str {
+    base_url.split_once("://").map_or(base_url, |(_, rest)| rest).trim_end_matches('/')
 }
 
 #[cfg(test)]

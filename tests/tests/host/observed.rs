@@ -1,6 +1,6 @@
 //! Readiness and metrics.
 
-use datawald_core::model::SyncStatus;
+use datawald_core::model::{Cut, FlowId, SyncStatus, Table};
 use datawald_core::store::{SqliteStore, StagingStore, SyncTaskFilter};
 use datawald_examples::sample_company;
 use datawald_tests::servers::free_port;
@@ -15,6 +15,7 @@ sapb1_connector::over_both_ways! {
     metrics_tell_what_was_done
     readiness_tells_what_is_missing_and_why
     a_flow_that_was_stopped_goes_on_when_it_is_mended
+    a_cut_that_lies_ahead_is_told
     gauges_are_there_from_the_start_and_idle_ticks_are_silent
 }
 
@@ -112,6 +113,30 @@ async fn readiness_tells_what_is_missing_and_why(way: Way) {
     get_until(&mut host, "/metrics", |_, text| text.contains("datawald_up{part=\"connection b1\"} 1")).await;
     let log = host.log();
     assert_eq!(log.matches("is not ready part=\"connection b1\"").count(), 1, "told once: {log}");
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+}
+
+/// Until a pull moves it back, which here comes in a year.
+async fn a_cut_that_lies_ahead_is_told(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(ORDERS)).await;
+    world.write();
+    let mut host = world.start("host", &[]);
+    world.documents(ORDERS, &mut host).await;
+    let text = get_until(&mut host, "/health/ready", |_, text| text.contains("\"status\":\"ok\"")).await;
+    assert_eq!(part(&serde_json::from_str(&text).unwrap(), "cut of orders of mage2")["ready"], true, "{text}");
+    let store = SqliteStore::open(world.folder.path().join("host.db")).unwrap();
+    let flow = FlowId::new(Table::Orders, "mage2");
+    let right = store.cut(&flow).await.unwrap();
+    let cut = |year: i16| Cut { cut_dt: format!("{year}-01-31T10:00:00Z").parse().unwrap(), offset: 0 };
+    store.set_cut(&flow, Some(cut(2062))).await.unwrap();
+    let text = get_until(&mut host, "/health/ready", |_, text| text.contains("\"status\":\"degraded\"")).await;
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let detail = part(&report, "cut of orders of mage2")["detail"].as_str().unwrap();
+    assert!(detail.starts_with("2062-01-31T10:00:00Z lies ahead of this host's clock"), "{detail}");
+    get_until(&mut host, "/metrics", |_, text| text.contains("datawald_up{part=\"cut of orders of mage2\"} 0")).await;
+    store.set_cut(&flow, right).await.unwrap();
+    get_until(&mut host, "/health/ready", |_, text| text.contains("\"status\":\"ok\"")).await;
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
 }
