@@ -11,10 +11,10 @@ use std::time::Duration;
 use datawald_core::Checkpoint;
 use datawald_examples::{b1_arguments, sample_company};
 use datawald_tests::servers::{in_database, shared_amqp_url, shared_mongodb_uri};
-use datawald_tests::{orders_sync, run_orders_sync};
+use datawald_tests::{Run, orders_sync, run_orders_sync};
 use futures::future::join_all;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
-use sapb1_connector::sandbox::{B1Sandbox, Faults, Way, restful};
+use sapb1_connector::sandbox::{B1Sandbox, Faults, Way, restful, service_layer};
 
 const ORDERS: u64 = 120;
 
@@ -47,6 +47,12 @@ impl Sides {
         Self { backends: backends.into(), ..Self::start(way).await }
     }
 
+    /// The number of an order at the shop.
+    fn number(&self, id: u64) -> String {
+        let order: serde_json::Value = serde_json::from_str(&self.magento.order(id).unwrap()).unwrap();
+        order["increment_id"].as_str().unwrap().to_owned()
+    }
+
     fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -67,17 +73,26 @@ impl Sides {
 
     /// Runs until the process kills itself at `point`.
     async fn crash(&self, point: &str) {
-        let args = self.args(&["--crash-at", point]);
+        self.crash_with(point, &[]).await;
+    }
+
+    async fn crash_with(&self, point: &str, more: &[&str]) {
+        let args = self.args(&[&["--crash-at", point], more].concat());
         let args: Vec<_> = args.iter().map(String::as_str).collect();
         let run = run_orders_sync(self.folder(), &args).await;
         assert_eq!(run.output.status.signal(), Some(9), "{point}: {}", String::from_utf8_lossy(&run.output.stderr));
     }
 
+    /// Runs to the end.
+    async fn run(&self, more: &[&str]) -> Run {
+        let args = self.args(more);
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        run_orders_sync(self.folder(), &args).await
+    }
+
     /// Runs to the end: every order ends S, and SAP B1 holds one document each.
     async fn recover(&self, what: &str) {
-        let args = self.args(&[]);
-        let args: Vec<_> = args.iter().map(String::as_str).collect();
-        let run = run_orders_sync(self.folder(), &args).await;
+        let run = self.run(&[]).await;
         assert_eq!(run.count("S") as u64, ORDERS, "{what}: {}", run.report()["run"]);
         let counters = self.b1.counters();
         assert_eq!(counters.documents, ORDERS, "{what}: documents in SAP B1");
@@ -106,6 +121,7 @@ macro_rules! crashes {
             killed_while_a_write_whose_answer_was_lost_is_still_carried_out
             killed_while_a_write_is_in_flight
             killed_after_a_write_and_started_with_another_prefix
+            killed_around_a_cancellation
             lost_answers_double_nothing
         }
 
@@ -185,6 +201,88 @@ async fn killed_while_a_write_is_in_flight(way: Way) {
     assert_eq!(child.wait().unwrap().signal(), Some(9));
     sides.b1.set_faults(Faults::default());
     sides.recover("killed from outside").await;
+}
+
+/// The orders that change in these tests, by their ids at the shop.
+const CHANGED: std::ops::RangeInclusive<u64> = 1..=6;
+
+/// Killed before cancellations are sent, and after: each document of an order that the shop has cancelled is cancelled, and no
+/// other.
+async fn killed_around_a_cancellation(way: Way) {
+    let sides = Sides::start(way).await;
+    sides.recover("at first").await;
+    let mut cancelled = Vec::new();
+    for id in CHANGED {
+        let status = [("status".to_owned(), "canceled".into()), ("state".to_owned(), "canceled".into())];
+        sides.magento.edit_order(id, status.into_iter().collect()).unwrap();
+        cancelled.push(sides.number(id));
+    }
+    sides.crash("BeforeWrite:1").await;
+    assert_eq!(sides.b1.counters().cancelled, 0, "it was killed before");
+    sides.crash("AfterWrite:1").await;
+    assert!(sides.b1.counters().cancelled > 0, "it was killed after");
+    let run = sides.run(&[]).await;
+    let (all, many) = (ORDERS as usize, cancelled.len());
+    assert_eq!((run.count("S"), run.count("X")), (all - many, many), "{}", run.report()["run"]);
+    let counters = sides.b1.counters();
+    assert_eq!((counters.documents, counters.cancelled), (ORDERS, many as u64));
+    assert!(cancelled.iter().all(|number| sides.b1.document(number).unwrap().cancelled));
+}
+
+/// Killed before changes are sent, and after: each document has the new address, and none is made anew. SAP B1 RESTful changes
+/// nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_around_an_update() {
+    let sides = Sides::start(Way::ServiceLayer).await;
+    let settings = sides.folder().join("sapb1.toml");
+    let sample = include_str!("../../examples/config/sapb1.toml");
+    std::fs::write(&settings, format!("changes = \"addresses\"\n{sample}")).unwrap();
+    let settings = ["--b1-settings", settings.to_str().unwrap()];
+    assert_eq!(sides.run(&settings).await.count("S") as u64, ORDERS);
+    for id in CHANGED {
+        let text = sides.magento.order(id).unwrap();
+        let mut order: serde_json::Value = serde_json::from_str(&text).unwrap();
+        for address in ["/billing_address", "/extension_attributes/shipping_assignments/0/shipping/address"] {
+            // A virtual order is shipped nowhere.
+            if let Some(address) = order.pointer_mut(address) {
+                address["street"] = serde_json::json!([format!("{id} New Street")]);
+            }
+        }
+        let parts = ["billing_address", "extension_attributes"].map(|part| (part.to_owned(), order[part].take()));
+        sides.magento.edit_order(id, parts.into_iter().collect()).unwrap();
+    }
+    let B1Sandbox::ServiceLayer(b1) = &sides.b1 else { panic!("it is another") };
+    let moved = || {
+        let street = |document: &service_layer::DocumentRecord| {
+            document.body.pointer("/AddressExtension/ShipToStreet").and_then(|street| street.as_str().map(String::from))
+        };
+        b1.documents().iter().filter_map(street).filter(|street| street.ends_with(" New Street")).count()
+    };
+    sides.crash_with("BeforeWrite:1", &settings).await;
+    assert_eq!(moved(), 0, "it was killed before");
+    sides.crash_with("AfterWrite:1", &settings).await;
+    assert!(moved() > 0, "it was killed after");
+    let run = sides.run(&settings).await;
+    assert_eq!(run.count("S") as u64, ORDERS, "{}", run.report()["run"]);
+    assert_eq!((sides.b1.counters().documents, moved()), (ORDERS, CHANGED.count()));
+}
+
+/// A killed process leaves its sessions behind, each with a licence. They end by themselves, and until then the next one waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn licences_of_a_killed_process_come_back() {
+    let mut sides = Sides::start(Way::ServiceLayer).await;
+    let life = Duration::from_secs(8);
+    let options =
+        service_layer::SandboxOptions { licences: 2, session_timeout: life, ..sample_company().over_service_layer(0) };
+    sides.b1 = B1Sandbox::ServiceLayer(service_layer::Sandbox::start(options).await.unwrap());
+    sides.crash("AfterWrite:1").await;
+    let B1Sandbox::ServiceLayer(b1) = &sides.b1 else { panic!("it is another") };
+    assert_eq!(b1.counters().sessions, 2, "it held them all");
+    let began = std::time::Instant::now();
+    sides.recover("licences").await;
+    assert_eq!(b1.counters().sessions_most, 2);
+    assert!(began.elapsed() < life + Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(b1.counters().sessions, 0, "all are given back");
 }
 
 /// Before the restart somebody gives the shop a prefix: what may have been written keeps the reference that it was sent under.
