@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use datawald_core::Cx;
-use datawald_core::engine::{Applied, Engine, EngineSettings, Flow, Target};
+use datawald_core::engine::{Applied, Done, Engine, EngineSettings, Flow, Target};
 use datawald_core::model::{Intent, TxStatus};
 use datawald_core::queue::{InProcessQueue, TaskQueue};
 use datawald_core::store::{Claim, Claimed, StagingStore};
@@ -113,6 +113,38 @@ async fn an_entity_that_killed_its_workers_is_looked_up_before_it_is_given_up() 
     }
     engine.run_once(&flow()).await.unwrap();
     assert_eq!((bench.entity("00000").await.status, answers.calls("00000")), (TxStatus::Success, 1));
+}
+
+/// One look-up that finds nothing does not show that nothing was written: somebody has to look.
+#[tokio::test]
+async fn an_entity_that_killed_its_workers_and_is_not_found_ends_with_its_reason() {
+    let bench = Bench::new();
+    let queue = Arc::new(InProcessQueue::default());
+    let answers = Answers::new(|_, claimed, _| {
+        assert!(matches!(claimed.intent, Intent::Reject(_)), "it is not to be written");
+        Ok(Done::NotThereYet)
+    });
+    let engine = Engine::builder(bench.store.clone())
+        .settings(EngineSettings { max_lost_leases: 10, ..quick() })
+        .queue(queue.clone())
+        .flow(Flow::new(flow()).source(Rows::many(1)).target(answers.clone()))
+        .build()
+        .unwrap();
+    engine.pull(&flow()).await.unwrap();
+    for _ in 0..10 {
+        die_with(&bench, &engine, &["00000".to_owned()]).await;
+    }
+    let report = engine.run_once(&flow()).await.unwrap();
+    assert_eq!((report.counts.open(), answers.calls("00000")), (0, 1));
+    let failed = bench.entity("00000").await;
+    assert_eq!((failed.status, failed.target_id), (TxStatus::Failed, None));
+    assert!(failed.note.starts_with("given up: 10 times in a row a worker died"), "{}", failed.note);
+    assert!(failed.note.contains("look for it on the other side"), "{}", failed.note);
+    // What may have been written is still known to whoever has it done again.
+    assert_eq!(failed.written, Some(1));
+    let dead = queue.dead_letters(&flow(), 10).await.unwrap();
+    assert_eq!((dead.len(), dead[0].reason.as_str()), (1, failed.note.as_str()));
+    assert_eq!(dead[0].message.as_ref().unwrap().keys, ["00000"]);
 }
 
 /// Its first version is there; that the second one followed, nobody has seen.
