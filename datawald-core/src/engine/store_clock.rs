@@ -11,8 +11,12 @@
 //!
 //! So the clock runs no faster than time but for a step, by which what is waited for lasts longer ([`StoreClock::margin`]). It
 //! stands still while no process works on the store; that only delays.
+//!
+//! A step is a part of a lease. Where processes of one store have leases of different lengths, the longest step of any of them
+//! counts for all: it stands beside the time.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,7 +26,7 @@ use crate::clock::later;
 use crate::store::StagingStore;
 use crate::{Clock, Error, Result};
 
-/// The record that the clock stands in, as microseconds since 1970.
+/// The record that the clock stands in, as microseconds since 1970 and those of the longest step, with a `/` between.
 const RECORD: &str = "clock";
 
 /// How long a process relies on what it read at most.
@@ -40,6 +44,8 @@ pub(super) struct StoreClock {
     clock: Arc<dyn Clock>,
     fresh: Duration,
     step: Duration,
+    /// The longest step of any process, as far as is known, in microseconds.
+    longest: AtomicU64,
     anchor: Mutex<Option<Anchor>>,
 }
 
@@ -62,12 +68,13 @@ impl StoreClock {
     /// The clock of `store`, for leases of the length `lease`.
     pub(super) fn new(store: Arc<dyn StagingStore>, clock: Arc<dyn Clock>, lease: Duration) -> Self {
         let (fresh, step) = (LONGEST_FRESH.min(lease / 16), LONGEST_STEP.min(lease / 4));
-        Self { store, clock, fresh, step, anchor: Mutex::new(None) }
+        let longest = AtomicU64::new(micros(step));
+        Self { store, clock, fresh, step, longest, anchor: Mutex::new(None) }
     }
 
     /// By how much two processes may differ: what is waited for lasts so much longer.
     pub(super) fn margin(&self) -> Duration {
-        self.step + self.patience() + self.fresh
+        Duration::from_micros(self.longest.load(Ordering::Relaxed)) + self.patience() + self.fresh
     }
 
     /// How old an answer of the store's may be at most that is gone by.
@@ -106,26 +113,36 @@ impl StoreClock {
                 return Ok(Anchor { rev: 0, time, at });
             }
             let Some(record) = self.store.record(RECORD).await? else {
-                let begin = self.clock.now().as_microsecond().to_string();
-                self.store.write_record(RECORD, 0, &begin).await?;
+                self.store.write_record(RECORD, 0, &self.text(self.clock.now())).await?;
                 continue;
             };
-            let stands = read(&record.value)?;
+            let (stands, step) = read(&record.value)?;
+            self.longest.fetch_max(step, Ordering::Relaxed);
             let read_at = self.clock.monotonic();
             let Some(known) = known.filter(|known| known.rev == record.rev) else {
                 if self.is_old(before, read_at) {
+                    continue;
+                }
+                // Before it takes a step, the others are to know how long one may be.
+                if step < micros(self.step) {
+                    self.store.write_record(RECORD, record.rev, &self.text(stands)).await?;
                     continue;
                 }
                 return Ok(Anchor { rev: record.rev, time: stands, at: read_at });
             };
             let passed = before.saturating_sub(known.at).min(self.step);
             let time = later(known.time, passed);
-            if self.store.write_record(RECORD, record.rev, &time.as_microsecond().to_string()).await? {
+            if self.store.write_record(RECORD, record.rev, &self.text(time)).await? {
                 return Ok(Anchor { rev: record.rev + 1, time, at: before });
             }
         }
         let message = "other processes change it all the time, or reading it takes very long; try again";
         Err(Error::store("read the store's clock", message))
+    }
+
+    /// The record, of a time.
+    fn text(&self, time: Timestamp) -> String {
+        format!("{}/{}", time.as_microsecond(), self.longest.load(Ordering::Relaxed))
     }
 
     /// Whether an answer says little of now: this process was stopped, or the store was slow, between asking and reading it.
@@ -135,9 +152,15 @@ impl StoreClock {
     }
 }
 
-fn read(text: &str) -> Result<Timestamp> {
-    let micros = text.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
-    micros.ok_or_else(|| {
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// The time of a record, and the longest step in microseconds. Of earlier versions there is the time alone.
+fn read(text: &str) -> Result<(Timestamp, u64)> {
+    let (time, step) = text.split_once('/').unwrap_or((text, "0"));
+    let time = time.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+    time.zip(step.parse().ok()).ok_or_else(|| {
         let message = format!(
             "the record `{RECORD}` holds no time: has somebody changed it? remove it, with every process \
                                stopped, and a new one is made"
@@ -296,6 +319,30 @@ mod tests {
         let stopped = Stopped { own, looks: AtomicU32::new(0), meanwhile: Box::new(meanwhile) };
         let clock = StoreClock::new(Arc::new(store.clone()), Arc::new(stopped), LEASE);
         assert_eq!(clock.now().await.unwrap(), later(begin, Duration::from_secs(400)));
+    }
+
+    /// What one with short leases waits for lasts as long as one with long leases may push the clock on at once.
+    #[tokio::test]
+    async fn leases_of_different_lengths_share_the_longest_step() {
+        let store = store();
+        let own = Arc::new(ManualClock::at(NOON.parse().unwrap()));
+        let short = Process {
+            clock: StoreClock::new(Arc::new(store.clone()), own.clone(), Duration::from_secs(2)),
+            own: own.clone(),
+        };
+        short.clock.now().await.unwrap();
+        let alone = short.clock.margin();
+        assert!(alone < Duration::from_secs(1), "{alone:?}");
+        let long = process(&store, NOON);
+        let begin = long.clock.now().await.unwrap();
+        pass(&[&short, &long], 9_000);
+        assert!(short.clock.now().await.unwrap() >= begin);
+        assert!(short.clock.margin() >= LONGEST_STEP, "{:?}", short.clock.margin());
+        // Whoever comes later knows it from the beginning, though the one with long leases is gone.
+        drop(long);
+        let next = StoreClock::new(Arc::new(store.clone()), own, Duration::from_secs(2));
+        next.now().await.unwrap();
+        assert!(next.margin() >= LONGEST_STEP);
     }
 
     #[tokio::test]

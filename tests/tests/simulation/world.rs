@@ -214,7 +214,7 @@ impl World {
     /// The time by the store's clock, as whoever asks the core is told it.
     pub(crate) async fn store_now(&self) -> Timestamp {
         let record = self.store.record("clock").await.unwrap();
-        let micros = record.and_then(|record| record.value.parse().ok());
+        let micros = record.and_then(|record| record.value.split('/').next()?.parse().ok());
         micros.and_then(|micros| Timestamp::from_microsecond(micros).ok()).unwrap_or_else(|| self.clock.now())
     }
 
