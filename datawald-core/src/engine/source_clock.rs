@@ -135,7 +135,7 @@ impl Engine {
             Some(reading) => self.write_source_clock(clock, &reading).await,
             None => Ok(()),
         };
-        clock.noted.get_or_try_init(note).await.map(|()| ())
+        clock.noted.get_or_try_init(note).await.copied()
     }
 
     /// Notes that the clock was corrected, once the cut is moved back.
