@@ -49,8 +49,10 @@ impl DocumentRecord {
 
     /// Discount, tax, and expenses before tax, in its own currency.
     pub(in crate::sandbox) fn parts(&self) -> [Decimal; 3] {
-        let foreign = self.body.get("DocTotalFc").and_then(decimal).is_some_and(|total| !total.is_zero());
         let amount = |value: Option<&Value>| value.and_then(decimal).unwrap_or_default();
+        // Any of them: what has everything taken off it comes to nothing, and its discount is still in its own currency.
+        let own = ["DocTotalFc", "TotalDiscountFC", "VatSumFc"];
+        let foreign = own.iter().any(|name| !amount(self.body.get(*name)).is_zero());
         let either = |own: &str, local: &str| amount(self.body.get(if foreign { own } else { local }));
         let expenses = self.body.get("DocumentAdditionalExpenses").and_then(Value::as_array).into_iter().flatten();
         let name = if foreign { "LineTotalFC" } else { "LineTotal" };
