@@ -11,6 +11,12 @@ use crate::settings::{DiscountMode, TaxRounding};
 
 const TAXED_BEFORE: &str = "the shop taxes before discount, and SAP B1 taxes what is left after it";
 
+/// Freight's rate is told nowhere.
+const OR_NO_CODE: &str = ", or no code has the rate on freight";
+
+const SPREADS: &str = "the discount is on part of the lines, which are taxed differently, and SAP B1 spreads one percentage \
+                       over all: set `discount = \"lines\"`";
+
 /// Shares of a discount that differ by more than this are not those of one percentage.
 const UNEVEN: Decimal = Decimal::from_parts(1, 0, 0, false, 2);
 
@@ -27,9 +33,8 @@ pub(super) fn likely_cause(settings: &B1Settings, order: &Order, sums: &Amounts,
     }
     if causes.is_empty() {
         causes.extend(it.line_tax());
-    }
-    if causes.is_empty() {
-        causes.extend(it.freight());
+        let of_freight = it.freight(causes.is_empty());
+        causes.extend(of_freight);
     }
     if causes.is_empty() {
         let few = off.abs() <= it.per_line();
@@ -92,7 +97,8 @@ impl Compared<'_> {
         let on_lines = sum(order.items.iter().map(|item| item.discount_amt));
         let discount = order.discount_amt.abs();
         let by_line = self.settings.discount == DiscountMode::Lines;
-        if places.round(of_items) != places.round(order.sub_total) {
+        let differ = |one: Money, other: Money| one.saturating_sub(other).abs() >= places.smallest();
+        if differ(of_items, order.sub_total) {
             let (lines, sub_total) = (number(of_items), number(order.sub_total));
             Some(format!("the order's lines come to {lines}, its subtotal is {sub_total}"))
         } else if self.freight_is_line() && !sums.percent.is_zero() {
@@ -101,7 +107,7 @@ impl Compared<'_> {
                  \"lines\"`, or charge freight as an expense"
                     .into(),
             )
-        } else if by_line && places.round(on_lines) != places.round(discount) {
+        } else if by_line && differ(on_lines, discount) {
             let (all, on_lines) = (places.text(discount), places.text(on_lines));
             Some(format!("the discount is {all}, of which {on_lines} is on lines: the rest is on the whole order"))
         } else {
@@ -146,20 +152,22 @@ impl Compared<'_> {
         let of_freight = if self.freight_is_line() { order.shipping_tax_amt } else { Decimal::ZERO };
         let of_items = sum(order.items.iter().map(|item| item.tax_amt).chain([of_freight]));
         let uneven = self.settings.discount == DiscountMode::Document && discounted_unevenly(order);
-        // A cent of rounding a line: what fixed product tax is taxed with is told of them rounded in another way.
-        let told_otherwise = of_items.saturating_sub(charged).abs() > self.per_line();
+        // What fixed product tax is taxed with is told of them rounded in another way, once a piece.
+        let told_otherwise = of_items.saturating_sub(charged).abs() > self.allowance();
         let why = if told_otherwise {
             format!("the lines' own taxes come to {}: the rest is tax on something that is no line", number(of_items))
-        } else if self.taxed_before_discount(false) || self.freight_line_taxed_before_discount() {
+        } else if self.taxed_before_discount(false) {
             TAXED_BEFORE.to_owned()
+        } else if self.freight_line_taxed_before_discount() {
+            format!("{TAXED_BEFORE}{OR_NO_CODE}")
         } else if uneven && self.sums.codes.len() > 1 {
-            "the discount is on part of the lines, which are taxed differently, and SAP B1 spreads one percentage over all: \
-             set `discount = \"lines\"`"
-                .to_owned()
+            SPREADS.to_owned()
         } else if off.abs() <= self.allowance() && self.taxed_before_discount(true) {
-            format!("{}; or the shop taxes before discount, which would make as little", self.rounding())
+            self.rounding_or_taxed_before()
         } else if off.abs() <= self.allowance() {
             self.rounding()
+        } else if self.sums.codes.len() > 1 && off.saturating_sub(self.by_spreading()).abs() <= self.allowance() {
+            SPREADS.to_owned()
         } else {
             "a line's tax is not what its code gives".to_owned()
         };
@@ -167,7 +175,8 @@ impl Compared<'_> {
         Some(format!("tax on the lines is {b1} in SAP B1 and {shop} in the shop: {why}"))
     }
 
-    fn freight(&self) -> Option<String> {
+    /// What of freight differs; `alone` if nothing else does, so that it may be rounding.
+    fn freight(&self, alone: bool) -> Option<String> {
         let (order, sums, places) = (self.order, self.sums, self.places);
         if self.freight_is_line() {
             return None;
@@ -178,13 +187,16 @@ impl Compared<'_> {
             Some(format!("freight is {b1} in the document and {shop} in the order"))
         } else if off.is_zero() {
             None
-        } else if off.abs() <= self.shop.smallest() {
-            Some(self.rounding())
-        } else if !order.shipping_discount_amt.is_zero() {
-            Some(TAXED_BEFORE.to_owned())
+        } else if off.abs() <= self.of_freight() {
+            let discounted = !order.shipping_discount_amt.is_zero();
+            alone.then(|| if discounted { self.rounding_or_taxed_before() } else { self.rounding() })
         } else {
             let (b1, shop) = (places.text(sums.freight_tax), number(order.shipping_tax_amt));
-            Some(format!("tax on freight is {b1} in SAP B1 and {shop} in the shop: correct `freight.tax_code`"))
+            let why = match order.shipping_discount_amt.is_zero() {
+                true => "correct `freight.tax_code`".to_owned(),
+                false => format!("{TAXED_BEFORE}{OR_NO_CODE}"),
+            };
+            Some(format!("tax on freight is {b1} in SAP B1 and {shop} in the shop: {why}"))
         }
     }
 
@@ -217,6 +229,22 @@ impl Compared<'_> {
             && fits(order.shipping_amt.saturating_add(order.shipping_discount_amt))
     }
 
+    /// What rounding may make of the tax on freight: twice the smallest amount where its code was found by it.
+    fn of_freight(&self) -> Money {
+        let smallest = self.shop.smallest();
+        if self.settings.freight.tax_code.is_some() { smallest } else { smallest.saturating_add(smallest) }
+    }
+
+    /// What the tax on the lines differs by if one percentage is taken off all of them in place of each one's own discount.
+    fn by_spreading(&self) -> Money {
+        let of = |item: &OrderItem| {
+            let spread = item.sub_total.saturating_mul(self.sums.percent) / Decimal::ONE_HUNDRED;
+            let more = item.discount_amt.saturating_sub(spread);
+            more.saturating_mul(item.tax_percent.unwrap_or_default()) / Decimal::ONE_HUNDRED
+        };
+        sum(self.order.items.iter().map(of))
+    }
+
     /// The smallest amount for each line.
     fn per_line(&self) -> Money {
         self.shop.smallest().saturating_mul(Decimal::from(self.order.items.len().max(1)))
@@ -231,6 +259,10 @@ impl Compared<'_> {
     /// What it may make of the order's, with that of freight.
     fn allowance(&self) -> Money {
         sum(self.order.items.iter().map(|item| self.within_rounding(item)).chain([self.shop.smallest()]))
+    }
+
+    fn rounding_or_taxed_before(&self) -> String {
+        format!("{}; or the shop taxes before discount, which would make as little", self.rounding())
     }
 
     fn rounding(&self) -> String {

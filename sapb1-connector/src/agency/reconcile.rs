@@ -10,6 +10,7 @@ use super::causes::likely_cause;
 use super::lines::number;
 use super::places::Places;
 use super::prepaid;
+use super::tax;
 use super::total::{Amounts, amounts};
 use crate::settings::{DiscountMode, ReconcileMode};
 use crate::{B1Codes, B1Settings, Capabilities, fields};
@@ -37,8 +38,19 @@ pub(super) fn reconcile(
     check_decimals(order, places)?;
     let charged = prepaid::charged(settings, order, doc)?;
     let entity = || format!("order {}", order.fe_order_id);
-    let sums = amounts(settings, doc, &codes.taxes).map_err(|error| error.or_entity(entity))?;
-    let off = Differences { total: sums.total() - charged, part: part(settings, order, &sums, places) };
+    let mut sums = amounts(settings, doc, &codes.taxes).map_err(|error| error.or_entity(entity))?;
+    let differences =
+        |sums: &Amounts| Differences { total: sums.total() - charged, part: part(settings, order, sums, places) };
+    let mut off = differences(&sums);
+    if !off.largest().is_zero() {
+        for other in with_other_codes(settings, order, doc) {
+            let Ok(others) = amounts(settings, &other, &codes.taxes) else { continue };
+            if differences(&others).largest().is_zero() {
+                (*doc, off, sums) = (other, differences(&others), others);
+                break;
+            }
+        }
+    }
     if !off.largest().is_zero() {
         let most = places.smallest() * Decimal::from(settings.reconcile.max_cents);
         match settings.reconcile.mode {
@@ -61,6 +73,47 @@ pub(super) fn reconcile(
     Ok(())
 }
 
+/// The document with other tax codes where rounding leaves more than one: no field tells the rate on freight, and a line that is so
+/// little that the shop has no tax on it may be exempt or of the rate that is told of it.
+fn with_other_codes(settings: &B1Settings, order: &Order, doc: &NativeOrder) -> Vec<NativeOrder> {
+    let mut told = doc.clone();
+    let lines = doc.lines.len().saturating_sub(order.items.len());
+    for (line, item) in told.lines.iter_mut().skip(lines).zip(&order.items) {
+        let same = line.get(fields::ITEM_CODE).and_then(Value::as_str) == Some(item.sku.as_str());
+        if let Some(code) =
+            tax::told_code(settings, order, item).filter(|_| same && item.discount_amt <= item.sub_total)
+        {
+            line.set(fields::TAX_CODE, code);
+        }
+    }
+    let codes = tax::freight_codes(settings, order);
+    let with_codes = |doc: &NativeOrder| -> Vec<NativeOrder> {
+        codes.iter().filter_map(|code| with_freight_code(settings, doc, code)).collect()
+    };
+    let mut others = with_codes(doc);
+    if told != *doc {
+        others.push(told.clone());
+        others.extend(with_codes(&told));
+    }
+    others
+}
+
+/// The document with another tax code of freight, which is an expense or the first line; `None` if there is no freight.
+fn with_freight_code(settings: &B1Settings, doc: &NativeOrder, code: &str) -> Option<NativeOrder> {
+    let mut doc = doc.clone();
+    if let Some(expense) = doc.header.get_mut(fields::EXPENSES).and_then(|expenses| expenses.get_mut(0)) {
+        expense.as_object_mut()?.insert(fields::TAX_CODE.into(), code.into());
+        return Some(doc);
+    }
+    let item_code = settings.freight.item_code.as_deref()?;
+    let line = doc.lines.first_mut()?;
+    if line.get(fields::ITEM_CODE).and_then(Value::as_str) != Some(item_code) {
+        return None;
+    }
+    line.set(fields::TAX_CODE, code);
+    Some(doc)
+}
+
 /// What SAP B1 would come to, less what the shop has.
 struct Differences {
     total: Money,
@@ -75,14 +128,17 @@ impl Differences {
     }
 }
 
-/// The first part that differs by one in the last decimal or more; the shop may have more decimals in it than SAP B1. Where
-/// total and tax are equal, goods less discount with freight are too.
+/// The first part that differs by one in the last decimal or more; the shop may have more decimals in it than SAP B1.
 fn part(settings: &B1Settings, order: &Order, sums: &Amounts, places: Places) -> Option<(&'static str, Money, Money)> {
     let tax = ("tax_amt", sums.all_tax(), order.tax_amt);
     let discount = (settings.discount == DiscountMode::Document)
         .then(|| ("discount_amt", sums.discount, order.discount_amt.abs()));
+    let by_line = settings.discount == DiscountMode::Lines;
+    let off_lines = if by_line { order.discount_amt.abs() } else { Decimal::ZERO };
+    let freight = if sums.freight.is_zero() { order.shipping_amt } else { Decimal::ZERO };
+    let goods = ("sub_total", sums.lines, order.sub_total.saturating_sub(off_lines).saturating_add(freight));
     let differs = |b1: Money, shop: Money| b1.saturating_sub(shop).abs() >= places.smallest();
-    [Some(tax), discount].into_iter().flatten().find(|(_, b1, shop)| differs(*b1, *shop))
+    [Some(tax), discount, Some(goods)].into_iter().flatten().find(|(_, b1, shop)| differs(*b1, *shop))
 }
 
 /// What was charged or paid must be an amount that SAP B1 can hold: to round it would make another of it.

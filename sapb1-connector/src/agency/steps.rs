@@ -135,7 +135,11 @@ impl Backoffice for B1Agency {
     /// The sum of the lines; less the document discount; tax on the discounted lines by the rates that SAP B1 itself has for
     /// the codes, rounded per code or per line as configured; freight, and its tax. Each is rounded to the decimals that the
     /// currency has, by ISO 4217 or as configured. What was paid by gift card, store credit or points is part of the total.
-    /// Tax and document discount must be the order's, too, so that no part makes up for another.
+    /// Tax, document discount and goods must be the order's, too, so that no part makes up for another.
+    ///
+    /// No field tells the rate on freight, and a line may be so little that the shop has no tax on it, whatever its rate. Where
+    /// the totals differ with the likeliest code, the others that give that tax within rounding are tried; the first with
+    /// which all is equal is taken.
     ///
     /// # Errors
     /// Rejected for a total of more decimals than its currency has. Rejected, with both totals and the likely cause, unless the settings put up with the difference. Rejected for

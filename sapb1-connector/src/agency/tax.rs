@@ -26,6 +26,17 @@ struct Taxed<'a> {
     shop: Places,
 }
 
+impl Taxed<'_> {
+    /// How far the tax is from what a rule makes of the likeliest amount. A rule of another rate than the one that the shop tells
+    /// has to give it on the first.
+    fn off(&self, rule: &TaxRule) -> Option<Money> {
+        let distance =
+            |base: &Money| base.checked_mul(rule.rate).map(|it| (it / Decimal::ONE_HUNDRED - self.tax).abs());
+        let another = self.percent.is_some_and(|told| !told.is_zero() && told != rule.rate);
+        self.bases.iter().take(if another { 1 } else { self.bases.len() }).filter_map(distance).min()
+    }
+}
+
 /// The tax of a line.
 ///
 /// The shop computed it on the line less the line's own discount; SAP B1 will on the line less its share of the document
@@ -56,13 +67,10 @@ pub(super) fn freight(settings: &B1Settings, order: &Order) -> Result<Freight> {
     let places = Places::of(settings, &order.currency);
     let by_table = || {
         // No field tells the rate on freight.
-        let others: Vec<Decimal> = order.items.iter().filter_map(|item| item.tax_percent).collect();
+        let others = told_rates(order);
         let of = |base: Money| {
-            let shop = Places::of_shop(settings, &order.currency);
             let bases = [base];
-            let taxed =
-                Taxed { bases: &bases, pieces: Decimal::ONE, tax: tax_amt, percent: None, others: &others, shop };
-            choose(settings, order, &taxed, || "shipping_tax_amt".to_owned())
+            choose(settings, order, &of_freight(settings, order, &bases, &others), || "shipping_tax_amt".to_owned())
         };
         let discount = order.shipping_discount_amt;
         // A shop may tax freight before its discount; whether SAP B1 comes to the same is for reconciliation to say.
@@ -91,12 +99,46 @@ pub(super) fn freight(settings: &B1Settings, order: &Order) -> Result<Freight> {
     }
 }
 
-fn choose(settings: &B1Settings, order: &Order, taxed: &Taxed<'_>, field: impl Fn() -> String) -> Result<LineTax> {
+/// The codes that give the tax on freight within rounding, likeliest first.
+pub(super) fn freight_codes<'a>(settings: &'a B1Settings, order: &Order) -> Vec<&'a str> {
+    if settings.freight.tax_code.is_some() || order.shipping_tax_amt.is_zero() {
+        return Vec::new();
+    }
+    let others = told_rates(order);
+    let bases = [order.shipping_amt];
+    let taxed = of_freight(settings, order, &bases, &others);
+    let rules = by_likelihood(&settings.tax, area(settings, order), &taxed);
+    rules.into_iter().map(|rule| rule.code.as_str()).collect()
+}
+
+/// The code of the rate that the shop tells of a line that is so little that it has no tax.
+pub(super) fn told_code<'a>(settings: &'a B1Settings, order: &Order, item: &OrderItem) -> Option<&'a str> {
+    let told = item.tax_percent.filter(|told| !told.is_zero() && item.tax_amt.is_zero())?;
+    let area = area(settings, order);
+    settings.tax.iter().find(|rule| rule.rate == told && rule.holds(area)).map(|rule| rule.code.as_str())
+}
+
+/// The rates that the shop tells of the lines.
+fn told_rates(order: &Order) -> Vec<Decimal> {
+    order.items.iter().filter_map(|item| item.tax_percent).collect()
+}
+
+fn of_freight<'a>(settings: &B1Settings, order: &Order, bases: &'a [Money], others: &'a [Decimal]) -> Taxed<'a> {
+    let shop = Places::of_shop(settings, &order.currency);
+    Taxed { bases, pieces: Decimal::ONE, tax: order.shipping_tax_amt, percent: None, others, shop }
+}
+
+/// Where the tax of an order is.
+fn area<'a>(settings: &B1Settings, order: &'a Order) -> TaxArea<'a> {
     let address = match settings.tax_address {
         TaxAddress::ShipTo => &order.addresses.shipto,
         TaxAddress::BillTo => &order.addresses.billto,
     };
-    let area = TaxArea { country: &address.country, region: &address.region, postcode: &address.postcode };
+    TaxArea { country: &address.country, region: &address.region, postcode: &address.postcode }
+}
+
+fn choose(settings: &B1Settings, order: &Order, taxed: &Taxed<'_>, field: impl Fn() -> String) -> Result<LineTax> {
+    let area = area(settings, order);
     if let Some(rule) = fitting(&settings.tax, area, taxed) {
         return Ok(LineTax { code: rule.code.clone(), rate: rule.rate });
     }
@@ -133,33 +175,39 @@ fn choose(settings: &B1Settings, order: &Order, taxed: &Taxed<'_>, field: impl F
     )))
 }
 
-/// The rule that fits best: the one with the rate that the shop tells; else one that gives the tax to the cent, and among
-/// such one with a rate that another line has; else the one that comes nearest; of several alike the first in the table.
+/// The rule that fits best.
 fn fitting<'a>(rules: &'a [TaxRule], area: TaxArea<'_>, taxed: &Taxed<'_>) -> Option<&'a TaxRule> {
-    let off = |rule: &TaxRule| {
-        let distance =
-            |base: &Money| base.checked_mul(rule.rate).map(|it| (it / Decimal::ONE_HUNDRED - taxed.tax).abs());
-        taxed.bases.iter().filter_map(distance).min()
-    };
     if taxed.tax.is_zero() {
         // No tax: a rate of zero, or the told rate on so little that nothing comes of it.
         let told = taxed.percent.unwrap_or_default();
+        // Of less than nothing SAP B1 would take tax off, and no shop does.
+        if taxed.bases.first().is_some_and(|base| *base < Decimal::ZERO) {
+            return None;
+        }
         return rules.iter().find(|rule| {
-            rule.rate == told && rule.holds(area) && off(rule).is_some_and(|off| taxed.shop.round(off).is_zero())
+            rule.rate == told && rule.holds(area) && taxed.off(rule).is_some_and(|off| taxed.shop.round(off).is_zero())
         });
     }
+    by_likelihood(rules, area, taxed).into_iter().next()
+}
+
+/// The rules that give a tax within rounding: first the one with the rate that the shop tells; else one that gives the tax to
+/// the cent, and among such one with a rate that another line has; else the one that comes nearest; of several alike the
+/// first in the table.
+fn by_likelihood<'a>(rules: &'a [TaxRule], area: TaxArea<'_>, taxed: &Taxed<'_>) -> Vec<&'a TaxRule> {
     // The tax was rounded once a row or once a piece, and with it the base that the tax is compared with, if that was taken
     // out of a price that includes tax; and where a shop rounds by order, a row makes up for what the ones before it lost.
     let smallest = taxed.shop.smallest();
     let rounded = smallest.max(taxed.pieces.checked_mul(taxed.shop.half()).unwrap_or(smallest));
     let tolerance = rounded.checked_mul(Decimal::TWO).unwrap_or(rounded);
-    rules
+    let mut fitting: Vec<(&TaxRule, Money)> = rules
         .iter()
         .filter(|rule| !rule.rate.is_zero() && rule.holds(area))
-        .filter_map(|rule| Some((rule, off(rule).filter(|off| *off <= tolerance)?)))
-        .min_by_key(|(rule, off)| {
-            let rounds_to_it = *off <= taxed.shop.half();
-            (taxed.percent != Some(rule.rate), !rounds_to_it, !taxed.others.contains(&rule.rate), *off)
-        })
-        .map(|(rule, _)| rule)
+        .filter_map(|rule| Some((rule, taxed.off(rule).filter(|off| *off <= tolerance)?)))
+        .collect();
+    fitting.sort_by_key(|(rule, off)| {
+        let rounds_to_it = *off <= taxed.shop.half();
+        (taxed.percent != Some(rule.rate), !rounds_to_it, !taxed.others.contains(&rule.rate), *off)
+    });
+    fitting.into_iter().map(|(rule, _)| rule).collect()
 }

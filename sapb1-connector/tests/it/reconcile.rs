@@ -18,6 +18,8 @@ sapb1_connector::over_both_ways! {
     rounding_line_counts_in_the_document_discount
     tax_per_line
     taxed_freight
+    freight_has_the_rate_of_the_lines_where_only_that_gives_the_total
+    freight_taxed_before_its_discount_is_told_beside_rounding_of_the_lines
     freight_as_an_item
     prepaid_orders
     another_currency
@@ -158,6 +160,56 @@ async fn taxed_freight(way: Way) {
     order.tax_amt += money("0.83");
     order.grand_total += money("0.83");
     assert_eq!(total_of(&sandbox, "", &order).await, money("119.08"));
+}
+
+/// Freight of 2.02 with 0.16 of tax on it, and a line of 100.00 at 8.25 %.
+fn small_freight(tax_of_line: &str) -> Order {
+    let mut item = item("A", "1", "100", "0", tax_of_line);
+    item.tax_percent = Some(money("8.25"));
+    let mut order = order("1", vec![item], "2.02");
+    order.shipping_tax_amt = money("0.16");
+    order.tax_amt += order.shipping_tax_amt;
+    order.grand_total += order.shipping_tax_amt;
+    order
+}
+
+/// 7.75 % of 2.02 are 0.16 to the cent, 8.25 % are 0.17: a shop that rounds by order has the cent among its lines.
+async fn freight_has_the_rate_of_the_lines_where_only_that_gives_the_total(way: Way) {
+    for more in ["", "item_code = \"FREIGHT\""] {
+        let mut rules = settings("");
+        if !more.is_empty() {
+            (rules.freight.expense_name, rules.freight.item_code) = (None, Some("FREIGHT".into()));
+        }
+        let mut other = rules.tax[0].clone();
+        (other.code, other.rate) = ("LOW".into(), money("7.75"));
+        rules.tax.push(other);
+        let mut company = Company::default();
+        company.tax_codes.push(("LOW".into(), money("7.75")));
+        let sandbox = sandbox_of(way, company).await;
+        let agency = sandbox.agency(rules).unwrap();
+        for (tax_of_line, code) in [("8.25", "LOW"), ("8.26", "CA")] {
+            let order = small_freight(tax_of_line);
+            let doc = prepare(&agency, &cx(), &order).await.unwrap();
+            let totals = doc.totals.as_ref().unwrap();
+            assert_eq!((totals.document, totals.charged), (order.grand_total, order.grand_total));
+            let chosen = match doc.get("DocumentAdditionalExpenses") {
+                Some(expenses) => &expenses[0]["TaxCode"],
+                None => doc.lines[0].get("TaxCode").unwrap(),
+            };
+            assert_eq!(chosen, code, "{tax_of_line} {more}");
+        }
+    }
+}
+
+async fn freight_taxed_before_its_discount_is_told_beside_rounding_of_the_lines(way: Way) {
+    let mut order = small_freight("8.26");
+    (order.shipping_amt, order.shipping_discount_amt, order.shipping_tax_amt) =
+        (money("10"), money("5"), money("1.24"));
+    order.tax_amt = money("9.50");
+    order.grand_total = money("119.50");
+    let text = refusal(way, "", &order).await;
+    assert!(text.contains("tax on the lines is 8.25 in SAP B1 and 8.26 in the shop: rounding"), "{text}");
+    assert!(text.contains("tax on freight is 0.83 in SAP B1 and 1.24 in the shop: the shop taxes before"), "{text}");
 }
 
 async fn freight_as_an_item(way: Way) {
