@@ -154,6 +154,10 @@ impl Case {
     /// Gift card, store credit and points, in the order in which Magento takes them; or something that it does not know.
     fn pay(&mut self, dice: &mut Dice) {
         let mut left = self.totals.grand_total;
+        // A fixed amount off freight may be more than there is to pay.
+        if left <= Decimal::ZERO {
+            return;
+        }
         if dice.percent(15) {
             let mut take = |often: u64| {
                 let most = if dice.percent(often) { self.shop.price(dice, 60) } else { Decimal::ZERO };

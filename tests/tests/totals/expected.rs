@@ -41,11 +41,16 @@ fn lines(case: &Case) -> Vec<(Decimal, Decimal)> {
     for (at, row) in case.counted() {
         let of = &case.totals.rows[at];
         let rate: Decimal = rates(row.rates).iter().sum();
-        let off = if case.books.document_discount { Decimal::ZERO } else { of.discount - of.compensation };
-        lines.push((of.row_total - off, rate));
+        // The shop tells four decimals.
+        let (total, net_discount) = (round(of.row_total, 4), round(of.discount, 4) - round(of.compensation, 4));
+        let off = if case.books.document_discount { Decimal::ZERO } else { net_discount };
+        // No shop taxes less than nothing.
+        lines.push((total - off, if net_discount > total { Decimal::ZERO } else { rate }));
         if !of.fixed.is_zero() {
+            // That one is taxed is told by its tax alone, of which rounding may leave nothing.
             let taxed = matches!(case.shop.fixed_tax, FixedTax::Charged { taxed: true, .. });
-            lines.push((of.fixed, if taxed { rate } else { Decimal::ZERO }));
+            let taxed = taxed && of.fixed_incl_tax != of.fixed;
+            lines.push((round(of.fixed, 4), if taxed { rate } else { Decimal::ZERO }));
         }
     }
     lines

@@ -46,10 +46,19 @@ fn generated_orders_are_equal_to_the_cent_or_fail_for_a_true_cause() {
     tally.check(count);
 }
 
-/// The freight of this order is converted by a rate of seven decimals, of which SAP B1 keeps six: it came out one more.
+/// What was wrong of these once, each in another place:
+///
+/// * 50,373: freight's tax is that of a rate that no line has, to the cent, and of the lines' rate but for rounding, which alone
+///   gives the total;
+/// * 50,580: everything is taken off an order in another currency than the company's;
+/// * 51,661: more is taken off freight than there is to pay;
+/// * 52,039: freight is converted by a rate of seven decimals, of which SAP B1 keeps six;
+/// * 52,619: the lines' tax is rounded otherwise, and that on freight is of what it costs before its discount.
 #[test]
-fn freight_goes_by_the_rate_that_sap_b1_keeps() {
-    book(52_039, 1).check_documents();
+fn orders_that_had_another_outcome_once() {
+    for number in [50_373, 50_580, 51_661, 52_039, 52_619] {
+        book(number, 1).check_outcomes();
+    }
 }
 
 /// Books generated orders over both ways.
