@@ -23,6 +23,7 @@ struct Restful {
     password: SecretString,
     auth_path: Option<String>,
     ca_file: Option<PathBuf>,
+    headers: Option<BTreeMap<String, SecretString>>,
     settings: Option<Table>,
     settings_file: Option<PathBuf>,
 }
@@ -45,6 +46,7 @@ struct ServiceLayer {
     currency_codes: Option<BTreeMap<String, String>>,
     licence_codes: Option<Vec<i64>>,
     ca_file: Option<PathBuf>,
+    headers: Option<BTreeMap<String, SecretString>>,
     settings: Option<Table>,
     settings_file: Option<PathBuf>,
 }
@@ -63,9 +65,9 @@ pub(super) fn restful(table: Table) -> Result<Connection> {
     // Before the rules, so that it is told together with what is wrong with those.
     let mut service =
         RestfulSettings::new(&table.url, table.user, table.password, &B1Settings::default()).map_err(of_url)?;
+    service.add_headers(&table.headers.unwrap_or_default())?;
     let rules = rules(table.settings, table.settings_file, RestfulSettings::check_rules)?;
-    service.main_currency.clone_from(&rules.company_currency);
-    service.requests = rules.requests;
+    service.set_rules(&rules);
     if let Some(path) = table.auth_path {
         service.auth_path = path;
     }
@@ -79,11 +81,10 @@ pub(super) fn service_layer(table: Table) -> Result<Connection> {
     let mut service =
         ServiceLayerSettings::new(&table.url, table.company_db, table.user, table.password, &rules_of_none)
             .map_err(of_url)?;
+    service.add_headers(&table.headers.unwrap_or_default())?;
     let rules = rules(table.settings, table.settings_file, |_| Ok(()))?;
-    service.main_currency.clone_from(&rules.company_currency);
-    service.mark.clone_from(&rules.reference.mark);
-    service.requests = rules.requests;
-    service.sessions = table.sessions.unwrap_or(rules.requests.concurrency);
+    service.set_rules(&rules);
+    service.sessions = table.sessions.unwrap_or(service.sessions);
     service.adaptive = table.adaptive.unwrap_or(service.adaptive);
     service.page_size = table.page_size.unwrap_or(service.page_size);
     service.max_request = table.max_request.unwrap_or(service.max_request);

@@ -1,11 +1,13 @@
 //! How to reach SAP B1 RESTful.
 
+use std::collections::BTreeMap;
+
 use datawald_core::http::HttpSettings;
 use datawald_core::{Error, Result};
 use secrecy::SecretString;
 
 use crate::B1Settings;
-use crate::settings::Requests;
+use crate::settings::{Requests, add_headers};
 
 const OPERATION: &str = "set up SAP B1 RESTful";
 
@@ -51,6 +53,20 @@ impl RestfulSettings {
             main_currency: settings.company_currency.clone(),
             requests: settings.requests,
         })
+    }
+
+    /// Takes over what `rules` say of the way in: the main currency and requests.
+    pub fn set_rules(&mut self, rules: &B1Settings) {
+        self.main_currency.clone_from(&rules.company_currency);
+        self.requests = rules.requests;
+    }
+
+    /// Adds headers to every request, as a gateway before the service asks for one. Their values count as secrets.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the header, if it is none, or one that is set from credentials or from what is sent.
+    pub fn add_headers(&mut self, headers: &BTreeMap<String, SecretString>) -> Result<()> {
+        add_headers(&mut self.http, headers, &["authorization", "content-type"])
     }
 
     /// Checks rules, and that they ask for nothing that this way in cannot do at all: it writes no mark (`reference.mark`).

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use crate::B1Settings;
-use crate::settings::Requests;
+use crate::settings::{Requests, add_headers};
 
 const OPERATION: &str = "set up the Service Layer";
 
@@ -148,15 +148,33 @@ impl ServiceLayerSettings {
             most_contacts: 200,
             tax_table: TaxTable::default(),
             currency_codes: BTreeMap::new(),
-            main_currency: settings.company_currency.clone(),
-            currency_decimals: settings.currency_decimals.clone(),
-            mark: settings.reference.mark.clone(),
+            main_currency: String::new(),
+            currency_decimals: BTreeMap::new(),
+            mark: None,
             requests: settings.requests,
         };
         if !is_whole {
             made.set_root(root);
         }
+        made.set_rules(settings);
         Ok(made)
+    }
+
+    /// Takes over what `rules` say of the way in: currencies, their decimals, the mark, requests, and as many sessions.
+    pub fn set_rules(&mut self, rules: &B1Settings) {
+        self.main_currency.clone_from(&rules.company_currency);
+        self.currency_decimals.clone_from(&rules.currency_decimals);
+        self.mark.clone_from(&rules.reference.mark);
+        self.requests = rules.requests;
+        self.sessions = rules.requests.concurrency;
+    }
+
+    /// Adds headers to every request, as a gateway before the service asks for one. Their values count as secrets.
+    ///
+    /// # Errors
+    /// Of kind `Config`, naming the header, if it is none, or one that is set from the session or from what is sent.
+    pub fn add_headers(&mut self, headers: &BTreeMap<String, SecretString>) -> Result<()> {
+        add_headers(&mut self.http, headers, &["cookie", "content-type", "prefer"])
     }
 
     /// How many decimals amounts of a currency have: as configured, else as ISO 4217 says.
@@ -199,6 +217,19 @@ mod tests {
 
     fn settings(url: &str) -> ServiceLayerSettings {
         ServiceLayerSettings::new(url, "SBODEMO", "manager", "x".into(), &B1Settings::default()).unwrap()
+    }
+
+    #[test]
+    fn rules_that_come_later_are_taken_over_whole() {
+        let rules = "company_currency = 'KWD'\ncurrency_decimals = { KWD = 2 }\nreference.mark = 'U_Mark'\n\
+                     requests = { concurrency = 7 }";
+        let rules = B1Settings::from_toml(rules).unwrap();
+        let new = |rules| ServiceLayerSettings::new("https://b1.example.com", "SBODEMO", "manager", "x".into(), rules);
+        let at_once = new(&rules).unwrap();
+        let mut later = new(&B1Settings::default()).unwrap();
+        later.set_rules(&rules);
+        assert_eq!(format!("{later:?}"), format!("{at_once:?}"));
+        assert_eq!((later.decimals("KWD"), later.sessions), (2, 7));
     }
 
     #[test]

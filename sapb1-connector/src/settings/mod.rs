@@ -1,6 +1,7 @@
 //! The rules of [`crate::B1Agency`] as settings.
 #![doc = include_str!("sample.md")]
 
+mod headers;
 mod load;
 mod names;
 mod requests;
@@ -8,6 +9,7 @@ mod tax;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use headers::add_headers;
 pub(crate) use load::is_currency;
 pub use names::NameMap;
 pub use requests::Requests;

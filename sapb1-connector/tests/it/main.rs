@@ -7,6 +7,7 @@ mod codes;
 mod common;
 mod faults;
 mod found;
+mod headers;
 mod reconcile;
 mod restful;
 mod rules;

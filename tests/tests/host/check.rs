@@ -182,7 +182,7 @@ async fn no_mistake_hides_another() {
     let erp = "[connections.b1]\nkind = 'sapb1-service-layer'\nurl = 'http://b1'\ncompany_db = 'X'\nuser = 'x'\n\
                password = { env = 'MAGENTO_TOKEN' }\n";
     let rules = "[connections.b1.settings]\n";
-    let cases: [(String, &[&str]); 8] = [
+    let cases: [(String, &[&str]); 9] = [
         // The rules in a file of their own.
         (
             format!("{store}{flow}{shop}{erp}settings_file = 'rules.toml'\nsessions = 'many'\n"),
@@ -217,6 +217,16 @@ async fn no_mistake_hides_another() {
                 "connections.b1.contacts: is none of",
                 "connections.b1.sesions: is not known here",
                 "connections.b1.tax_table: ",
+            ],
+        ),
+        // Headers that no connection can have.
+        (
+            format!(
+                "{store}{flow}{shop}headers = {{ Host = 'x' }}\n{erp}headers = {{ X-Gate = 'x', Cookie = 'x' }}\n{rules}"
+            ),
+            &[
+                "connections.b1.headers.Cookie: is set by this connection itself",
+                "connections.mage2.headers.Host: is a header that is set from what is sent",
             ],
         ),
         // A switch, and what depends on it: that is right.
