@@ -206,6 +206,11 @@ async fn oddities() {
     assert_eq!((order.coupon_code.as_deref(), order.discount_amt), (Some("SPRING10"), d("13.2")));
     assert_eq!(order.items[0].discount_amt, d("9.6"));
 
+    // 14.80 is off, of which 1.00 off freight.
+    let order = map(&fixture("discount-on-freight-too")).await.unwrap();
+    assert_eq!((order.discount_amt, order.items[0].discount_amt), (d("13.8"), d("13.8")));
+    assert_eq!((order.shipping_amt, order.shipping_discount_amt), (d("9"), d("1")));
+
     let mut tree = tree("gift-card");
     tree["extension_attributes"].as_object_mut().unwrap().remove("gift_cards_amount");
     tree["gift_cards_amount"] = json!("25.0000");
