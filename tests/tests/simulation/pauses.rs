@@ -431,11 +431,11 @@ impl Target for Slow {
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_outlasts_a_third_of_its_lease_does_not_stand_still() {
     let third = EngineSettings::default().lease_ms / 3;
-    for late in 0..20 {
+    for late in 0..30 {
         let process = Process::alone("worker");
         let inner = SqliteStore::in_memory().unwrap();
         let store = FaultyStore { clock_takes: Duration::from_secs(2), ..FaultyStore::new(inner.clone(), &process) };
-        let takes = Duration::from_millis(third - 5_000 + late * 500);
+        let takes = Duration::from_millis(third - 25_000 + late * 1_000);
         let target = Slow { takes, calls: AtomicUsize::new(0) };
         let engine = Engine::builder(Arc::new(store))
             .clock(process.clock.clone())
