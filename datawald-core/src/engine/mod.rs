@@ -12,7 +12,7 @@
 //! If the side fails over one entity alone (SAP B1 answers 500 for this order each time), that entity ends F by its attempts as long as
 //! others show that the side is well. If it is the only one that is due, nobody can tell, and the flow stays paused, however
 //! long: nothing fails because a side is broken. The pause names the entity that it was probed with. Whoever finds it at
-//! fault mends it at its source, or reports it failed ([`StagingStore::settle`](crate::store::StagingStore::settle), over the
+//! fault mends it at its source, or reports it failed ([`StagingStore::settle`], over the
 //! API the outcome of an order); the pause ends with the next entity that the side answers for.
 //!
 //! # What it tells
