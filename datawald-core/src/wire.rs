@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Now;
 use crate::model::{Cut, EntityKey, FlowId, SyncStatus, SyncTaskId};
-use crate::store::{Binding, Claim, EntityFilter, PullLease, Push, Settlement, SyncTaskFilter};
+use crate::store::{Binding, Claim, EntityFilter, Expired, PullLease, Push, Settlement, SyncTaskFilter};
 
 macro_rules! bodies {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_attr:meta])* $field:ident: $type:ty,)* })*) => {$(
@@ -142,6 +142,12 @@ bodies! {
         flow: FlowId,
         class: Option<String>,
         now: Now,
+    }
+    /// What of a flow is no longer kept, and how much of it is removed at once.
+    PruneBody {
+        flow: FlowId,
+        expired: Expired,
+        limit: usize,
     }
     /// A record.
     OfRecord { name: String, }

@@ -43,6 +43,8 @@ fn every_case_is_in_a_suite() {
         ("tasks", include_str!("../src/testing/store_cases/tasks.rs")),
         ("pushes", include_str!("../src/testing/store_cases/pushes.rs")),
         ("records", include_str!("../src/testing/store_cases/records.rs")),
+        ("overviews", include_str!("../src/testing/store_cases/overviews.rs")),
+        ("pruning", include_str!("../src/testing/store_cases/pruning.rs")),
         ("lists", include_str!("../src/testing/store_cases/lists.rs")),
     ];
     let listed = include_str!("../src/testing/store_macro.rs");

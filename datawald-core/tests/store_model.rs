@@ -7,8 +7,8 @@ use std::time::Duration;
 use datawald_core::Now;
 use datawald_core::model::{Cut, EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, Table, TxStatus};
 use datawald_core::store::{
-    Binding, Claim, Claimed, EntityFilter, NewSyncTask, Outcome, PullLease, Push, Settlement, SqliteStore, StageBatch,
-    StageEntity, StagingStore, SyncTaskFilter,
+    Binding, Claim, Claimed, EntityFilter, Expired, NewSyncTask, Outcome, PullLease, Push, Settlement, SqliteStore,
+    StageBatch, StageEntity, StagingStore, SyncTaskFilter,
 };
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -42,6 +42,7 @@ enum Step {
     Resync { flow: usize, key: usize },
     ResyncTask { task: usize },
     ResyncFailed { flow: usize },
+    Prune { flow: usize, kept: i64, limit: usize },
 }
 
 /// Key, name, content, source status and intent.
@@ -75,6 +76,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..FLOWS, 0..KEYS).prop_map(|(flow, key)| Step::Resync { flow, key }),
         2 => (0..TASKS).prop_map(|task| Step::ResyncTask { task }),
         1 => (0..FLOWS).prop_map(|flow| Step::ResyncFailed { flow }),
+        2 => (0..FLOWS, 0_i64..60, 1_usize..4).prop_map(|(flow, kept, limit)| Step::Prune { flow, kept, limit }),
     ];
     proptest::collection::vec(step, 20..60)
 }
@@ -284,6 +286,13 @@ impl<'a> Run<'a> {
                 format!("{}", store.resync(&key, now).await.unwrap())
             }
             Step::ResyncFailed { flow: of } => format!("{}", store.resync_failed(&flow(of), None, now).await.unwrap()),
+            Step::Prune { flow: of, kept, limit } => {
+                let before = Some(at(self.seconds + 1_000_000 - kept));
+                let expired = Expired { runs: before, versions: before, raw: before };
+                // What counts as one thing differs; what is gone in the end does not.
+                while store.prune(&flow(of), &expired, limit).await.unwrap() > 0 {}
+                String::new()
+            }
             Step::ResyncTask { task: id } => format!("{}", store.resync_task(&task(id), now).await.unwrap()),
         }
     }

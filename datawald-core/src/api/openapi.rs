@@ -28,7 +28,7 @@ use crate::wire::ProblemBody;
         engine::store_now, engine::named, engine::cut, engine::set_cut, engine::move_cut, engine::create_sync_task, engine::finish_pull, engine::renew_pull, engine::sync_task,
         engine::sync_task_counts, engine::close_sync_task, engine::delete_sync_task, engine::list_sync_tasks,
         engine::list_entities, engine::history, engine::resync, engine::resync_task, engine::resync_failed,
-        engine::failures,
+        engine::failures, engine::prune,
         engine::record, engine::records, engine::write_record, engine::note_clock, engine::delete_record,
     ),
     components(schemas(ProblemBody)),

@@ -19,14 +19,14 @@ use crate::engine::source_clock;
 use crate::http::{Http, HttpRequest, HttpSettings};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
-    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Expired, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease,
     ListEntities, ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords,
-    OfSyncTask, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody,
-    StoreTime, WriteRecord,
+    OfSyncTask, PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut,
+    SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -273,6 +273,10 @@ impl StagingStore for RemoteCore {
 
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
         self.call("count failures", "failures", OfFlow { flow: flow.clone() }).await
+    }
+
+    async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
+        self.call("prune", "prune", PruneBody { flow: flow.clone(), expired: *expired, limit }).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

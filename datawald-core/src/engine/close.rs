@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
 use super::meter::{self, Part};
+use super::retention::Turn;
 use super::{Engine, Workers};
 use crate::clock::later;
 use crate::model::{Counts, FlowId, SyncStatus, SyncTask, SyncTaskId};
@@ -117,17 +118,23 @@ impl Engine {
 
     /// Closes the sync tasks of a flow, whoever pulled them, until [`Engine::stop`]: the work beside the pulls of
     /// schedules, which do not wait for outcomes. Every process that pulls the flow does it, so that it goes
-    /// on when one of them dies; several do no harm. Nothing is written while nothing is open.
+    /// on when one of them dies; several do no harm. While nothing is open, nothing is written but whose turn it is, once an
+    /// hour, to remove what is no longer kept: that one does so a little at a time ([`Engine::prune`]).
     pub async fn keep_closing(&self, flow: &FlowId) {
         let mut failing = false;
+        let mut turn = Turn::new(&*self.shared.clock);
         loop {
             let started = Instant::now();
-            match self.close_left_over(flow).await {
+            let done = async {
+                self.close_left_over(flow).await?;
+                self.prune_a_step(flow, &mut turn).await
+            };
+            match done.await {
                 Ok(_) => failing = false,
                 Err(error) => {
                     meter::failed(flow, Part::Store);
                     if !failing {
-                        tracing::warn!(%error, %flow, "open sync tasks cannot be closed; it is tried again until it works");
+                        tracing::warn!(%error, %flow, "sync tasks cannot be closed or removed; it is tried again until it works");
                     }
                     failing = true;
                 }

@@ -18,6 +18,7 @@ const APPLY: &str = "datawald_apply_seconds";
 const FAILURES: &str = "datawald_failures_total";
 const LEASES_LOST: &str = "datawald_leases_lost_total";
 const CUTS_MOVED_BACK: &str = "datawald_cuts_moved_back_total";
+const PRUNED: &str = "datawald_pruned_total";
 const PAUSED: &str = "datawald_flow_paused";
 
 /// Tells the installed recorder of the `metrics` facade what the engine's metrics mean.
@@ -32,6 +33,7 @@ const PAUSED: &str = "datawald_flow_paused";
 /// | `datawald_failures_total` | `part`: source, store, queue, target | failures of what the engine works with |
 /// | `datawald_leases_lost_total` | | entities whose lease ran out or passed to a successor |
 /// | `datawald_cuts_moved_back_total` | | cuts that lay ahead of the source's clock or of ours |
+/// | `datawald_pruned_total` | | sync tasks, entities in them, versions and source's documents that were removed, no longer kept |
 /// | `datawald_flow_paused` | `side`: source, target | gauge: 1 while the flow waits for a side that cannot be used, else 0; as far as this process knows |
 ///
 /// Each has the labels `table` and `frontend` too.
@@ -44,6 +46,7 @@ pub fn describe_metrics() {
     describe_counter!(FAILURES, "Failures of what the engine works with: source, store, queue, target");
     describe_counter!(LEASES_LOST, "Entities whose lease ran out or passed to a successor");
     describe_counter!(CUTS_MOVED_BACK, "Cuts that lay ahead of the source's clock or of ours");
+    describe_counter!(PRUNED, "Sync tasks, versions and documents removed, no longer kept");
     describe_gauge!(PAUSED, "1 while the flow waits for a side that cannot be used, else 0");
 }
 
@@ -86,6 +89,13 @@ pub(super) fn leases_lost(flow: &FlowId, count: usize) {
 /// A cut lay ahead.
 pub(super) fn cut_moved_back(flow: &FlowId) {
     counter!(CUTS_MOVED_BACK, labels(flow)).increment(1);
+}
+
+/// So much was removed.
+pub(super) fn pruned(flow: &FlowId, count: u64) {
+    if count > 0 {
+        counter!(PRUNED, labels(flow)).increment(count);
+    }
 }
 
 /// A flow waits for one of its sides, or does not.

@@ -15,6 +15,13 @@
 //! fault mends it at its source, or reports it failed ([`StagingStore::settle`], over the
 //! API the outcome of an order); the pause ends with the next entity that the side answers for.
 //!
+//! # What it keeps
+//!
+//! Entities and their canonical documents stay. What else would grow for ever is kept for some days: closed sync tasks for 90,
+//! earlier versions of entities and the source's own documents for 30 ([`EngineSettings::keep_runs_days`] and its like). Once an
+//! hour one of the processes that close sync tasks removes what is older, a little at a time. Whatever is open, in doubt or failed
+//! keeps all that it has.
+//!
 //! # What it tells
 //!
 //! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
@@ -35,6 +42,7 @@ mod outcome;
 mod pause;
 mod probe;
 mod pull;
+mod retention;
 mod right;
 #[cfg(feature = "scheduler")]
 mod scheduled;

@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use crate::clock::earlier;
+use crate::store::Expired;
 use crate::{Error, Result};
 
 /// Sizes, times and limits of the engine. The defaults suit an ERP that takes about a second per order.
@@ -41,6 +44,14 @@ pub struct EngineSettings {
     pub sweep_ms: u64,
     /// How long closing a sync task waits for outcomes, in milliseconds from the end of its pull.
     pub close_wait_ms: u64,
+    /// For how many days a sync task is kept once it is closed, 90 by default; 0 for ever. The newest of a flow stays.
+    pub keep_runs_days: u32,
+    /// For how many days an earlier version of an entity is kept once it is replaced, 30 by default; 0 for ever. What is open, in
+    /// doubt or failed keeps its versions.
+    pub keep_versions_days: u32,
+    /// For how many days the source's own document (`raw`) is kept once its entity has ended, 30 by default; 0 for ever. What is
+    /// open, in doubt or failed keeps it; the canonical document stays.
+    pub keep_raw_days: u32,
 }
 
 /// A shorter lease runs out while its holder only waits for a processor.
@@ -69,6 +80,9 @@ impl Default for EngineSettings {
             max_backoff_ms: 300_000,
             sweep_ms: 1_000,
             close_wait_ms: 600_000,
+            keep_runs_days: 90,
+            keep_versions_days: 30,
+            keep_raw_days: 30,
         }
     }
 }
@@ -115,6 +129,16 @@ impl EngineSettings {
 
     pub(super) fn pull_lease(&self) -> Duration {
         Duration::from_millis(self.pull_lease_ms)
+    }
+
+    /// What is no longer kept at `now`.
+    pub(super) fn expired(&self, now: Timestamp) -> Expired {
+        let before = |days: u32| (days > 0).then(|| earlier(now, Duration::from_secs(u64::from(days) * 86_400)));
+        Expired {
+            runs: before(self.keep_runs_days),
+            versions: before(self.keep_versions_days),
+            raw: before(self.keep_raw_days),
+        }
     }
 
     pub(super) fn sweep(&self) -> Duration {

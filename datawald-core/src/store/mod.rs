@@ -14,8 +14,8 @@ use jiff::Timestamp;
 
 pub use binding::{Binding, Bound};
 pub use types::{
-    Claim, Claimed, EntityFilter, Listing, Member, NewSyncTask, Open, Outcome, Overview, PullLease, Push, PushedSync,
-    Record, Settled, Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
+    Claim, Claimed, EntityFilter, Expired, Listing, Member, NewSyncTask, Open, Outcome, Overview, PullLease, Push,
+    PushedSync, Record, Settled, Settlement, StageBatch, StageEntity, Staging, SyncTaskFilter,
 };
 
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
@@ -117,7 +117,7 @@ pub trait StagingStore: Send + Sync {
     /// - the same, and F: `StillFailed`; where the cut happens to be is no reason to try it again;
     /// - the same otherwise: `Unchanged`.
     ///
-    /// Of the same nothing changes but `raw` and the source's time, and in this pass it counts as I: this pass has brought
+    /// Of the same nothing changes but the source's time and, unless there is none any more, `raw`, and in this pass it counts as I: this pass has brought
     /// nothing of it, and the pass that it failed in tells that it is F. If it is still open, or this pass has brought it before,
     /// it counts as what it is.
     ///
@@ -271,6 +271,17 @@ pub trait StagingStore: Send + Sync {
 
     /// How many entities of a flow stand at F, by the class of the failure.
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>>;
+
+    /// Removes what of a flow is no longer kept, the oldest first and some `limit` things at once, so that nobody else waits
+    /// for long. Answers how many; 0 once there is nothing left.
+    ///
+    /// # Behavior
+    /// Sync tasks go with all that tells which entities they brought, not with these; only those that are closed, and the newest
+    /// of the flow stays. Earlier versions and `raw` are removed of entities that are S, I or X: what is open or in doubt may still
+    /// need them, and whoever mends an F. A version that is no earlier than [`Claimed::written`] stays: by it a document may be
+    /// found. Of an entity without its `raw`, or its earlier versions, everything else stays as it was, and a pull that meets it
+    /// unchanged changes nothing: its `raw` comes again with new content only.
+    async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64>;
 
     /// Reads a record.
     async fn record(&self, name: &str) -> Result<Option<Record>>;

@@ -283,6 +283,21 @@ pub struct NewSyncTask {
     pub now: Timestamp,
 }
 
+/// What of a flow is no longer kept: what is older than these times. `None` keeps it for ever.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "api", derive(utoipa::ToSchema))]
+pub struct Expired {
+    /// Sync tasks that were closed before, with what tells which entities they brought.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub runs: Option<Timestamp>,
+    /// Earlier versions of entities that were replaced before.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub versions: Option<Timestamp>,
+    /// The source's documents of entities that came to their end before.
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub raw: Option<Timestamp>,
+}
+
 /// An entity as it is pushed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "api", derive(utoipa::ToSchema))]

@@ -158,6 +158,14 @@ macro_rules! staging_store_conformance {
                     a_record_is_removed_at_its_revision
                     a_record_has_bounds
                 }
+                pruning {
+                    closed_runs_are_removed_with_their_members
+                    what_a_run_found_unchanged_is_removed_with_it
+                    earlier_versions_of_what_has_ended_are_removed
+                    a_version_that_may_be_on_the_other_side_stays
+                    raw_documents_of_what_has_ended_are_removed
+                    what_has_lost_its_raw_is_the_same_entity
+                }
                 lists {
                     entities_are_listed_by_key
                     pages_neither_miss_nor_repeat

@@ -12,7 +12,7 @@ use datawald_core::schedule::{Job, Run, RunOutcome, Scheduler, SyncFlow};
 use datawald_core::store::{Claimed, Outcome, Settlement, SqliteStore, StageEntity, StagingStore, SyncTaskFilter};
 use datawald_core::{Clock, Cx, Disposition, Error, ErrorKind, ManualClock, Result};
 
-use crate::world::{World, at, minutely, seconds, settings};
+use crate::world::{World, at, meanwhile, minutely, seconds, settings};
 
 /// Orders 1 to 3.
 struct Shop;
@@ -212,6 +212,78 @@ async fn what_a_process_that_died_has_pulled_is_closed_by_another() {
     assert_eq!(note, "orders of shop: was pulled by an earlier attempt");
     assert_eq!(tasks(&world.store).await, [task]);
     workers.stop().await.unwrap();
+}
+
+/// Two sync tasks that were closed at once.
+async fn two_closed(world: &World, engine: &Engine) {
+    for _ in 0..2 {
+        engine.pull(&flow()).await.unwrap();
+        world.clock.advance(seconds(60));
+    }
+    for task in tasks(&world.store).await {
+        world.store.close_sync_task(&task.id, SyncStatus::Completed, "", world.clock.now()).await.unwrap();
+    }
+}
+
+fn keeping(world: &World, days: u32) -> Engine {
+    let settings = EngineSettings {
+        keep_runs_days: days,
+        keep_versions_days: days,
+        keep_raw_days: days,
+        sweep_ms: 2,
+        ..EngineSettings::default()
+    };
+    Engine::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(settings)
+        .flow(Flow::new(flow()).source(Shop))
+        .build()
+        .unwrap()
+}
+
+const DAY: i64 = 86_400;
+
+#[tokio::test]
+async fn one_process_an_hour_removes_what_is_no_longer_kept() {
+    let world = World::new();
+    let (one, other) = (keeping(&world, 7), keeping(&world, 7));
+    two_closed(&world, &one).await;
+    world.clock.advance(seconds(7 * DAY - 10));
+    assert_eq!(one.prune(&flow()).await.unwrap(), 0);
+    world.clock.advance(seconds(20));
+    assert_eq!(other.prune(&flow()).await.unwrap(), 0, "one has looked within the hour");
+    world.clock.advance(seconds(3_600));
+    assert_eq!(keeping(&world, 0).prune(&flow()).await.unwrap(), 0, "0 keeps them for ever");
+    // The older one and the three orders that it brought; the newest stays.
+    assert_eq!(other.prune(&flow()).await.unwrap(), 4);
+    assert_eq!(tasks(&world.store).await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_is_no_longer_kept_is_removed_beside_closing() {
+    let world = World::new();
+    let engine = keeping(&world, 7);
+    two_closed(&world, &engine).await;
+    let closing = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.keep_closing(&flow()).await }
+    });
+    meanwhile().await;
+    // Somebody sets the wall clock ahead: nothing has become older by that.
+    world.clock.set(world.clock.now() + seconds(30 * DAY));
+    world.clock.advance(seconds(6 * DAY));
+    meanwhile().await;
+    assert_eq!(tasks(&world.store).await.len(), 2);
+    world.clock.advance(seconds(DAY + 60));
+    for _ in 0..2_000 {
+        if tasks(&world.store).await.len() == 1 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    assert_eq!(tasks(&world.store).await.len(), 1);
+    engine.stop();
+    closing.await.unwrap();
 }
 
 #[tokio::test]

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use datawald_core::Now;
 use datawald_core::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use datawald_core::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
-    Settled, Settlement, SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
+    Binding, Bound, Claim, Claimed, EntityFilter, Expired, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, SqliteStore, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use datawald_core::{Error, Result};
 use jiff::Timestamp;
@@ -153,6 +153,7 @@ forward! {
     "resync" resync(key: &EntityKey, now: Now) -> bool;
     "resync task" resync_task(id: &SyncTaskId, now: Now) -> u64;
     "resync failed" resync_failed(flow: &FlowId, class: Option<&str>, now: Now) -> u64;
+    "prune" prune(flow: &FlowId, expired: &Expired, limit: usize) -> u64;
     "failures" failures(flow: &FlowId) -> std::collections::BTreeMap<String, u64>;
     "record" record(name: &str) -> Option<Record>;
     "records" records(prefix: &str) -> Vec<Record>;

@@ -23,8 +23,8 @@ use crate::store::{
 use crate::wire::{
     AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities,
     ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
-    PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody, StoreTime,
-    WriteRecord,
+    PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody,
+    StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -223,6 +223,11 @@ operations! {
     /// Counts failures by class.
     Read failures "/engine/failures" (OfFlow) -> BTreeMap<String, u64> = |shared, body| {
         shared.engine.store().failures(&body.flow).await?
+    };
+    /// Removes what of a flow is no longer kept.
+    Operate prune "/engine/prune" (PruneBody) -> u64 = |shared, body| {
+        shared.bounded("limit", body.limit)?;
+        shared.engine.store().prune(&body.flow, &body.expired, body.limit).await?
     };
     /// Reads a record.
     Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {

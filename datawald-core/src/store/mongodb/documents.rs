@@ -58,8 +58,10 @@ pub(super) struct EntityDoc {
     pub(super) source_updated_at: Option<DateTime>,
     pub(super) rev: i64,
     pub(super) fingerprint: Fingerprint,
-    /// Of `raw`, to tell without reading it whether it has changed.
-    pub(super) raw_print: Fingerprint,
+    /// Of `raw`, to tell without reading it whether it has changed. Absent if there is none, so that the partial index holds what
+    /// has one and nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) raw_print: Option<Fingerprint>,
     pub(super) attempts: i64,
     /// Counts the leases; the last one's holder has this number.
     pub(super) token: i64,
@@ -136,6 +138,11 @@ impl IntentWord {
     }
 }
 
+/// What tells whether `raw` has changed; `None` if there is none.
+pub(super) fn raw_print(raw: &str) -> Option<Fingerprint> {
+    (!raw.is_empty()).then(|| Fingerprint::of(raw.as_bytes()))
+}
+
 impl EntityDoc {
     /// An entity that was not known, and what is to be done with it, seen what it is called.
     pub(super) fn new(key: &EntityKey, staged: &StageEntity, named: &Named, place: Place, now: Now, op: &str) -> Self {
@@ -162,7 +169,7 @@ impl EntityDoc {
             source_updated_at: staged.source_updated_at.map(date),
             rev: 1,
             fingerprint: staged.fingerprint.clone(),
-            raw_print: Fingerprint::of(staged.raw.as_bytes()),
+            raw_print: raw_print(&staged.raw),
             attempts: 0,
             token: 0,
             was: TxStatus::New,

@@ -122,11 +122,20 @@ async fn indexes(commands: &Commands) -> Result<()> {
         "key": { "flow": 1, "failure": 1 },
         "partialFilterExpression": { "failure": { "$type": "string" } },
     };
+    // What has its source's document still.
+    let raw = doc! {
+        "name": "raw",
+        "key": { "flow": 1, "created_at": 1 },
+        "partialFilterExpression": { "raw_print": { "$type": "string" } },
+    };
+    let replaced = doc! { "name": "replaced", "key": { "replaced_at": 1, "_id": 1 } };
     let started = doc! { "name": "started", "key": { "started_at": -1, "_id": -1 } };
     let open = doc! { "name": "open", "key": { "flow": 1, "status": 1, "started_at": -1, "_id": -1 } };
-    for (collection, indexes) in
-        [(ENTITIES, vec![due, passes, names, targets, failures]), (SYNC_TASKS, vec![started, open])]
-    {
+    for (collection, indexes) in [
+        (ENTITIES, vec![due, passes, names, targets, failures, raw]),
+        (HISTORY, vec![replaced]),
+        (SYNC_TASKS, vec![started, open]),
+    ] {
         create_indexes(commands, collection, indexes).await?;
     }
     Ok(())

@@ -10,6 +10,7 @@ use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{document, read};
+use super::change::mark;
 use super::commands::Commands;
 use super::documents::{ENTITIES, PassDoc, SIGHTINGS, SightingDoc};
 use super::keys::sighting_id;
@@ -65,6 +66,24 @@ pub(super) fn sighting(task: &SyncTaskId, entity: &str, status: TxStatus) -> Sig
 pub(super) async fn see(commands: &Commands, operation: &'static str, sightings: &[SightingDoc]) -> Result<()> {
     let documents = sightings.iter().map(|sighting| document(operation, sighting)).collect::<Result<Vec<_>>>()?;
     commands.insert(operation, SIGHTINGS, documents).await.map(drop)
+}
+
+/// Forgets what these passes brought, not the entities.
+pub(super) async fn forget(commands: &Commands, operation: &'static str, tasks: &[String]) -> Result<()> {
+    // `0` follows the `/` after the task.
+    let sightings = tasks
+        .iter()
+        .map(|task| doc! { "_id": { "$gte": format!("{task}/"), "$lt": format!("{task}0") }, "task": task });
+    commands.delete(operation, SIGHTINGS, sightings).await?;
+    let passes = tasks.iter().map(|task| {
+        doc! {
+            "q": { "passes.task": task },
+            // Who changes one of them at the same moment looks again.
+            "u": { "$pull": { "passes": { "task": task } }, "$set": { "op": mark() } },
+            "multi": true,
+        }
+    });
+    commands.update(operation, ENTITIES, passes.collect()).await.map(drop)
 }
 
 /// Sightings of a pass that the entities do not overrule, from the entity `from` on, and where to go on.

@@ -18,6 +18,7 @@ mod lists;
 mod members;
 mod names;
 mod overview;
+mod prune;
 mod pulls;
 mod pushed;
 mod records;

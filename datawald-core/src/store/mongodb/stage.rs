@@ -9,12 +9,14 @@ use mongodb::options::FindOptions;
 use super::bson::{bson, count, date, document, number, read};
 use super::change::{ROUNDS, carried_out, mark, standing};
 use super::commands::Commands;
-use super::documents::{CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, PassDoc, Place, SightingDoc, VersionDoc};
+use super::documents::{
+    CutDoc, ENTITIES, EntityDoc, HISTORY, IntentWord, PassDoc, Place, SightingDoc, VersionDoc, raw_print,
+};
 use super::keys::{entity_id, flow_id, version_id};
 use super::members::{self, freeze, has_joined, join, spill};
 use super::names::{self, Named, check, touched};
 use super::{pulls, tasks};
-use crate::model::{EntityKey, Fingerprint, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
+use crate::model::{EntityKey, FlowId, Intent, SyncStatus, SyncTaskId, TxStatus};
 use crate::store::transition::open;
 use crate::store::{HISTORY_LIMIT, NewSyncTask, Push, StageBatch, StageEntity, Staging};
 use crate::{Error, Now, Result};
@@ -281,7 +283,7 @@ impl Page<'_> {
         let mut set = doc! { "op": &self.op, "pull": known.pull.max(self.token) };
         let mut unset = Document::new();
         let mut earlier = None;
-        let raw_print = Fingerprint::of(entity.raw.as_bytes());
+        let raw_print = raw_print(&entity.raw);
         let staging = if !is_same(known, entity, &named) {
             Staging::Restaged
         } else if known.status != TxStatus::Failed {
@@ -300,7 +302,8 @@ impl Page<'_> {
                 }
             }
             let source_updated_at = entity.source_updated_at.map(date);
-            let same_source = known.raw_print == raw_print && known.source_updated_at == source_updated_at;
+            let same_raw = known.raw_print.is_none() || known.raw_print == raw_print;
+            let same_source = same_raw && known.source_updated_at == source_updated_at;
             if same_source && passes == known.passes {
                 return Ok(Plan::Keep(staging));
             }
@@ -334,9 +337,15 @@ impl Page<'_> {
             });
             earlier = Some(Box::new(self.version(known)));
         }
+        // One that is no longer kept comes again with new content only.
+        if staging == Staging::Restaged || known.raw_print.is_some() {
+            set.insert("raw", &entity.raw);
+            match raw_print {
+                Some(print) => set.insert("raw_print", print.as_str()),
+                None => unset.insert("raw_print", ""),
+            };
+        }
         set.extend(doc! {
-            "raw": &entity.raw,
-            "raw_print": raw_print.as_str(),
             "source_updated_at": entity.source_updated_at.map_or(Bson::Null, |at| date(at).into()),
             "passes": bson(OPERATION, &passes)?,
         });

@@ -17,11 +17,11 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{bind, layout, lists, overview, pulls, pushed, records, settle, stage, tasks, work};
+use super::{bind, layout, lists, overview, prune, pulls, pushed, records, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
-    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Expired, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -280,6 +280,10 @@ impl StagingStore for MongoStore {
 
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
         work::failures(&self.commands, flow).await
+    }
+
+    async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
+        prune::prune(&self.commands, flow, expired, limit).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

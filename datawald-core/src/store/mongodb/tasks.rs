@@ -7,9 +7,9 @@ use mongodb::bson::{Bson, Document, doc};
 use mongodb::options::FindOptions;
 
 use super::bson::{bson, date, document, read, time};
-use super::change::{ROUNDS, busy, known, mark};
+use super::change::{ROUNDS, busy, known};
 use super::commands::Commands;
-use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SIGHTINGS, SYNC_TASKS, SyncTaskDoc};
+use super::documents::{CutDoc, ENTITIES, EntityDoc, PassDoc, SYNC_TASKS, SyncTaskDoc};
 use super::keys::flow_id;
 use super::members;
 use super::work::all_again;
@@ -115,14 +115,7 @@ pub(super) async fn delete(commands: &Commands, id: &SyncTaskId) -> Result<bool>
     const OPERATION: &str = "delete sync task";
     let found = find(commands, OPERATION, id).await?.is_some();
     commands.delete(OPERATION, SYNC_TASKS, [doc! { "_id": id.as_str() }]).await?;
-    commands.delete(OPERATION, SIGHTINGS, [doc! { "task": id.as_str() }]).await?;
-    let forget = doc! {
-        "q": { "passes.task": id.as_str() },
-        // Who changes one of them at the same moment looks again.
-        "u": { "$pull": { "passes": { "task": id.as_str() } }, "$set": { "op": mark() } },
-        "multi": true,
-    };
-    commands.update(OPERATION, ENTITIES, vec![forget]).await?;
+    members::forget(commands, OPERATION, &[id.as_str().to_owned()]).await?;
     Ok(found)
 }
 

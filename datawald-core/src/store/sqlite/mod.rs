@@ -8,6 +8,7 @@ mod lists;
 mod open;
 mod overview;
 mod owner;
+mod prune;
 mod readers;
 mod records;
 mod schema;

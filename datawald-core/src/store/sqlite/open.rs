@@ -58,6 +58,8 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     write_ahead(&connection, path, busy_timeout)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(fail)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(fail)?;
+    // What is removed is gone from the file, too, and not only from what is found in it.
+    connection.pragma_update(None, "secure_delete", true).map_err(fail)?;
     // The log goes back into the file at this size, and is cut back to it when it starts over after having grown.
     connection.pragma_update(None, "wal_autocheckpoint", LOG / PAGE).map_err(fail)?;
     connection.pragma_update(None, "journal_size_limit", LOG).map_err(fail)?;

@@ -22,6 +22,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS entities_target ON entities (tbl, target_id, r
 ALTER TABLE entities ADD COLUMN failure TEXT;
 UPDATE entities SET failure = iif(intent = 'reject', 'mapping', 'refused') WHERE status = 'F';
 CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
+CREATE INDEX documents_raw ON documents (entity) WHERE raw <> '';
+CREATE INDEX history_replaced ON history (replaced_at);
 DROP VIEW entities_v;
 CREATE VIEW entities_v AS
 SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.failure, e.note, e.target_id, e.reference, e.intent, e.reason,
@@ -85,6 +87,8 @@ CREATE TABLE documents (
     doc    TEXT NOT NULL,
     raw    TEXT NOT NULL
 ) STRICT;
+-- What has its source's document still.
+CREATE INDEX documents_raw ON documents (entity) WHERE raw <> '';
 
 CREATE TABLE history (
     entity        INTEGER NOT NULL REFERENCES entities (seq),
@@ -98,6 +102,7 @@ CREATE TABLE history (
     raw           TEXT    NOT NULL,
     UNIQUE (entity, rev)
 ) STRICT;
+CREATE INDEX history_replaced ON history (replaced_at);
 
 CREATE TABLE sync_tasks (
     seq               INTEGER PRIMARY KEY,

@@ -357,7 +357,7 @@ impl Pass<'_> {
         self.join(known.seq)
     }
 
-    /// Takes over what may differ although nothing is new.
+    /// Takes over what may differ although nothing is new. A `raw` that is no longer kept does not come back.
     fn refresh(&self, known: &Known, entity: &StageEntity) -> Work<()> {
         let time = entity.source_updated_at.map(micros);
         self.db
@@ -366,7 +366,7 @@ impl Pass<'_> {
             )?
             .execute(params![known.seq, time])?;
         self.db
-            .prepare_cached("UPDATE documents SET raw = ?2 WHERE entity = ?1 AND raw IS NOT ?2")?
+            .prepare_cached("UPDATE documents SET raw = ?2 WHERE entity = ?1 AND raw NOT IN ('', ?2)")?
             .execute(params![known.seq, entity.raw])?;
         Ok(())
     }

@@ -14,12 +14,12 @@ use super::guard::Guard;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
-use super::{bind, lists, open, overview, records, stage, tasks, work};
+use super::{bind, lists, open, overview, prune, records, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
-    Binding, Bound, Claim, Claimed, EntityFilter, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync, Record,
-    Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
+    Binding, Bound, Claim, Claimed, EntityFilter, Expired, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync,
+    Record, Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter, check_record,
 };
 use crate::{Error, Now, Result};
 
@@ -46,6 +46,9 @@ impl Default for SqliteSettings {
 /// processes may open one file; their writes wait for each other. Beside the file stand `-wal` and `-shm` while it is
 /// open; dropping the store folds them back in, and waits for that. On Unix nobody but the owner of the files may read them,
 /// since they hold what people bought and where they live: an operator of another user needs the owner's rights (`sudo -u`).
+///
+/// What is removed is overwritten in the file, and makes room for what comes: the file grows no further, and does not shrink.
+/// `VACUUM` (by any SQLite tool, while no process has the store open) gives the room back to the disk.
 ///
 /// The views `entities_v`, `sync_tasks_v` and `cuts_v` show the file's content to an operator with any SQLite tool.
 ///
@@ -313,6 +316,11 @@ impl StagingStore for SqliteStore {
     async fn failures(&self, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
         let flow = flow.clone();
         self.0.readers.read("count failures", move |db| work::failures(db, &flow)).await
+    }
+
+    async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
+        let (flow, expired) = (flow.clone(), *expired);
+        self.0.writer.write("prune", move |db| prune::prune(db, &flow, &expired, limit)).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

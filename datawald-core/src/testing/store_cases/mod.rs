@@ -6,6 +6,7 @@ pub mod claims;
 pub mod cuts;
 pub mod lists;
 pub mod overviews;
+pub mod pruning;
 pub mod pulls;
 pub mod pushes;
 pub mod records;
