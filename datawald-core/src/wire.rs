@@ -149,6 +149,12 @@ bodies! {
         expired: Expired,
         limit: usize,
     }
+    /// An entity whose data is to be erased.
+    EraseBody {
+        key: EntityKey,
+        #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
+        now: Timestamp,
+    }
     /// A record.
     OfRecord { name: String, }
     /// Records by the beginning of their names.

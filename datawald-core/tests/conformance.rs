@@ -45,6 +45,7 @@ fn every_case_is_in_a_suite() {
         ("records", include_str!("../src/testing/store_cases/records.rs")),
         ("overviews", include_str!("../src/testing/store_cases/overviews.rs")),
         ("pruning", include_str!("../src/testing/store_cases/pruning.rs")),
+        ("erasing", include_str!("../src/testing/store_cases/erasing.rs")),
         ("lists", include_str!("../src/testing/store_cases/lists.rs")),
     ];
     let listed = include_str!("../src/testing/store_macro.rs");

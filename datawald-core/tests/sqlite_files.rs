@@ -91,7 +91,8 @@ async fn the_last_releases_store_is_brought_up_to_date() {
     let undo = "DROP INDEX sync_tasks_open; ALTER TABLE sync_tasks DROP COLUMN pulled_at;
                 DROP VIEW entities_v; DROP INDEX entities_failed; DROP INDEX entities_target;
                 DROP INDEX documents_raw; DROP INDEX history_replaced;
-                ALTER TABLE entities DROP COLUMN failure; CREATE VIEW entities_v AS SELECT id, status FROM entities;
+                ALTER TABLE entities DROP COLUMN failure; ALTER TABLE entities DROP COLUMN erased_at;
+                CREATE VIEW entities_v AS SELECT id, status FROM entities;
                 PRAGMA user_version = 4;
                 INSERT INTO entities SELECT 77, 'orders', 'shop', '7', '7', 1, 'F', 'is closed', NULL, NULL, NULL, 0,
                     'apply', '', 'new', NULL, 1, 'print', 1, 0, 1, 0, NULL, NULL, NULL, 0, 0;

@@ -43,6 +43,7 @@ enum Step {
     ResyncTask { task: usize },
     ResyncFailed { flow: usize },
     Prune { flow: usize, kept: i64, limit: usize },
+    Erase { flow: usize, key: usize },
 }
 
 /// Key, name, content, source status and intent.
@@ -76,6 +77,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => (0..FLOWS, 0..KEYS).prop_map(|(flow, key)| Step::Resync { flow, key }),
         2 => (0..TASKS).prop_map(|task| Step::ResyncTask { task }),
         1 => (0..FLOWS).prop_map(|flow| Step::ResyncFailed { flow }),
+        2 => (0..FLOWS, 0..KEYS).prop_map(|(flow, key)| Step::Erase { flow, key }),
         2 => (0..FLOWS, 0_i64..60, 1_usize..4).prop_map(|(flow, kept, limit)| Step::Prune { flow, kept, limit }),
     ];
     proptest::collection::vec(step, 20..60)
@@ -283,9 +285,13 @@ impl<'a> Run<'a> {
             Step::DeleteTask { task: id } => format!("{}", store.delete_sync_task(&task(id)).await.unwrap()),
             Step::Resync { flow: of, key } => {
                 let key = EntityKey::new(&flow(of), format!("key {key}"));
-                format!("{}", store.resync(&key, now).await.unwrap())
+                format!("{:?}", store.resync(&key, now).await.map_err(|error| error.kind()))
             }
             Step::ResyncFailed { flow: of } => format!("{}", store.resync_failed(&flow(of), None, now).await.unwrap()),
+            Step::Erase { flow: of, key } => {
+                let erased = store.erase(&EntityKey::new(&flow(of), format!("key {key}")), now.wall).await;
+                format!("{:?}", erased.map_err(|error| error.to_string()))
+            }
             Step::Prune { flow: of, kept, limit } => {
                 let before = Some(at(self.seconds + 1_000_000 - kept));
                 let expired = Expired { runs: before, versions: before, raw: before };

@@ -18,7 +18,7 @@ use crate::wire::ProblemBody;
     paths(
         service::live, service::ready, service::metrics, service::openapi,
         control::get_cut, control::put_cut, control::put_sync_control, control::get_sync_task,
-        control::close_sync_task, control::delete_sync_task, control::resync_task, control::resync_entity,
+        control::close_sync_task, control::delete_sync_task, control::resync_task, control::resync_entity, control::erase_entity,
         control::task_status, control::task_result,
         lists::entities, lists::history, lists::sync_tasks,
         schedules::list, schedules::get, schedules::pause, schedules::run_now,
@@ -28,7 +28,7 @@ use crate::wire::ProblemBody;
         engine::store_now, engine::named, engine::cut, engine::set_cut, engine::move_cut, engine::create_sync_task, engine::finish_pull, engine::renew_pull, engine::sync_task,
         engine::sync_task_counts, engine::close_sync_task, engine::delete_sync_task, engine::list_sync_tasks,
         engine::list_entities, engine::history, engine::resync, engine::resync_task, engine::resync_failed,
-        engine::failures, engine::prune,
+        engine::failures, engine::prune, engine::erase,
         engine::record, engine::records, engine::write_record, engine::note_clock, engine::delete_record,
     ),
     components(schemas(ProblemBody)),

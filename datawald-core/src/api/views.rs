@@ -134,6 +134,10 @@ pub(super) struct EntityView {
     /// When it last changed here.
     #[schema(value_type = String, format = DateTime)]
     pub(super) updated_at: Timestamp,
+    /// When its data was erased; absent unless it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub(super) erased_at: Option<Timestamp>,
     /// The canonical document; absent from lists, unless `documents=true` asks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
@@ -163,6 +167,7 @@ impl EntityView {
             lease_until: entity.lease_until,
             created_at: entity.created_at,
             updated_at: entity.updated_at,
+            erased_at: entity.erased_at,
             data: documents.then(|| json(entity.doc)).flatten(),
             raw: documents.then(|| json(entity.raw)).flatten(),
         }

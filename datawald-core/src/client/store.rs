@@ -23,10 +23,10 @@ use crate::store::{
     Record, Settled, Settlement, StageBatch, Staging, StagingStore, SyncTaskFilter,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, HeldLease,
-    ListEntities, ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords,
-    OfSyncTask, PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut,
-    SettleBody, StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, EraseBody, FinishPull,
+    HeldLease, ListEntities, ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord,
+    OfRecords, OfSyncTask, PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody,
+    SetCut, SettleBody, StoreTime, WriteRecord,
 };
 use crate::{Disposition, Effect, Error, ErrorKind, Now, Result};
 
@@ -277,6 +277,10 @@ impl StagingStore for RemoteCore {
 
     async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
         self.call("prune", "prune", PruneBody { flow: flow.clone(), expired: *expired, limit }).await
+    }
+
+    async fn erase(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+        self.call("erase", "erase", EraseBody { key: key.clone(), now }).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

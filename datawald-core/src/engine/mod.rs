@@ -20,7 +20,7 @@
 //! Entities and their canonical documents stay. What else would grow for ever is kept for some days: closed sync tasks for 90,
 //! earlier versions of entities and the source's own documents for 30 ([`EngineSettings::keep_runs_days`] and its like). Once an
 //! hour one of the processes that close sync tasks removes what is older, a little at a time. Whatever is open, in doubt or failed
-//! keeps all that it has.
+//! keeps all that it has. A person's data is erased on request: [`Engine::erase`].
 //!
 //! # What it tells
 //!
@@ -438,6 +438,22 @@ impl Engine {
         }
         // What became due is found by the workers' next sweep.
         self.shared.store.resync_failed(flow, Some(class), self.due_now().await?).await
+    }
+
+    /// Erases what an entity tells of a person, as [`StagingStore::erase`] has it: what it is accountable by stays, and it is never
+    /// applied again. What changes at its source is new data. Answers whether there is such an entity.
+    ///
+    /// What other systems hold is theirs: the shop, the ERP, backups of the store, the log of a MongoDB replica set. Queues, dead letters and
+    /// this library's own log name entities by key only.
+    ///
+    /// # Errors
+    /// Of the store, and of kind `Invalid` if it is open or in doubt; it tells what is to be done first.
+    pub async fn erase(&self, key: &EntityKey) -> Result<bool> {
+        let erased = self.shared.store.erase(key, self.shared.clock.now()).await?;
+        if erased {
+            tracing::info!(entity = %key, "its data was erased");
+        }
+        Ok(erased)
     }
 
     fn flow(&self, id: &FlowId) -> Result<&Flow> {

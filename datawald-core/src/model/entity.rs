@@ -201,6 +201,10 @@ pub struct Entity {
     /// When it last changed here.
     #[cfg_attr(feature = "api", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
+    /// When its data was erased ([`crate::store::StagingStore::erase`]), if nothing has come from the source since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "api", schema(value_type = Option<String>, format = DateTime))]
+    pub erased_at: Option<Timestamp>,
 }
 
 impl fmt::Debug for Entity {

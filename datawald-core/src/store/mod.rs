@@ -114,6 +114,7 @@ pub trait StagingStore: Send + Sync {
     ///   attempts 0, status as above. While it is leased, it stays P with its lease, and the settlement of that lease
     ///   makes it N (see [`StagingStore::settle`]). While it is in doubt, it stays `?` and due when it was: the new
     ///   content is applied when the doubt is resolved. The target id stays;
+    /// - the same, and erased: see [`StagingStore::erase`];
     /// - the same, and F: `StillFailed`; where the cut happens to be is no reason to try it again;
     /// - the same otherwise: `Unchanged`.
     ///
@@ -282,6 +283,20 @@ pub trait StagingStore: Send + Sync {
     /// found. Of an entity without its `raw`, or its earlier versions, everything else stays as it was, and a pull that meets it
     /// unchanged changes nothing: its `raw` comes again with new content only.
     async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64>;
+
+    /// Erases what an entity tells of a person: its documents, its notes and reasons, and those of its earlier versions. `now` is
+    /// for people to read.
+    ///
+    /// # Behavior
+    /// What it is accountable by stays: key, name, fingerprint, the source's status and time, status, class of a failure, target
+    /// id, reference, times, and its place in sync tasks. [`Entity::erased_at`], its note and the notes of its earlier versions tell
+    /// that and when it was erased. It is not applied again: [`StagingStore::resync`] is an error of kind `Invalid`, the other two leave
+    /// it out, and [`StagingStore::failures`] does not count it. Staged or pushed with the same content and source status, it is
+    /// `Unchanged`, whatever the intent; anything else is new data, `Restaged` as always, and it is erased no more.
+    ///
+    /// One that is open or in doubt, or came to its end while in doubt, is an error of kind `Invalid` that tells what to do first.
+    /// Of one that is erased, the first time stands. `false` if there is none.
+    async fn erase(&self, key: &EntityKey, now: Timestamp) -> Result<bool>;
 
     /// Reads a record.
     async fn record(&self, name: &str) -> Result<Option<Record>>;

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::{Bound, Outcome, Settled};
-use crate::ErrorKind;
 use crate::model::{EntityKey, Intent, Table, TxStatus};
+use crate::{Error, ErrorKind};
 
 /// Where an entity stands, and why, and when it may be taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +76,40 @@ pub(crate) struct After {
     pub(crate) written: Option<u64>,
     pub(crate) missed: bool,
     pub(crate) settled: Settled,
+}
+
+/// Why the data of an entity cannot be erased as it stands, and what is to be done first; `None` if it can.
+pub(crate) fn not_to_be_erased(
+    status: TxStatus,
+    written: Option<u64>,
+    target_id: Option<&str>,
+) -> Option<&'static str> {
+    match status {
+        TxStatus::New | TxStatus::InProcess => Some(
+            "is still to be applied, and its data is needed for that: wait for its outcome, or write one by hand, and erase it \
+             then",
+        ),
+        // It may have come to its end before it was known what became of a write.
+        status if status == TxStatus::InDoubt || (written.is_some() && target_id.is_none()) => Some(
+            "may have been written to the other side, and its data is needed to find it there: sync it again, or write its \
+             outcome by hand, and erase it then",
+        ),
+        _ => None,
+    }
+}
+
+/// What stands in the place of notes and reasons once the data is erased.
+pub(crate) fn erased_note(at: Timestamp) -> String {
+    format!("erased at {at:.0}: its documents and notes were removed on request")
+}
+
+/// What is told to whoever wants it done again.
+pub(crate) fn erased(operation: &'static str, key: &EntityKey, at: Timestamp) -> Error {
+    let message = format!(
+        "was erased at {at:.0}, and nothing is left of it that could be done again: what changes at its source is new data, and is \
+         staged by the next pull"
+    );
+    Error::invalid(operation, message).entity(key.to_string())
 }
 
 /// Where a claim leaves an entity: what it was, and which version may be on the other side from now on.

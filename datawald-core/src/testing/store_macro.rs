@@ -166,6 +166,12 @@ macro_rules! staging_store_conformance {
                     raw_documents_of_what_has_ended_are_removed
                     what_has_lost_its_raw_is_the_same_entity
                 }
+                erasing {
+                    what_became_of_it_stays
+                    what_is_open_or_in_doubt_is_not_erased
+                    what_is_erased_is_not_done_again
+                    what_changes_at_the_source_is_new_data
+                }
                 lists {
                     entities_are_listed_by_key
                     pages_neither_miss_nor_repeat

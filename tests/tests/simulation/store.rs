@@ -154,6 +154,7 @@ forward! {
     "resync task" resync_task(id: &SyncTaskId, now: Now) -> u64;
     "resync failed" resync_failed(flow: &FlowId, class: Option<&str>, now: Now) -> u64;
     "prune" prune(flow: &FlowId, expired: &Expired, limit: usize) -> u64;
+    "erase" erase(key: &EntityKey, now: Timestamp) -> bool;
     "failures" failures(flow: &FlowId) -> std::collections::BTreeMap<String, u64>;
     "record" record(name: &str) -> Option<Record>;
     "records" records(prefix: &str) -> Vec<Record>;

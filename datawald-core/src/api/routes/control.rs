@@ -12,7 +12,9 @@ use super::flow_of;
 use crate::api::Shared;
 use crate::api::input::{Body, Path, Query, check_name};
 use crate::api::problem::Problem;
-use crate::api::views::{Again, CutView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys};
+use crate::api::views::{
+    Again, CutView, EntityView, Recorded, SyncControlBody, SyncTaskView, TaskResult, TaskStatus, keys,
+};
 use crate::model::{Cut, Entity, EntityKey, FlowId, SyncTaskId, Table, TxStatus};
 use crate::store::{Member, NewSyncTask, PushedSync};
 
@@ -240,6 +242,23 @@ pub(crate) async fn resync_entity(
         _ => return Err(Problem::field("do again", "id", "name either an `id` or a `failure`")),
     };
     Ok(Json(Again { entities }))
+}
+
+/// Erases what an entity tells of a person: its documents, its notes, and those of its earlier versions. What it is accountable
+/// by stays (its keys, its status, its times, the sync tasks that it is part of), and it is never applied again. If its source hands
+/// it over or shows it as it was, it is left alone; what changes there is new data, and is staged. One that is still to be applied, or
+/// whose write is in doubt, is refused, with what is to be done first.
+#[utoipa::path(
+    post, path = "/entities/erase", tag = "entities", params(OfEntity),
+    responses((status = 200, body = EntityView), (status = 404, description = "There is no such entity")),
+)]
+pub(crate) async fn erase_entity(
+    State(shared): State<Arc<Shared>>,
+    Query(of): Query<OfEntity>,
+) -> Result<Json<EntityView>, Problem> {
+    let key = entity(&shared, &of.key()?).await?.key;
+    shared.engine.erase(&key).await?;
+    Ok(Json(EntityView::of(entity(&shared, &key).await?, false)))
 }
 
 /// Whether the task of an entity is ready.

@@ -21,10 +21,10 @@ use crate::store::{
     Bound, Claim, Claimed, Listing, NewSyncTask, Overview, PullLease, PushedSync, Record, Settled, StageBatch, Staging,
 };
 use crate::wire::{
-    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, FinishPull, ListEntities,
-    ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords, OfSyncTask,
-    PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut, SettleBody,
-    StoreTime, WriteRecord,
+    AcquirePull, Answer, AtTime, BindBody, ClaimBody, CloseBody, DeleteRecord, DueBody, EraseBody, FinishPull,
+    ListEntities, ListSyncTasks, MoveCut, NextDue, Nothing, OfEntity, OfFlow, OfName, OfPull, OfRecord, OfRecords,
+    OfSyncTask, PruneBody, PushBatch, RenewBody, RenewPull, ResyncBody, ResyncFailedBody, ResyncTaskBody, SetCut,
+    SettleBody, StoreTime, WriteRecord,
 };
 
 const OPERATION: &str = "carry out operation";
@@ -228,6 +228,10 @@ operations! {
     Operate prune "/engine/prune" (PruneBody) -> u64 = |shared, body| {
         shared.bounded("limit", body.limit)?;
         shared.engine.store().prune(&body.flow, &body.expired, body.limit).await?
+    };
+    /// Erases what an entity tells of a person.
+    Operate erase "/engine/erase" (EraseBody) -> bool = |shared, body| {
+        shared.engine.store().erase(&body.key, shared.wall(body.now)).await?
     };
     /// Reads a record.
     Read record "/engine/record" (OfRecord) -> Option<Record> = |shared, body| {

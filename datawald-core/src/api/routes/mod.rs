@@ -59,7 +59,8 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/control/schedule/run", operate(post(schedules::run_now)))
         .route("/entities", read(get(lists::entities)))
         .route("/entities/history", read(get(lists::history)))
-        .route("/entities/resync", operate(post(control::resync_entity)));
+        .route("/entities/resync", operate(post(control::resync_entity)))
+        .route("/entities/erase", operate(post(control::erase_entity)));
     for table in Table::ALL.iter().copied() {
         let (one, many, outcome) = paths(table);
         router = router

@@ -85,6 +85,9 @@ pub(super) struct EntityDoc {
     pub(super) due_at: Option<DateTime>,
     pub(super) created_at: DateTime,
     pub(super) updated_at: DateTime,
+    /// Absent unless it was erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) erased_at: Option<DateTime>,
     /// The place in the order of first staging within its flow.
     pub(super) seq: i64,
     /// The right to pull under which it was last staged: an older one may not change it.
@@ -182,6 +185,7 @@ impl EntityDoc {
             due_at: due_at.map(date),
             created_at: date(now.wall),
             updated_at: date(now.wall),
+            erased_at: None,
             seq: place.seq,
             pull: place.pull,
             passes: Vec::new(),
@@ -232,6 +236,7 @@ impl EntityDoc {
             lease_until: self.lease_until.map(time),
             created_at: time(self.created_at),
             updated_at: time(self.updated_at),
+            erased_at: self.erased_at.map(time),
         }
     }
 }

@@ -11,6 +11,7 @@ mod change;
 mod commands;
 mod config;
 mod documents;
+mod erase;
 mod error;
 mod keys;
 mod layout;

@@ -286,7 +286,7 @@ impl Page<'_> {
         let raw_print = raw_print(&entity.raw);
         let staging = if !is_same(known, entity, &named) {
             Staging::Restaged
-        } else if known.status != TxStatus::Failed {
+        } else if known.status != TxStatus::Failed || known.erased_at.is_some() {
             Staging::Unchanged
         } else if named.intent.is_to_be_done() && self.task.is_none() {
             // What is handed over is somebody's act; what a pull meets again is not.
@@ -335,6 +335,7 @@ impl Page<'_> {
                 "doc": &entity.doc,
                 "rev": known.rev.saturating_add(1),
             });
+            unset.insert("erased_at", "");
             earlier = Some(Box::new(self.version(known)));
         }
         // One that is no longer kept comes again with new content only.
@@ -424,9 +425,9 @@ fn in_order<'a>(
     first
 }
 
-/// Whether what is staged is what is there.
+/// Whether what is staged is what is there. What was erased is not applied again, whatever would be made of it today.
 fn is_same(known: &EntityDoc, entity: &StageEntity, named: &Named) -> bool {
     known.fingerprint == entity.fingerprint
         && known.source_status == entity.source_status
-        && known.intent() == named.intent
+        && (known.erased_at.is_some() || known.intent() == named.intent)
 }

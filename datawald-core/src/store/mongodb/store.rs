@@ -17,7 +17,7 @@ use secrecy::ExposeSecret;
 use super::commands::Commands;
 use super::config::MongoSettings;
 use super::error::{at_open, hosts};
-use super::{bind, layout, lists, overview, prune, pulls, pushed, records, settle, stage, tasks, work};
+use super::{bind, erase, layout, lists, overview, prune, pulls, pushed, records, settle, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::{
     Binding, Bound, Claim, Claimed, EntityFilter, Expired, Listing, NewSyncTask, Overview, PullLease, Push, PushedSync,
@@ -284,6 +284,10 @@ impl StagingStore for MongoStore {
 
     async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
         prune::prune(&self.commands, flow, expired, limit).await
+    }
+
+    async fn erase(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+        erase::erase(&self.commands, key, now).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

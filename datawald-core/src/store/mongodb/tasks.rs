@@ -175,7 +175,12 @@ pub(super) async fn resync(commands: &Commands, id: &SyncTaskId, now: Now) -> Re
 async fn failures(commands: &Commands, id: &SyncTaskId) -> Result<HashMap<String, EntityDoc>> {
     const OPERATION: &str = "resync sync task";
     let doable = doc! { "$in": ["apply", "cancel"] };
-    let filter = doc! { "passes.task": id.as_str(), "status": TxStatus::Failed.letter(), "intent": &doable };
+    let filter = doc! {
+        "passes.task": id.as_str(),
+        "status": TxStatus::Failed.letter(),
+        "intent": &doable,
+        "erased_at": Bson::Null,
+    };
     let options = FindOptions::builder().projection(doc! { "doc": 0, "raw": 0 }).build();
     let mut failed = HashMap::new();
     for found in commands.find(OPERATION, ENTITIES, filter, options).await? {
@@ -196,11 +201,9 @@ async fn failures(commands: &Commands, id: &SyncTaskId) -> Result<HashMap<String
             .collect();
         if !ids.is_empty() {
             let known = known(commands, OPERATION, &ids).await?;
-            failed.extend(
-                known
-                    .into_iter()
-                    .filter(|(_, known)| known.status == TxStatus::Failed && known.intent().is_to_be_done()),
-            );
+            failed.extend(known.into_iter().filter(|(_, known)| {
+                known.status == TxStatus::Failed && known.intent().is_to_be_done() && known.erased_at.is_none()
+            }));
         }
         match next {
             Some(next) => from = next,

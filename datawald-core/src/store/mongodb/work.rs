@@ -202,6 +202,9 @@ pub(super) async fn resync(commands: &Commands, key: &EntityKey, now: Now) -> Re
         if known.op == op {
             return Ok(true);
         }
+        if let Some(erased_at) = known.erased_at {
+            return Err(transition::erased(OPERATION, key, time(erased_at)));
+        }
         let update = match known.status {
             TxStatus::InProcess | TxStatus::InDoubt => return Ok(false),
             TxStatus::New if known.due_at.is_some_and(|at| at <= date(now.store)) => return Ok(false),
@@ -230,6 +233,7 @@ pub(super) async fn resync_failed(commands: &Commands, flow: &FlowId, class: Opt
         "flow": flow_id(flow),
         "status": TxStatus::Failed.letter(),
         "intent": { "$in": ["apply", "cancel"] },
+        "erased_at": Bson::Null,
     };
     if let Some(class) = class {
         filter.insert("failure", class);
@@ -255,7 +259,12 @@ pub(super) async fn resync_failed(commands: &Commands, flow: &FlowId, class: Opt
 
 pub(super) async fn failures(commands: &Commands, flow: &FlowId) -> Result<BTreeMap<String, u64>> {
     const OPERATION: &str = "count failures";
-    let filter = doc! { "flow": flow_id(flow), "status": TxStatus::Failed.letter(), "failure": { "$exists": true } };
+    let filter = doc! {
+        "flow": flow_id(flow),
+        "status": TxStatus::Failed.letter(),
+        "failure": { "$exists": true },
+        "erased_at": Bson::Null,
+    };
     let options = FindOptions::builder().projection(doc! { "_id": 0, "failure": 1 }).build();
     let mut counts = BTreeMap::new();
     for found in commands.find(OPERATION, ENTITIES, filter, options).await? {

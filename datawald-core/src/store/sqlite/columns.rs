@@ -12,7 +12,7 @@ use crate::model::{TxStatus, Version};
 /// The columns that [`entity`] reads, of `entities AS e JOIN documents AS d`.
 pub(super) const ENTITY: &str = "e.tbl, e.frontend, e.id, e.status, e.note, e.target_id, e.intent, e.reason, \
     e.source_status, e.source_updated_at, e.rev, e.fingerprint, e.attempts, e.due_at, e.lease_until, e.created_at, \
-    e.updated_at, d.doc, d.raw, e.name, e.reference, e.written, e.failure";
+    e.updated_at, d.doc, d.raw, e.name, e.reference, e.written, e.failure, e.erased_at";
 
 /// The columns that [`sync_task`] reads.
 pub(super) const SYNC_TASK: &str = "id, tbl, frontend, status, note, cut_before, cut_before_offset, cut_after, \
@@ -134,6 +134,7 @@ pub(super) fn entity(row: &Row<'_>) -> rusqlite::Result<Entity> {
         lease_until: opt_time(row, 14)?,
         created_at: time(row, 15)?,
         updated_at: time(row, 16)?,
+        erased_at: opt_time(row, 23)?,
         doc: row.get(17)?,
         raw: row.get(18)?,
     })

@@ -2,6 +2,7 @@
 
 mod bind;
 mod columns;
+mod erase;
 mod error;
 mod guard;
 mod lists;

@@ -12,14 +12,15 @@ pub(super) const VERSION: i32 = 5;
 /// The last version that can be brought up to date.
 pub(super) const UPDATABLE: i32 = 4;
 
-/// Brings a file of version [`UPDATABLE`] up to date: what kind of failure it is, when a pull came to its end and whose a
-/// document is were not recorded before.
+/// Brings a file of version [`UPDATABLE`] up to date: what kind of failure it is, when a pull came to its end, whose a document
+/// is and what was erased were not recorded before.
 pub(super) const UPDATE: &str = "
 ALTER TABLE sync_tasks ADD COLUMN pulled_at INTEGER;
 CREATE INDEX sync_tasks_open ON sync_tasks (tbl, frontend, started_at, id) WHERE status = 'Processing';
 CREATE UNIQUE INDEX IF NOT EXISTS entities_target ON entities (tbl, target_id, reference)
     WHERE target_id IS NOT NULL AND reference IS NOT NULL;
 ALTER TABLE entities ADD COLUMN failure TEXT;
+ALTER TABLE entities ADD COLUMN erased_at INTEGER;
 UPDATE entities SET failure = iif(intent = 'reject', 'mapping', 'refused') WHERE status = 'F';
 CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
 CREATE INDEX documents_raw ON documents (entity) WHERE raw <> '';
@@ -33,6 +34,7 @@ SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.failure, e.note, 
        (e.due_at - (SELECT CAST(value AS INTEGER) FROM records WHERE records.name = 'clock')) / 1000000 AS due_in_seconds,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.created_at / 1000000, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.updated_at / 1000000, 'unixepoch') AS updated_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.erased_at / 1000000, 'unixepoch') AS erased_at,
        d.doc, d.raw
 FROM entities AS e JOIN documents AS d ON d.entity = e.seq;
 ";
@@ -73,6 +75,7 @@ CREATE TABLE entities (
     created_at        INTEGER NOT NULL,
     updated_at        INTEGER NOT NULL,
     failure           TEXT,
+    erased_at         INTEGER,
     UNIQUE (tbl, frontend, id)
 ) STRICT;
 CREATE INDEX entities_failed ON entities (tbl, frontend, failure) WHERE status = 'F';
@@ -166,6 +169,7 @@ SELECT e.tbl AS 'table', e.frontend, e.id, e.name, e.status, e.failure, e.note, 
        (e.due_at - (SELECT CAST(value AS INTEGER) FROM records WHERE records.name = 'clock')) / 1000000 AS due_in_seconds,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.created_at / 1000000, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%SZ', e.updated_at / 1000000, 'unixepoch') AS updated_at,
+       strftime('%Y-%m-%dT%H:%M:%SZ', e.erased_at / 1000000, 'unixepoch') AS erased_at,
        d.doc, d.raw
 FROM entities AS e JOIN documents AS d ON d.entity = e.seq;
 

@@ -172,6 +172,7 @@ struct Known {
     /// Whether the other side has or may have it.
     may_be_there: bool,
     has_reference: bool,
+    erased: bool,
     status: TxStatus,
     intent: Intent,
     source_status: String,
@@ -199,23 +200,25 @@ impl Pass<'_> {
             self.insert(entity, &intent, holds_name)?;
             return Ok(Staging::Inserted);
         };
+        // What was erased is not applied again, whatever would be made of it today.
         let same = known.fingerprint == entity.fingerprint
             && known.source_status == entity.source_status
-            && known.intent == intent;
+            && (known.erased || known.intent == intent);
         if !same {
             self.restage(&known, entity, &intent, holds_name)?;
             return Ok(Staging::Restaged);
         }
         self.refresh(&known, entity)?;
+        let failed = known.status == TxStatus::Failed && !known.erased;
         // What is handed over is somebody's act; what a pull meets again is not.
-        if known.status == TxStatus::Failed && known.intent.is_to_be_done() && self.task.is_none() {
+        if failed && known.intent.is_to_be_done() && self.task.is_none() {
             keep_outcome(self.db, known.seq, known.status)?;
             let standing = transition::open(&known.intent, String::new(), self.now.store);
             self.stand(known.seq, &standing)?;
             return Ok(Staging::Retried);
         }
         self.unchanged.borrow_mut().push((known.seq, known.status));
-        Ok(if known.status == TxStatus::Failed { Staging::StillFailed } else { Staging::Unchanged })
+        Ok(if failed { Staging::StillFailed } else { Staging::Unchanged })
     }
 
     /// Its version; 0 if it is not there.
@@ -233,7 +236,7 @@ impl Pass<'_> {
             .db
             .prepare_cached(
                 "SELECT seq, status, intent, reason, source_status, fingerprint, iif(holds_name, name, NULL),
-                     written IS NOT NULL OR target_id IS NOT NULL, reference IS NOT NULL
+                     written IS NOT NULL OR target_id IS NOT NULL, reference IS NOT NULL, erased_at IS NOT NULL
                  FROM entities
                  WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
             )?
@@ -247,6 +250,7 @@ impl Pass<'_> {
                     name: row.get(6)?,
                     may_be_there: row.get(7)?,
                     has_reference: row.get(8)?,
+                    erased: row.get(9)?,
                 })
             })
             .optional()?;
@@ -326,7 +330,7 @@ impl Pass<'_> {
         self.db
             .prepare_cached(
                 "UPDATE entities SET intent = ?2, reason = ?3, source_status = ?4, source_updated_at = ?5,
-                     rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7,
+                     rev = rev + 1, fingerprint = ?6, attempts = 0, lost_leases = 0, updated_at = ?7, erased_at = NULL,
                      name = iif(holds_name AND (written IS NOT NULL OR target_id IS NOT NULL), name, ?8), holds_name = ?9
                  WHERE seq = ?1",
             )?

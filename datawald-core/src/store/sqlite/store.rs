@@ -14,7 +14,7 @@ use super::guard::Guard;
 use super::readers::Readers;
 use super::work::OwnedClaim;
 use super::writer::Writer;
-use super::{bind, lists, open, overview, prune, records, stage, tasks, work};
+use super::{bind, erase, lists, open, overview, prune, records, stage, tasks, work};
 use crate::model::{Counts, Cut, Entity, EntityKey, FlowId, SyncStatus, SyncTask, SyncTaskId, Version};
 use crate::store::paging::{after, page, page_size};
 use crate::store::{
@@ -48,7 +48,8 @@ impl Default for SqliteSettings {
 /// since they hold what people bought and where they live: an operator of another user needs the owner's rights (`sudo -u`).
 ///
 /// What is removed is overwritten in the file, and makes room for what comes: the file grows no further, and does not shrink.
-/// `VACUUM` (by any SQLite tool, while no process has the store open) gives the room back to the disk.
+/// `VACUUM` (by any SQLite tool, while no process has the store open) gives the room back to the disk. The log beside the file
+/// may hold what was removed until every process has closed the store.
 ///
 /// The views `entities_v`, `sync_tasks_v` and `cuts_v` show the file's content to an operator with any SQLite tool.
 ///
@@ -321,6 +322,11 @@ impl StagingStore for SqliteStore {
     async fn prune(&self, flow: &FlowId, expired: &Expired, limit: usize) -> Result<u64> {
         let (flow, expired) = (flow.clone(), *expired);
         self.0.writer.write("prune", move |db| prune::prune(db, &flow, &expired, limit)).await
+    }
+
+    async fn erase(&self, key: &EntityKey, now: Timestamp) -> Result<bool> {
+        let key = key.clone();
+        self.0.writer.write("erase", move |db| erase::erase(db, &key, now)).await
     }
 
     async fn record(&self, name: &str) -> Result<Option<Record>> {

@@ -236,20 +236,22 @@ fn settle_one(
 pub(super) fn resync(db: &Connection, key: &EntityKey, now: Now) -> Work<bool> {
     let found = db
         .prepare_cached(
-            "SELECT seq, status, intent, reason, due_at FROM entities WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
+            "SELECT seq, status, intent, reason, due_at, erased_at FROM entities
+             WHERE tbl = ?1 AND frontend = ?2 AND id = ?3",
         )?
         .query_row(params![key.table.name(), key.frontend, key.id], |row| {
-            Ok((row.get::<_, i64>(0)?, status(row, 1)?, intent(row, 2)?, opt_time(row, 4)?))
+            Ok((row.get::<_, i64>(0)?, status(row, 1)?, intent(row, 2)?, opt_time(row, 4)?, opt_time(row, 5)?))
         })
         .optional()?;
     match found {
-        Some((seq, status, intent, _)) if status.is_final() && intent.is_to_be_done() => {
+        Some((.., Some(erased_at))) => Err(WorkError::Refused(transition::erased("do entity again", key, erased_at))),
+        Some((seq, status, intent, ..)) if status.is_final() && intent.is_to_be_done() => {
             // The runs that it was part of ended with what it was then.
             super::stage::keep_outcome(db, seq, status)?;
             again(db, seq, now)?;
             Ok(true)
         }
-        Some((seq, TxStatus::New, _, due_at)) if due_at.is_none_or(|due_at| due_at > now.store) => {
+        Some((seq, TxStatus::New, _, due_at, _)) if due_at.is_none_or(|due_at| due_at > now.store) => {
             db.prepare_cached("UPDATE entities SET due_at = ?2, updated_at = ?3 WHERE seq = ?1")?.execute(params![
                 seq,
                 micros(now.store),
@@ -267,7 +269,7 @@ pub(super) fn resync_task(db: &Connection, id: &SyncTaskId, now: Now) -> Work<u6
             "SELECT m.sync_task, e.seq FROM sync_tasks AS t
              JOIN sync_task_entities AS m ON m.sync_task = t.seq
              JOIN entities AS e ON e.seq = m.entity
-             WHERE t.id = ?1 AND e.status = 'F' AND e.intent IN ('apply', 'cancel')
+             WHERE t.id = ?1 AND e.status = 'F' AND e.intent IN ('apply', 'cancel') AND e.erased_at IS NULL
                  AND coalesce(m.pass_status, 'F') = 'F'",
         )?
         .query_map([id.as_str()], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?)))?
@@ -292,7 +294,7 @@ pub(super) fn resync_failed(db: &Connection, flow: &FlowId, class: Option<&str>,
         .prepare_cached(
             "SELECT seq FROM entities
              WHERE tbl = ?1 AND frontend = ?2 AND (?3 IS NULL OR failure = ?3) AND status = 'F'
-                 AND intent IN ('apply', 'cancel')",
+                 AND intent IN ('apply', 'cancel') AND erased_at IS NULL",
         )?
         .query_map(params![flow.table.name(), flow.frontend, class], |row| row.get::<_, i64>(0))?
         .collect::<rusqlite::Result<Vec<_>>>()?;
@@ -306,7 +308,7 @@ pub(super) fn resync_failed(db: &Connection, flow: &FlowId, class: Option<&str>,
 pub(super) fn failures(db: &Connection, flow: &FlowId) -> rusqlite::Result<BTreeMap<String, u64>> {
     db.prepare_cached(
         "SELECT coalesce(failure, ''), count(*) FROM entities
-         WHERE tbl = ?1 AND frontend = ?2 AND status = 'F' GROUP BY failure",
+         WHERE tbl = ?1 AND frontend = ?2 AND status = 'F' AND erased_at IS NULL GROUP BY failure",
     )?
     .query_map(params![flow.table.name(), flow.frontend], |row| Ok((row.get(0)?, count(row, 1)?)))?
     .collect()

@@ -4,6 +4,7 @@
 pub mod binding;
 pub mod claims;
 pub mod cuts;
+pub mod erasing;
 pub mod lists;
 pub mod overviews;
 pub mod pruning;
