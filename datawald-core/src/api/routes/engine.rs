@@ -226,8 +226,8 @@ operations! {
     };
     /// Removes what of a flow is no longer kept.
     Operate prune "/engine/prune" (PruneBody) -> u64 = |shared, body| {
-        shared.bounded("limit", body.limit)?;
-        shared.engine.store().prune(&body.flow, &body.expired, body.limit).await?
+        let limit = body.limit.min(shared.settings.max_batch);
+        shared.engine.store().prune(&body.flow, &body.expired, limit).await?
     };
     /// Erases what an entity tells of a person.
     Operate erase "/engine/erase" (EraseBody) -> bool = |shared, body| {
