@@ -9,7 +9,8 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use datawald_core::store::{EntityFilter, SqliteStore, StagingStore};
+use datawald_core::model::{EntityKey, Fingerprint, Intent};
+use datawald_core::store::{EntityFilter, Expired, SqliteStore, StageEntity, StagingStore};
 use datawald_core::{Disposition, Error, ErrorKind};
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -110,6 +111,57 @@ async fn the_last_releases_store_is_brought_up_to_date() {
         assert_eq!((task.pulled, task.pulled_at), (true, None));
         assert_eq!(store.sync_task_counts(&pass()).await.unwrap().new, 1);
     }
+}
+
+/// One that ended when it was staged, with documents of several pages.
+fn ended(id: &str, content: usize) -> StageEntity {
+    let text = format!("{content} mallory@example.com ").repeat(1_000);
+    StageEntity {
+        intent: Intent::Ignore("is pending".into()),
+        fingerprint: Fingerprint::of(text.as_bytes()),
+        doc: text.clone(),
+        ..entity(id, &text)
+    }
+}
+
+/// Not only from what is found in it.
+#[tokio::test]
+async fn what_is_erased_is_gone_from_the_file() {
+    let (folder, path) = folder();
+    let store = SqliteStore::open(&path).unwrap();
+    let lease = begin(&store, &flow()).await;
+    let tells = || {
+        let files = std::fs::read_dir(folder.path()).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+        files.filter(|bytes| bytes.windows(7).any(|bytes| bytes == b"mallory")).count()
+    };
+    for content in 0..30 {
+        store.stage(batch(&lease, vec![ended("1", content)])).await.unwrap();
+    }
+    assert!(tells() > 0);
+    assert!(store.erase(&EntityKey::new(&flow(), "1"), start()).await.unwrap());
+    drop(store);
+    assert_eq!(tells(), 0);
+}
+
+#[tokio::test]
+async fn what_is_removed_makes_room_for_what_comes() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).unwrap();
+    let lease = begin(&store, &flow()).await;
+    let pages = || {
+        let db = Connection::open(&path).unwrap();
+        db.query_row("PRAGMA page_count", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let after = Some(start() + jiff::SignedDuration::from_hours(1));
+    let expired = Expired { runs: after, versions: after, raw: after };
+    let mut sizes = Vec::new();
+    for content in 0..12 {
+        let page = (0..10).map(|n| ended(&n.to_string(), content)).collect();
+        store.stage(batch(&lease, page)).await.unwrap();
+        while store.prune(&flow(), &expired, 7).await.unwrap() > 0 {}
+        sizes.push(pages());
+    }
+    assert_eq!(sizes[2], sizes[11], "{sizes:?}");
 }
 
 #[test]
