@@ -13,6 +13,8 @@
 //! - Schedules are of all hosts of a store: one of those with the role `frontend` leads and pulls, and when it dies, another takes
 //!   over; each due run starts once. `schedule list|pause|resume|run` shows and changes them.
 //! - With `[core]` in the place of `[store]`, the store is that of a core on another machine, over its API.
+//! - What has ended is not kept for ever (`keep_runs_days` and its like, in `[flows.engine]`). A person's data is erased over the
+//!   API: `POST /entities/erase`.
 //! - SIGHUP reads the file again: connections, flows, schedules and the level of the log change while it runs. What the store,
 //!   the queue, the API's address and the collector of traces are needs a restart; a change of theirs is told. A file with
 //!   mistakes changes nothing.
