@@ -130,13 +130,13 @@ macro_rules! crashes {
         })*
 
         // Which store it is makes no difference to what is sent to SAP B1, so the servers go with one way: that in which a
-        // killed process leaves something behind, its sessions.
+        // killed process leaves something behind, its sessions; and with the middle of a run.
         mod on_servers_over_service_layer {
             use super::*;
 
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
-                survives(Way::ServiceLayer, Checkpoint::$point, &$times, true).await;
+                survives(Way::ServiceLayer, Checkpoint::$point, &$times[$times.len() - 1..], true).await;
             })*
         }
 

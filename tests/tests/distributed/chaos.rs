@@ -10,8 +10,6 @@ use sapb1_connector::sandbox::{B1Sandbox, Company, Faults, Way};
 
 use crate::world::{Backends, Process, World, words};
 
-sapb1_connector::over_both_ways! { whatever_dies_every_order_is_applied_once }
-
 const ORDERS_PER_SHOP: u64 = 500;
 const SHOPS: usize = 2;
 const WORKERS: usize = 4;
@@ -21,7 +19,10 @@ const ORDERS: u64 = ORDERS_PER_SHOP * SHOPS as u64;
 /// The whole run ends within this, several times what it takes.
 const LIMIT: Duration = Duration::from_secs(540);
 
-async fn whatever_dies_every_order_is_applied_once(way: Way) {
+/// Over the Service Layer, where killed workers leave sessions behind; the endurance runs go over both ways.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_dies_every_order_is_applied_once() {
+    let way = Way::ServiceLayer;
     let mut mongo = MongoServer::start().await.unwrap();
     let mut broker = RabbitNode::start().await.unwrap();
     let backends = Backends { store: in_database(mongo.uri(), "chaos"), queue: Some(broker.uri().to_owned()) };
