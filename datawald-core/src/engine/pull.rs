@@ -38,6 +38,7 @@ pub(super) enum Record {
     /// At once: somebody asked for the pull, and is told of it whatever it brings.
     AtOnce,
     /// With the first page that brings something: of the many pulls of an idle flow nothing stays.
+    #[cfg_attr(not(feature = "scheduler"), expect(dead_code, reason = "schedules alone pull that often"))]
     WithNews,
 }
 
