@@ -70,6 +70,11 @@ impl Process {
         }
     }
 
+    /// Whether it stands still, and will go on.
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stopped_until.lock().unwrap() > Instant::now()
+    }
+
     /// Kills it where it stands.
     pub(crate) fn kill(&self, why: &str) {
         self.tell(format!("is killed: {why}"));

@@ -281,8 +281,12 @@ impl World {
         }
     }
 
-    /// Whether nothing is open and nothing on its way, and each flow was pulled twice since.
+    /// Whether nothing is open and nothing on its way, no process stands still that would open something once it goes on, and
+    /// each flow was pulled twice since.
     async fn is_at_rest(&self) -> bool {
+        if self.processes.iter().any(|process| process.is_stopped()) {
+            return false;
+        }
         for flow in &self.flows {
             let pulled = self.runs.lock().unwrap().get(flow).copied().unwrap_or(0);
             if pulled < 2 || self.store.next_due(flow).await.unwrap().is_some() {
