@@ -51,9 +51,6 @@ pub(super) struct Call<'a> {
     pub(super) body: Option<Bytes>,
 }
 
-/// With so many tokens a call is tried: one that was new when the call began to wait for its turn may be over by then.
-const TOKENS: u32 = 3;
-
 impl RestfulClient {
     /// A client for `settings`. Nothing is sent yet.
     ///
@@ -78,18 +75,24 @@ impl RestfulClient {
 
     /// Sends a call and answers its body if it is a success (HTTP 201).
     pub(super) async fn call(&self, cx: &Cx, call: Call<'_>) -> Result<HttpResponse> {
-        for _ in 0..TOKENS {
-            let token = self.session.token(self, cx).await?;
-            let response = self.send(cx, &call, token.header()).await?;
-            if response.status.as_u16() != 401 {
-                return answer::success(response);
-            }
-            // 401 is answered at the door, so even a write has surely not been carried out: a new token, and once more.
-            self.session.forget(&token).await;
+        // Before a token is taken: one that waited for its turn could be over by then, and so could the one after it. It is
+        // never closed, so this never fails.
+        let _permit = self.calls.acquire().await.ok();
+        let token = self.session.token(self, cx).await?;
+        let response = self.send(cx, &call, token.header()).await?;
+        if response.status.as_u16() != 401 {
+            return answer::success(response);
         }
-        let message = "SAP B1 RESTful refuses its own new tokens: is another service or a proxy answering, or does its clock run \
-                       wrong?";
-        Err(Error::new(ErrorKind::Unauthorized, Disposition::Permanent, call.operation, message))
+        // 401 is answered at the door, so even a write has surely not been carried out: a new token, and once more.
+        self.session.forget(&token).await;
+        let token = self.session.token(self, cx).await?;
+        let response = self.send(cx, &call, token.header()).await?;
+        if response.status.as_u16() == 401 {
+            let message = "SAP B1 RESTful refuses its own new token: is another service or a proxy answering, or does \
+                           its clock run wrong?";
+            return Err(Error::new(ErrorKind::Unauthorized, Disposition::Permanent, call.operation, message));
+        }
+        answer::success(response)
     }
 
     async fn send(&self, cx: &Cx, call: &Call<'_>, token: &str) -> Result<HttpResponse> {
@@ -98,8 +101,7 @@ impl RestfulClient {
         if let Some(body) = &call.body {
             request = request.json(body.clone());
         }
-        // It is never closed, so this never fails. The time to write in counts from here: waiting is over.
-        let _permit = self.calls.acquire().await.ok();
+        // The time to write in counts from here: waiting is over.
         request.timeout = Some(match call.effect {
             Effect::Read => self.settings.requests.read_timeout(),
             Effect::Write | Effect::IdempotentWrite => self.settings.requests.write_time(cx, call.operation)?,

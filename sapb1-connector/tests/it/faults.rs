@@ -57,6 +57,20 @@ async fn a_log_in_that_ended_is_renewed_and_nothing_is_doubled(way: Way) {
     assert!(counters.unauthorized >= 1);
 }
 
+/// Those that wait for their turn wait without a token, which could be over by then, as the one after it.
+#[tokio::test]
+async fn a_token_that_ends_while_others_wait_for_their_turn_fails_nobody() {
+    let sandbox = sandbox(Way::Restful).await;
+    let agency = sandbox.agency(settings("requests = { concurrency = 1 }")).unwrap();
+    sandbox.set_faults(Faults { end_session_every: 2, ..Faults::default() });
+    let (cx, sought) = (cx(), references(["1"]));
+    let look_ups = (0..6).map(|_| agency.api().look_up(&cx, &sought));
+    for found in futures::future::join_all(look_ups).await {
+        assert!(found.unwrap()[0].is_empty());
+    }
+    assert!(sandbox.counters().unauthorized >= 5);
+}
+
 async fn log_ins_that_never_hold_are_permanent(way: Way) {
     let (sandbox, agency, docs) = broken(way, Faults { end_session_every: 1, ..Faults::default() }, 1).await;
     assert_eq!(dispositions(&agency, &docs).await, [Some(Disposition::Permanent)]);
