@@ -195,7 +195,7 @@ pub(super) async fn set_cut(commands: &Commands, flow: &FlowId, cut: Option<Cut>
 }
 
 /// Sets the cut under a right to pull.
-pub(super) async fn move_cut(commands: &Commands, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
+pub(super) async fn move_back(commands: &Commands, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
     const OPERATION: &str = "move cut";
     let statement = doc! {
         "q": { "_id": flow_id(&lease.flow), "token": number(lease.token), "owner": { "$ne": Bson::Null } },

@@ -227,7 +227,7 @@ impl StagingStore for MongoStore {
     }
 
     async fn move_cut(&self, lease: &PullLease, cut: Option<Cut>) -> Result<()> {
-        pulls::move_cut(&self.commands, lease, cut).await
+        pulls::move_back(&self.commands, lease, cut).await
     }
 
     async fn create_sync_task(&self, task: NewSyncTask) -> Result<()> {
