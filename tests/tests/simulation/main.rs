@@ -7,6 +7,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+mod bench;
+mod blame;
 mod chance;
 mod clock;
 mod customers;
@@ -27,6 +29,7 @@ mod shrink;
 #[path = "../../../datawald-core/tests/engine/sides.rs"]
 #[allow(dead_code)]
 mod sides;
+mod source_pauses;
 mod store;
 mod story;
 mod world;
