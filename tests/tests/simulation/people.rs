@@ -158,7 +158,7 @@ pub(crate) async fn rules(world: Arc<World>) {
         if !all.iter().any(|entity| entity.written.is_some() && entity.reference.is_none()) {
             break;
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
     world.other_rules.store(true, Ordering::Relaxed);
     world.story.tell("operator", format!("has references begin with {}", world.prefix()));

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 use url::Url;
 
@@ -64,7 +65,7 @@ pub(super) fn writer(path: &Path, busy_timeout: Duration) -> Result<Connection> 
     connection.pragma_update(None, "wal_autocheckpoint", LOG / PAGE).map_err(fail)?;
     connection.pragma_update(None, "journal_size_limit", LOG).map_err(fail)?;
     connection.pragma_update(None, "cache_size", -CACHE / 1_024).map_err(fail)?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
+    keep_prepared(&connection).map_err(fail)?;
     if !matches!(found, Found::Store) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(fail)?;
         // Another process may have been quicker.
@@ -126,7 +127,7 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn in_memory() -> rusqlite::Result<Connection> {
     let connection = Connection::open_in_memory()?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
+    keep_prepared(&connection)?;
     connection.execute_batch(CREATE)?;
     Ok(connection)
 }
@@ -155,8 +156,16 @@ pub(super) fn reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Co
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
+    keep_prepared(&connection)?;
     Ok(connection)
+}
+
+/// Prepares each statement once. Otherwise SQLite plans a statement anew for each new value of a `LIMIT`, and of a column
+/// that a partial index names: that took a quarter of the time of a run.
+fn keep_prepared(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(())
 }
 
 /// Tells what a file is without changing it.
