@@ -133,6 +133,8 @@ pub mod decisions {
     pub mod adr_0011_identity {}
     #[doc = include_str!("docs/adr/0012-pauses.md")]
     pub mod adr_0012_pauses {}
+    #[doc = include_str!("docs/adr/0013-numbers-in-json.md")]
+    pub mod adr_0013_numbers_in_json {}
 }
 
 pub use clock::{Clock, ManualClock, Now, SystemClock};

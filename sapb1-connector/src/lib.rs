@@ -50,6 +50,7 @@ pub mod fence {
     #![doc = include_str!("fence.md")]
 }
 pub mod fields;
+mod number;
 mod restful;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

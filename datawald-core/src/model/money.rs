@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rust_decimal::{Decimal, RoundingStrategy};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Unexpected, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 
 /// An amount, in a currency that stands beside it.
 pub type Money = Decimal;
@@ -64,7 +63,7 @@ pub fn parse_decimal(text: &str) -> Option<Decimal> {
     Decimal::from_str(text).or_else(|_| Decimal::from_scientific(text)).ok()
 }
 
-/// Reads an amount of a document: text that is a number, or a number with its digits.
+/// Reads an amount of a document: text that is a number, or a number of up to fifteen digits.
 pub(super) fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Money, D::Error> {
     deserializer.deserialize_any(Amount)
 }
@@ -101,10 +100,15 @@ impl<'de> Visitor<'de> for Amount {
         Ok(number.into())
     }
 
-    /// The form in which serde_json hands over a number with its digits.
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Money, A::Error> {
-        let number = serde_json::Number::deserialize(MapAccessDeserializer::new(map))?;
-        self.visit_str(&number.to_string())
+    /// A number of a document. Binary floating point holds fifteen digits of a decimal number surely; the shortest form of one that
+    /// was written with no more gives back what was written.
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Money, E> {
+        let text = number.to_string();
+        let digits = text.trim_start_matches(['-', '0', '.']).trim_end_matches('0').bytes().filter(u8::is_ascii_digit);
+        if digits.count() > 15 {
+            return Err(E::custom("a number of more than fifteen digits: write the amount as text"));
+        }
+        self.visit_str(&text)
     }
 }
 
@@ -119,9 +123,7 @@ mod tests {
             ["0".repeat(1_000_000), "0_0".repeat(10), "0_".repeat(1_000_000), format!("0.{}", "0".repeat(100_000))]
         {
             assert_eq!(parse_decimal(&long), None);
-            for text in [format!("\"{long}\""), format!("0.{}", "0".repeat(100_000))] {
-                assert!(amount(&mut serde_json::Deserializer::from_str(&text)).is_err());
-            }
+            assert!(amount(&mut serde_json::Deserializer::from_str(&format!("\"{long}\""))).is_err());
         }
     }
 
@@ -130,6 +132,13 @@ mod tests {
         for text in ["\"12.50\"", "12.50", "1.250e1"] {
             let read = amount(&mut serde_json::Deserializer::from_str(text)).unwrap();
             assert_eq!(read, "12.50".parse().unwrap(), "{text}");
+        }
+        for text in ["9999999999999.99", "-123456789012345", "0.000001", "1e15", "18446744073709551615"] {
+            let read = amount(&mut serde_json::Deserializer::from_str(text)).unwrap();
+            assert_eq!(Some(read), parse_decimal(text), "{text}");
+        }
+        for text in ["12345678901234.567", "123456789012345678901", "0.1234567890123456", "1e300"] {
+            assert!(amount(&mut serde_json::Deserializer::from_str(text)).is_err(), "{text}");
         }
         let optional = |text: &str| optional_amount(&mut serde_json::Deserializer::from_str(text));
         assert_eq!(optional("null").unwrap(), None);

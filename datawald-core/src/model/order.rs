@@ -11,6 +11,8 @@ use crate::{Error, Result};
 
 /// An order, in order currency, with decimal amounts. Every field holds what the customer saw and was charged.
 ///
+/// As JSON, amounts are text (`"35.10"`). A number is read, too, if it has no more than fifteen digits.
+///
 /// `Debug` shows the number and the totals only, since an order is full of personal data.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]

@@ -21,19 +21,20 @@ fn places(tree: &Value, at: &str, found: &mut Vec<String>) {
 #[tokio::test]
 async fn any_value_anywhere() {
     let agency = offline();
+    // As text: no tree of values holds each of these numbers.
     let odd = [
-        Value::Null,
-        json!(true),
-        json!(-1),
-        json!(""),
-        json!("\u{0}@Testwell\u{7f}"),
-        json!([]),
-        json!([null, [1]]),
-        json!({}),
-        json!({"a": {"b": []}}),
-        serde_json::from_str("1e400").unwrap(),
-        serde_json::from_str("-79228162514264337593543950335").unwrap(),
-        serde_json::from_str("0.00000000000000000000000000000000000000001").unwrap(),
+        "null",
+        "true",
+        "-1",
+        r#""""#,
+        r#""\u0000@Testwell\u007f""#,
+        "[]",
+        "[null, [1]]",
+        "{}",
+        r#"{"a": {"b": []}}"#,
+        "1e400",
+        "-79228162514264337593543950335",
+        "0.00000000000000000000000000000000000000001",
     ];
     let (mut mapped, mut refused) = (0, 0);
     for name in ["simple-two-lines", "bundle-priced-by-parts"] {
@@ -45,8 +46,8 @@ async fn any_value_anywhere() {
         for place in found {
             for value in &odd {
                 let mut tree = whole.clone();
-                *tree.pointer_mut(&place).unwrap() = value.clone();
-                let raw = RawDoc::new(tree.to_string());
+                *tree.pointer_mut(&place).unwrap() = json!("odd value");
+                let raw = RawDoc::new(tree.to_string().replace(r#""odd value""#, value));
                 if let Err(error) = agency.identify_order(&cx(), &raw).await {
                     assert_eq!(error.disposition(), Disposition::Rejected);
                     assert_no_personal_data(&error);

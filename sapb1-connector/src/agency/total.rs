@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use datawald_backoffice::NativeOrder;
-use datawald_core::model::{Money, parse_decimal};
+use datawald_core::model::Money;
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -136,13 +136,8 @@ fn optional(parts: &Map<String, Value>, path: &str, name: &str) -> Result<Decima
 }
 
 fn decimal(value: &Value) -> Option<Decimal> {
-    let number = match value {
-        Value::String(text) => parse_decimal(text),
-        Value::Number(number) => parse_decimal(&number.to_string()),
-        _ => None,
-    };
     // Beyond this no sum of a document overflows, and SAP B1 holds 13 digits before the point.
-    number.filter(|number| number.abs() < Decimal::from(10_000_000_000_000_i64))
+    crate::number::decimal(value).filter(|number| number.abs() < Decimal::from(10_000_000_000_000_i64))
 }
 
 fn no_number(path: &str) -> Error {

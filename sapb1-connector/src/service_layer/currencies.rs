@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -16,6 +15,7 @@ use super::codes::OPERATION;
 use super::error::has_code;
 use super::{ServiceLayerClient, ServiceLayerSettings};
 use crate::fields;
+use crate::number::decimal;
 
 const RATE: &str = "ask SAP B1 for a rate of exchange";
 
@@ -154,5 +154,5 @@ fn no_rate(currency: &str, day: Date, said: &str) -> Error {
 
 /// The rate in an answer: a number alone, or as the value of an object, by version.
 pub(super) fn rate_in(answered: &Value) -> Option<Decimal> {
-    parse_decimal(&answered.get("value").unwrap_or(answered).to_string())
+    decimal(answered.get("value").unwrap_or(answered))
 }

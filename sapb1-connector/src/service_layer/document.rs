@@ -1,7 +1,7 @@
 //! An order as the Service Layer takes it: names become codes, persons become contacts, text becomes numbers.
 
 use datawald_backoffice::{NativeOrder, Reference};
-use datawald_core::model::{parse_decimal, round_money};
+use datawald_core::model::round_money;
 use datawald_core::{Error, Result};
 use rust_decimal::Decimal;
 use serde_json::{Map, Value};
@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::codes::Codes;
 use super::{ServiceLayerSettings, TaxTable};
 use crate::fields;
+use crate::number::{decimal, number};
 
 const OPERATION: &str = "translate order for the Service Layer";
 
@@ -154,7 +155,7 @@ impl Translated {
 
     /// The rate of exchange that an agent has given the document.
     pub(super) fn rate(&self) -> Option<Decimal> {
-        let rate = parse_decimal(&self.json.get(fields::DOC_RATE)?.to_string())?;
+        let rate = decimal(self.json.get(fields::DOC_RATE)?)?;
         (rate > Decimal::ZERO).then_some(rate)
     }
 
@@ -165,15 +166,15 @@ impl Translated {
     /// Rejected for an amount that would not come out as it was charged.
     pub(super) fn convert(&mut self, rate: Decimal, decimals: Decimals) -> Result<()> {
         let rate = round_money(rate, RATE_DECIMALS);
-        let number = rate.to_string().parse().map_err(|_| wrong_type(fields::DOC_RATE, "a number"))?;
-        self.json.insert(fields::DOC_RATE.into(), Value::Number(number));
+        let written = number(rate).ok_or_else(|| too_many_digits(fields::DOC_RATE))?;
+        self.json.insert(fields::DOC_RATE.into(), Value::Number(written));
         let Some(Value::Array(expenses)) = self.json.get_mut(fields::EXPENSES) else { return Ok(()) };
         for (i, expense) in expenses.iter_mut().enumerate() {
             let Some(total) = expense.get_mut(fields::LINE_TOTAL) else { continue };
-            let Some(amount) = parse_decimal(&total.to_string()) else { continue };
+            let Some(amount) = decimal(total) else { continue };
             let local = amount.checked_mul(rate).map(|local| round_money(local, decimals.main));
             let back = local.and_then(|local| local.checked_div(rate)).map(|back| round_money(back, decimals.document));
-            match local.and_then(|local| local.to_string().parse().ok()) {
+            match local.and_then(number) {
                 Some(local) if back == Some(round_money(amount, decimals.document)) => *total = Value::Number(local),
                 _ => {
                     let message = "cannot be written: SAP B1 holds the amount of an expense in the main currency, rounded, \
@@ -277,12 +278,12 @@ fn tax_field(settings: &ServiceLayerSettings) -> &'static str {
     }
 }
 
-/// A value as it is, but numbers as numbers: every server takes those, and they keep their digits.
+/// A value as it is, but numbers as numbers: every server takes those.
 fn plain(name: &str, value: &Value, path: &str) -> Result<Value> {
     match value {
-        Value::String(text) if NUMBERS.contains(&name) => {
-            let number = parse_decimal(text).and_then(|number| number.to_string().parse().ok());
-            number.map(Value::Number).ok_or_else(|| wrong_type(path, "a number"))
+        Value::String(_) if NUMBERS.contains(&name) => {
+            let amount = decimal(value).ok_or_else(|| wrong_type(path, "a number"))?;
+            number(amount).map(Value::Number).ok_or_else(|| too_many_digits(path))
         }
         _ => Ok(value.clone()),
     }
@@ -319,4 +320,8 @@ fn object<'a>(path: &str, value: &'a Value) -> Result<&'a Map<String, Value>> {
 
 fn wrong_type(path: &str, wanted: &str) -> Error {
     Error::invalid(OPERATION, format!("must be {wanted}")).field(path)
+}
+
+fn too_many_digits(path: &str) -> Error {
+    Error::invalid(OPERATION, "has more digits than the Service Layer's numbers hold (fifteen)").field(path)
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use datawald_backoffice::Reference;
-use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -16,6 +15,7 @@ use super::send::send_all;
 use super::{ServiceLayerClient, codes};
 use crate::api::B1Document;
 use crate::fields;
+use crate::number::decimal;
 
 const OPERATION: &str = "look up orders in SAP B1";
 
@@ -56,7 +56,7 @@ impl Row {
         let draft = set == DRAFTS;
         // Whoever approves may refuse or take it back.
         let refused = draft && matches!(self.text("AuthorizationStatus"), Some("dasRejected" | "dasCancelled"));
-        let amount = |name: &str| self.0.get(name).and_then(|total| parse_decimal(&total.to_string()));
+        let amount = |name: &str| self.0.get(name).and_then(decimal);
         // The total in the document's own currency, where that is not the main one; else it is zero.
         let (local, foreign) = (amount("DocTotal"), amount("DocTotalFc").filter(|total| !total.is_zero()));
         // Of nothing, the amounts do not tell in which currency it is.

@@ -1,6 +1,5 @@
-//! Numbers in and out of JSON, without binary floating point.
+//! Numbers in and out of JSON, as the server's are: decimal inside, binary floating point outside.
 
-use datawald_core::model::parse_decimal;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde_json::Value;
 
@@ -9,11 +8,7 @@ const MOST: i64 = 1_000_000_000_000;
 
 /// A number, or a text that is one: both are taken. To six places, as SAP B1 keeps them.
 pub(super) fn decimal(value: &Value) -> Option<Decimal> {
-    let number = match value {
-        Value::Number(number) => parse_decimal(&number.to_string())?,
-        Value::String(text) => parse_decimal(text)?,
-        _ => return None,
-    };
+    let number = crate::number::decimal(value)?;
     (number.abs() < Decimal::from(MOST)).then(|| round(number, 6))
 }
 
@@ -27,7 +22,7 @@ pub(super) fn amount(amount: Option<Decimal>, places: u32) -> Option<Decimal> {
     amount.map(|amount| round(amount, places)).filter(|amount| amount.abs() < Decimal::from(MOST))
 }
 
-/// As JSON, with its digits.
+/// As JSON.
 pub(super) fn number(number: Decimal) -> Value {
     let mut number = number.normalize();
     if number.is_zero() {
