@@ -77,6 +77,51 @@
 //! # }
 //! ```
 //!
+//! # In a service
+//!
+//! [`engine::Engine::start`] gives a handle that looks after the workers and tells how the flows are. Pulls come when the service wants them, or
+//! by a scheduler. Runs may go on at the same time: those of one flow take turns to pull.
+//!
+//! ```
+//! # use std::sync::Arc;
+//! # use async_trait::async_trait;
+//! # use datawald_core::engine::{Applied, Engine, FetchQuery, Flow, Source, SourcePage, Target};
+//! # use datawald_core::model::{FlowId, Table};
+//! # use datawald_core::store::{Claimed, SqliteStore};
+//! # use datawald_core::{Cx, Result};
+//! # struct Shop;
+//! # #[async_trait]
+//! # impl Source for Shop {
+//! #     async fn fetch(&self, _: &Cx, _: &FetchQuery) -> Result<SourcePage> { Ok(SourcePage::default()) }
+//! # }
+//! # struct Erp;
+//! # #[async_trait]
+//! # impl Target for Erp {
+//! #     async fn apply(&self, _: &Cx, _: &[Claimed]) -> Vec<Applied> { Vec::new() }
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<()> {
+//! # let folder = tempfile::tempdir().expect("a folder");
+//! # let path = folder.path().join("staging.db");
+//! let flow = FlowId::new(Table::Orders, "mage2");
+//! let engine = Engine::builder(Arc::new(SqliteStore::open(&path)?))
+//!     .flow(Flow::new(flow.clone()).source(Shop).target(Erp))
+//!     .build()?;
+//! let running = engine.start()?;
+//!
+//! // Whenever there may be something new. An error names what somebody has to mend: a wrong password, say.
+//! let report = engine.sync(&flow).await?;
+//! assert_eq!(report.counts.failed, 0);
+//!
+//! // For the service's own health page.
+//! assert!(running.health().await?.iter().all(|flow| flow.is_well()));
+//!
+//! // When the service ends: what is being applied is finished, what is only held is handed back.
+//! running.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What must always be true
 //!
 //! Nothing is lost, nothing is doubled, everything ends, one bad entity stops nobody else, and money is decimal. How that is

@@ -70,7 +70,7 @@ impl Host {
             Some(api) => Some(api::start(api, &backends, health.clone(), metrics.clone()).await?),
             None => None,
         };
-        let work = prepared.start(&backends, &health);
+        let work = prepared.start(&backends, &health)?;
         tracing::info!(
             store = backends.place(),
             core = roles.core,
@@ -87,19 +87,22 @@ impl Host {
             tokio::select! {
                 biased;
                 () = stop.told() => return self.end().await,
-                Some(()) = hangup.recv() => self = self.reload(args, telemetry).await,
+                Some(()) = hangup.recv() => self = self.reload(args, telemetry).await?,
                 _ = upkeep.tick() => self.metrics.upkeep(),
             }
         }
     }
 
     /// Reads the file again. One with a mistake changes nothing; what needs a restart is told and stays.
-    async fn reload(self, args: &Args, telemetry: &Telemetry) -> Self {
+    ///
+    /// # Errors
+    /// If the new engines cannot be started: the old ones have ended then.
+    async fn reload(self, args: &Args, telemetry: &Telemetry) -> Result<Self> {
         let config = match Config::load(&args.config, self.roles) {
             Ok(config) => config,
             Err(mistakes) => {
                 tracing::error!(%mistakes, "the file has mistakes; everything stays as it is");
-                return self;
+                return Ok(self);
             }
         };
         for section in config.differs_in_fixed(&self.config) {
@@ -114,29 +117,29 @@ impl Host {
         if same_work && !same(&["schedules"]) {
             if let Err(error) = self.work.replace_schedules(&config.schedules, &self.health) {
                 tracing::error!(%error, "the schedules cannot be used; everything stays as it is");
-                return self;
+                return Ok(self);
             }
             tracing::info!("reloaded");
-            return Self { config: config.keeping(&self.config), ..self };
+            return Ok(Self { config: config.keeping(&self.config), ..self });
         }
         if same_work {
             tracing::info!("reloaded; flows and schedules are the same");
-            return Self { config: config.keeping(&self.config), ..self };
+            return Ok(Self { config: config.keeping(&self.config), ..self });
         }
         let prepared = match Prepared::new(&config, self.roles, &self.backends, &self.health) {
             Ok(prepared) => prepared,
             Err(error) => {
                 tracing::error!(%error, "the file cannot be used; everything stays as it is");
-                return self;
+                return Ok(self);
             }
         };
         self.work.stop().await;
         self.health.forget(|part| part != "store" && part != "queue");
         prepared.expect(&self.health);
         self.metrics.set_flows(prepared.flows());
-        let work = prepared.start(&self.backends, &self.health);
+        let work = prepared.start(&self.backends, &self.health)?;
         tracing::info!("reloaded");
-        Self { config: config.keeping(&self.config), work, ..self }
+        Ok(Self { config: config.keeping(&self.config), work, ..self })
     }
 
     /// Ends in good order, within the time that the file allows.

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use datawald_backoffice::OrdersTarget;
 use datawald_core::Result;
-use datawald_core::engine::{Engine, Flow};
+use datawald_core::engine::{Engine, Flow, Running};
 use datawald_core::model::FlowId;
 use datawald_examples::Backends;
 use datawald_frontend::OrdersSource;
+use futures::future::join_all;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::JoinHandle;
 
 use crate::args::Roles;
 use crate::config::{Config, ScheduleSetup};
@@ -23,7 +24,6 @@ pub(crate) struct Prepared {
     sides: Arc<Sides>,
     lanes: Vec<Lane>,
     beat: Option<PreparedBeat>,
-    rest: Duration,
     check_every: Duration,
 }
 
@@ -31,14 +31,14 @@ pub(crate) struct Prepared {
 struct Lane {
     flow: FlowId,
     engine: Engine,
-    pulls: bool,
     applies: bool,
 }
 
 /// Work that is being done.
 pub(crate) struct Work {
     beat: Option<Beat>,
-    tasks: JoinSet<()>,
+    /// Looks after the engines, and stops them.
+    keeper: JoinHandle<()>,
     stop: watch::Sender<bool>,
     sides: Arc<Sides>,
 }
@@ -51,7 +51,6 @@ impl Prepared {
         for setup in &config.flows {
             let mut flow = Flow::new(setup.id.clone());
             let shop = sides.shop(&setup.id.frontend);
-            let pulls = shop.is_some();
             if let Some(shop) = shop {
                 flow = flow.source(OrdersSource::new(shop));
             }
@@ -68,7 +67,7 @@ impl Prepared {
                 .settings(setup.engine.clone())
                 .flow(flow)
                 .build()?;
-            lanes.push(Lane { flow: setup.id.clone(), engine, pulls, applies });
+            lanes.push(Lane { flow: setup.id.clone(), engine, applies });
         }
         let beat = if roles.frontend {
             let engines = lanes.iter().map(|lane| (lane.flow.clone(), lane.engine.clone())).collect();
@@ -77,13 +76,7 @@ impl Prepared {
         } else {
             None
         };
-        Ok(Self {
-            sides,
-            lanes,
-            beat,
-            rest: Duration::from_millis(config.host.rest_ms),
-            check_every: Duration::from_millis(config.host.check_every_ms),
-        })
+        Ok(Self { sides, lanes, beat, check_every: Duration::from_millis(config.host.check_every_ms) })
     }
 
     /// The flows.
@@ -105,41 +98,34 @@ impl Prepared {
     }
 
     /// Starts.
-    pub(crate) fn start(self, backends: &Arc<Backends>, health: &Health) -> Work {
-        let stop = watch::Sender::new(false);
-        let mut tasks = JoinSet::new();
-        let flows = self.flows();
-        tasks.spawn(keep_trying(
-            backends.clone(),
-            self.sides.clone(),
-            flows,
-            self.check_every,
-            health.clone(),
-            stop.subscribe(),
-        ));
-        for lane in self.lanes {
-            if lane.pulls {
-                tasks.spawn(close(lane.flow.clone(), lane.engine.clone(), stop.subscribe()));
-            }
-            if lane.applies {
-                tasks.spawn(apply(lane, self.rest, health.clone(), stop.subscribe()));
-            }
+    ///
+    /// # Errors
+    /// Of an engine that cannot be started.
+    pub(crate) fn start(self, backends: &Arc<Backends>, health: &Health) -> Result<Work> {
+        let (stop, stopping) = watch::channel(false);
+        let mut engines = Vec::with_capacity(self.lanes.len());
+        for Lane { flow, engine, applies } in self.lanes {
+            engines.push(Engaged { running: engine.start()?, flow, applies });
         }
-        Work { beat: self.beat.map(|beat| beat.start(health)), tasks, stop, sides: self.sides }
+        let (backends, sides, every, told) = (backends.clone(), self.sides.clone(), self.check_every, health.clone());
+        let keeper = tokio::spawn(keep(backends, sides, engines, every, told, stopping));
+        Ok(Work { beat: self.beat.map(|beat| beat.start(health)), keeper, stop, sides: self.sides })
     }
 }
 
 impl Work {
     /// Ends in good order: pulls after their page, workers with what they apply; what is only held is handed back.
-    pub(crate) async fn stop(mut self) {
+    pub(crate) async fn stop(self) {
         self.stop.send_replace(true);
-        let tasks = async { while self.tasks.join_next().await.is_some() {} };
         let beat = async {
             if let Some(beat) = self.beat {
                 beat.stop().await;
             }
         };
-        tokio::join!(beat, tasks);
+        let (_, ended) = tokio::join!(beat, self.keeper);
+        if let Err(error) = ended {
+            tracing::error!(%error, "what looks after the engines broke off");
+        }
         self.sides.close().await;
     }
 
@@ -154,65 +140,37 @@ fn part(flow: &FlowId) -> String {
     format!("flow {flow}")
 }
 
-/// Closes the sync tasks of a flow as their entities end: no pull waits for that.
-async fn close(flow: FlowId, engine: Engine, mut stop: watch::Receiver<bool>) {
-    tokio::select! {
-        () = engine.keep_closing(&flow) => {}
-        _ = stop.wait_for(|stop| *stop) => {}
-    }
+/// A flow that is at work.
+struct Engaged {
+    flow: FlowId,
+    running: Running,
+    applies: bool,
 }
 
-/// Applies what is staged of a flow. What stops the flow for good (the store) is told, and tried again after a rest: somebody
-/// may have mended it meanwhile.
-async fn apply(lane: Lane, rest: Duration, health: Health, mut stop: watch::Receiver<bool>) {
-    let part = part(&lane.flow);
-    // Whoever starts the host, or has it read its configuration again, may have mended what a pause waits for.
-    if let Err(error) = lane.engine.probe_now(&lane.flow).await {
-        tracing::debug!(%error, "what is paused is tried later");
-    }
-    loop {
-        let workers = match lane.engine.start_workers(&lane.flow) {
-            Ok(workers) => workers,
-            Err(error) => {
-                health.set(&part, Err(error.to_string()));
-                return;
-            }
-        };
-        health.set(&part, Ok(()));
-        let halted = tokio::select! {
-            error = workers.halted() => Some(error),
-            _ = stop.wait_for(|stop| *stop) => None,
-        };
-        let stopped = workers.stop().await;
-        match halted {
-            None => return,
-            Some(error) => health.set(&part, Err(stopped.err().unwrap_or(error).to_string())),
-        }
-        if tokio::time::timeout(rest, stop.wait_for(|stop| *stop)).await.is_ok() {
-            return;
-        }
-    }
-}
-
-/// Tries store, queue and sides now and then.
-async fn keep_trying(
+/// Tries store, queue, sides and engines now and then; at the end stops the engines.
+async fn keep(
     backends: Arc<Backends>,
     sides: Arc<Sides>,
-    flows: Vec<FlowId>,
+    engines: Vec<Engaged>,
     every: Duration,
     health: Health,
     mut stop: watch::Receiver<bool>,
 ) {
+    let flows: Vec<FlowId> = engines.iter().map(|engaged| engaged.flow.clone()).collect();
     loop {
+        for Engaged { flow, running, .. } in engines.iter().filter(|engaged| engaged.applies) {
+            health.set(&part(flow), running.halted(flow).map_or(Ok(()), |error| Err(error.to_string())));
+        }
         let tried = tokio::select! {
             tried = health::try_all(&backends, &sides, &flows) => tried,
-            _ = stop.wait_for(|stop| *stop) => return,
+            _ = stop.wait_for(|stop| *stop) => break,
         };
         for (part, state) in tried {
             health.set(&part, state);
         }
         if tokio::time::timeout(every, stop.wait_for(|stop| *stop)).await.is_ok() {
-            return;
+            break;
         }
     }
+    join_all(engines.into_iter().map(|engaged| engaged.running.stop())).await;
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use datawald_core::engine::{Applied, Done, Target};
 use datawald_core::model::Intent;
 use datawald_core::store::Claimed;
-use datawald_core::{Checkpoint, Cx, Error};
+use datawald_core::{Checkpoint, Cx, Error, Result};
 use tracing::{Instrument, debug_span};
 
 use super::bind::bind;
@@ -16,6 +16,7 @@ use super::recognize::{Known, check_total, not_ours, recognize};
 use super::refusals::{another_number, cancelled_there, gone, several, unanswered};
 use super::results::Results;
 use super::write;
+use crate::unsupported::check_chain;
 use crate::{Backoffice, Found};
 
 /// Applies orders to a [`Backoffice`].
@@ -49,6 +50,10 @@ impl OrdersTarget {
 
 #[async_trait]
 impl Target for OrdersTarget {
+    fn check(&self) -> Result<()> {
+        check_chain(&*self.backoffice)
+    }
+
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied> {
         let backoffice = &*self.backoffice;
         let mut results = Results::of(batch);

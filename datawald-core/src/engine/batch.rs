@@ -287,11 +287,8 @@ impl Crew {
     async fn settle(&self, cx: &Cx, claimed: &[Claimed], results: Vec<Applied>, purpose: Purpose) -> Result<Heard> {
         let shared = &self.engine.shared;
         let Judged { against, heard } = self.suspects.judge(claimed, &results);
-        if let Some(error) = &heard.away {
-            self.refused(error);
-            if purpose == Purpose::Work {
-                self.pause(error).await;
-            }
+        if let Some(error) = heard.away.as_ref().filter(|_| purpose == Purpose::Work) {
+            self.pause(error).await;
         }
         let now = self.now_patiently().await?.store;
         let outcome = |claimed: &Claimed, applied: &Applied, against: bool| {

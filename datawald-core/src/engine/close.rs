@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
 
@@ -29,8 +30,14 @@ impl Engine {
     /// Waits until every entity of a sync task has an outcome, at most as long as the settings allow, and closes it.
     ///
     /// # Errors
-    /// Of the store, and of kind `Config` if there is no such sync task.
+    /// Of the store, of kind `Config` if there is no such sync task, and what pauses the flow meanwhile until somebody mends it.
     pub async fn close(&self, id: &SyncTaskId) -> Result<(SyncTask, Counts)> {
+        let began = self.now().await?.store;
+        self.close_since(id, began).await
+    }
+
+    /// As [`Engine::close`], of a run that began at `began` by the store's clock: what somebody has to mend counts from then on.
+    async fn close_since(&self, id: &SyncTaskId, began: Timestamp) -> Result<(SyncTask, Counts)> {
         let shared = &self.shared;
         let task = self.sync_task(id).await?;
         let cx = self.cx(&task.flow);
@@ -45,6 +52,10 @@ impl Engine {
                 if counts.open() == 0 || late {
                     let note = if counts.open() == 0 { String::new() } else { self.why_open(&task).await? };
                     return self.write_close(id, counts, &note).await;
+                }
+                if let Some(error) = self.to_mend(&task.flow, began).await? {
+                    self.write_close(id, counts, &format!("the flow was stopped: {error}")).await?;
+                    return Err(error);
                 }
                 count_at = Instant::now() + COUNT_EVERY.max(counting.elapsed() * SPARE);
             }
@@ -61,20 +72,23 @@ impl Engine {
     }
 
     /// Closes a sync task when its entities have ended, then what earlier runs have left open.
-    pub(super) async fn close_all(&self, id: &SyncTaskId) -> Result<(SyncTask, Counts)> {
-        let closed = self.close(id).await?;
+    pub(super) async fn close_all(&self, id: &SyncTaskId, began: Timestamp) -> Result<(SyncTask, Counts)> {
+        let closed = self.close_since(id, began).await?;
         self.wait_for_left_over(&closed.0.flow).await?;
         Ok(closed)
     }
 
-    /// As [`Engine::close_all`], but gives up when something stops the flow, or pauses it until somebody mends it: that is the
-    /// inner error.
-    pub(super) async fn close_or_halt(&self, id: &SyncTaskId, workers: &Workers) -> Result<Result<(SyncTask, Counts)>> {
+    /// As [`Engine::close_all`], but gives up when something stops the flow for good: that is the inner error.
+    pub(super) async fn close_or_halt(
+        &self,
+        id: &SyncTaskId,
+        began: Timestamp,
+        workers: &Workers,
+    ) -> Result<Result<(SyncTask, Counts)>> {
         let error = tokio::select! {
             biased;
-            closed = self.close_all(id) => return closed.map(Ok),
+            closed = self.close_all(id, began) => return closed.map(Ok),
             error = workers.halted() => error,
-            error = workers.refused() => error,
         };
         let counts = self.shared.store.sync_task_counts(id).await?;
         self.write_close(id, counts, &format!("the flow was stopped: {error}")).await?;

@@ -52,6 +52,14 @@ pub trait Source: Send + Sync {
         let _ = (cx, from);
         Ok(None)
     }
+
+    /// Whether it can work as it was put together. It is asked when the engine is built, and asks nothing of the other side.
+    ///
+    /// # Errors
+    /// What is missing.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// What applying an entity did.
@@ -117,5 +125,13 @@ pub trait Target: Send + Sync {
     /// When workers start and it is another than when they last did, what has failed is tried again, once.
     fn settings_digest(&self) -> Option<String> {
         None
+    }
+
+    /// As [`Source::check`].
+    ///
+    /// # Errors
+    /// What is missing.
+    fn check(&self) -> Result<()> {
+        Ok(())
     }
 }

@@ -44,6 +44,7 @@ mod probe;
 mod pull;
 mod retention;
 mod right;
+mod running;
 #[cfg(feature = "scheduler")]
 mod scheduled;
 mod settings;
@@ -66,6 +67,7 @@ pub use flow::{Applied, Cursor, Done, FetchQuery, Source, SourcePage, Target};
 pub use meter::describe_metrics;
 pub use pause::{Pause, Side, pauses};
 pub use pull::Pulled;
+pub use running::{FlowHealth, Running};
 pub use settings::EngineSettings;
 pub use worker::Workers;
 
@@ -114,12 +116,14 @@ pub struct Flow {
     source: Option<Arc<dyn Source>>,
     target: Option<Arc<dyn Target>>,
     since: Option<Timestamp>,
+    /// Held by whoever pulls in this process: the right to pull is the process's.
+    pulling: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Flow {
     /// The flow `id`, without sides: where it has none in this process, it has them in others.
     pub fn new(id: FlowId) -> Self {
-        Self { id, source: None, target: None, since: None }
+        Self { id, source: None, target: None, since: None, pulling: Arc::default() }
     }
 
     /// With the side that is pulled.
@@ -211,7 +215,8 @@ impl EngineBuilder {
     /// The engine.
     ///
     /// # Errors
-    /// Of kind `Config` if a setting is zero or a flow is there twice.
+    /// Of kind `Config` if a setting is too small, a flow is there twice, or one of its sides cannot work as it was put together
+    /// ([`Source::check`], [`Target::check`]).
     pub fn build(self) -> Result<Engine> {
         self.settings.check()?;
         for (at, flow) in self.flows.iter().enumerate() {
@@ -219,8 +224,14 @@ impl EngineBuilder {
                 return Err(Error::config("build engine", format!("the flow {} is there twice", flow.id)));
             }
         }
-        for flow in self.flows.iter().filter(|flow| flow.source.is_some()) {
-            meter::paused(&flow.id, Side::Source, false);
+        for flow in &self.flows {
+            if let Some(source) = &flow.source {
+                source.check()?;
+                meter::paused(&flow.id, Side::Source, false);
+            }
+            if let Some(target) = &flow.target {
+                target.check()?;
+            }
         }
         Ok(Engine {
             halt: None,
@@ -277,17 +288,18 @@ impl Engine {
 
     /// One whole run: starts workers, pulls, waits for the outcomes and closes the sync task.
     ///
-    /// If another process is pulling the flow, or died doing so, the pull waits for its turn. What an earlier run left open
+    /// If somebody else is pulling the flow, or died doing so, the pull waits for its turn. What an earlier run left open
     /// is ended too, as far as the time allowed for closing goes. So long a side that is away is waited for.
     ///
     /// # Errors
     /// What ends a pull or pauses a flow until somebody mends it (configuration, credentials). What is wrong with single
     /// entities is in their outcomes.
     pub async fn run_once(&self, flow: &FlowId) -> Result<RunReport> {
+        let began = self.begin_run(flow).await?;
         let workers = self.start_workers(flow)?;
         let run = async {
             let pulled = self.pull_patiently(flow).await?;
-            let closed = self.close_or_halt(&pulled.sync_task, &workers).await?;
+            let closed = self.close_or_halt(&pulled.sync_task, began, &workers).await?;
             Ok((pulled, closed))
         };
         let report = run.await;
@@ -306,11 +318,21 @@ impl Engine {
     /// is at work anywhere, the sync task is closed `Incompleted` when the time allowed for closing is over.
     ///
     /// # Errors
-    /// What ends a pull, and of the store.
+    /// What ends a pull or pauses a flow until somebody mends it (configuration, credentials), whichever process has found
+    /// that, and of the store.
     pub async fn sync(&self, flow: &FlowId) -> Result<RunReport> {
+        let began = self.begin_run(flow).await?;
         let pulled = self.pull_in_turn(flow).await?;
-        let (sync_task, counts) = self.close_all(&pulled.sync_task).await?;
+        let (sync_task, counts) = self.close_all(&pulled.sync_task, began).await?;
         Ok(RunReport { pulled, sync_task, counts })
+    }
+
+    /// The time by the store's clock at which a run begins. Whoever begins one may have mended what a pause waits for, so that is
+    /// tried at once.
+    async fn begin_run(&self, flow: &FlowId) -> Result<Timestamp> {
+        let began = self.now().await?.store;
+        self.probe_now(flow).await?;
+        Ok(began)
     }
 
     /// Pulls; waits for a source that is away, as long as closing may take.
@@ -336,7 +358,7 @@ impl Engine {
             if let Some(pulled) = self.try_pull(flow).await? {
                 return Ok(pulled);
             }
-            tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
+            tracing::info!(%flow, "somebody else is pulling; waiting for that turn to end");
             self.pause("pull", self.shared.settings.pull_lease().min(TURN)).await?;
         }
     }

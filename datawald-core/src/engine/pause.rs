@@ -93,6 +93,12 @@ struct Stored {
     due: Timestamp,
     /// Who wrote it: two that write the same at the same time are two.
     by: String,
+    /// When the side answered last, by the store's clock.
+    #[serde(default)]
+    answered: Option<Timestamp>,
+    /// Whether somebody has to mend what it answered.
+    #[serde(default)]
+    to_mend: bool,
 }
 
 /// A pause, and the revision of its record.
@@ -143,7 +149,7 @@ impl Engine {
     pub async fn probe_now(&self, flow: &FlowId) -> Result<()> {
         for side in [Side::Source, Side::Target] {
             if let Some(held) = self.pause_of(flow, side).await? {
-                self.put(&held, Duration::ZERO, |_| {}).await?;
+                self.put(&held, Duration::ZERO, |_, _| {}).await?;
             }
         }
         Ok(())
@@ -172,11 +178,12 @@ impl Engine {
             probes: 0,
             next_probe: now.wall,
         };
-        let stored = Stored { pause, due: now.store, by: self.shared.owner.clone() };
+        let by = self.shared.owner.clone();
+        let stored = Stored { pause, due: now.store, by, answered: Some(now.store), to_mend: is_to_mend(error) };
         let held = Held { stored, rev: 0 };
         loop {
             let wait = self.wait_after(error, 0);
-            if let Some(begun) = self.put(&held, wait, |_| {}).await? {
+            if let Some(begun) = self.put(&held, wait, |_, _| {}).await? {
                 tracing::warn!(%flow, side = side.as_str(), class = %begun.pause().class, "{}; the flow is paused", begun.pause());
                 meter::paused(flow, side, true);
                 return Ok(begun);
@@ -190,22 +197,23 @@ impl Engine {
 
     /// Takes the right to probe, for as long as `hold`; `None` if somebody else was quicker.
     pub(super) async fn take_probe(&self, held: &Held, hold: Duration) -> Result<Option<Held>> {
-        self.put(held, hold, |pause| pause.probes = pause.probes.saturating_add(1)).await
+        self.put(held, hold, |stored, _| stored.pause.probes = stored.pause.probes.saturating_add(1)).await
     }
 
     /// Keeps the right to probe for as long as `hold` from now on; `None` if it has passed to somebody else.
     pub(super) async fn keep_probe(&self, held: &Held, hold: Duration) -> Result<Option<Held>> {
-        self.put(held, hold, |_| {}).await
+        self.put(held, hold, |_, _| {}).await
     }
 
     /// Puts the next probe off: because the last one brought `error`, or because it told nothing.
     pub(super) async fn put_off(&self, held: &Held, error: Option<&Error>) -> Result<()> {
         let probes = held.pause().probes;
         let wait = error.map_or(self.shared.settings.backoff(1), |error| self.wait_after(error, probes));
-        let put = self.put(held, wait, |pause| {
+        let put = self.put(held, wait, |stored, now| {
             if let Some(error) = error {
-                error.kind().as_str().clone_into(&mut pause.class);
-                pause.reason = error.note();
+                error.kind().as_str().clone_into(&mut stored.pause.class);
+                stored.pause.reason = error.note();
+                (stored.answered, stored.to_mend) = (Some(now), is_to_mend(error));
             }
         });
         if let (Some(held), Some(_)) = (put.await?, error) {
@@ -233,6 +241,16 @@ impl Engine {
         Ok(self.pause_of(&task.flow, Side::Target).await?.map_or_else(String::new, |held| held.pause().to_string()))
     }
 
+    /// What somebody has to mend of the side that a flow is applied to, if it has answered so since `began`, by the store's clock.
+    pub(super) async fn to_mend(&self, flow: &FlowId, began: Timestamp) -> Result<Option<Error>> {
+        let Some(Held { stored, .. }) = self.pause_of(flow, Side::Target).await? else { return Ok(None) };
+        if !stored.to_mend || stored.answered.is_none_or(|answered| answered < began) {
+            return Ok(None);
+        }
+        let kind = ErrorKind::from_word(&stored.pause.class).unwrap_or(ErrorKind::Config);
+        Ok(Some(Error::new(kind, Disposition::Permanent, "sync", stored.pause.to_string())))
+    }
+
     /// How long to wait after `error`, and so many probes.
     fn wait_after(&self, error: &Error, probes: u32) -> Duration {
         let asked = match error.disposition() {
@@ -243,10 +261,15 @@ impl Engine {
     }
 
     /// Writes a pause whose next probe is due after `wait`; `None` if somebody else has written meanwhile.
-    async fn put(&self, held: &Held, wait: Duration, change: impl FnOnce(&mut Pause)) -> Result<Option<Held>> {
+    async fn put(
+        &self,
+        held: &Held,
+        wait: Duration,
+        change: impl FnOnce(&mut Stored, Timestamp),
+    ) -> Result<Option<Held>> {
         let now = self.now().await?;
         let mut stored = held.stored.clone();
-        change(&mut stored.pause);
+        change(&mut stored, now.store);
         stored.pause.next_probe = later(now.wall, wait);
         stored.due = later(now.store, wait);
         stored.by.clone_from(&self.shared.owner);
@@ -256,6 +279,10 @@ impl Engine {
         let written = self.shared.store.write_record(&name, held.rev, &text).await?;
         Ok(written.then_some(Held { stored, rev: held.rev + 1 }))
     }
+}
+
+fn is_to_mend(error: &Error) -> bool {
+    error.disposition() == Disposition::Permanent
 }
 
 fn read(text: &str) -> Option<Stored> {

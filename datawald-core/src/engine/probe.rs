@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::batch::{Ended, Purpose, beside};
 use super::pause::{Held, Side};
 use super::worker::Crew;
-use crate::{Disposition, Error, Result};
+use crate::{Error, Result};
 
 /// From how many of the longest due one is chosen to probe with.
 const CHOICE: usize = 20;
@@ -33,13 +33,6 @@ impl Crew {
             Ok(held) => _ = self.paused.send_replace(Some(held)),
             // The next batch begins it, if the other side is away still.
             Err(error) => tracing::warn!(%error, "a pause could not be written down"),
-        }
-    }
-
-    /// Notes what somebody has to mend, for whoever waits for a single run.
-    pub(super) fn refused(&self, error: &Error) {
-        if error.disposition() == Disposition::Permanent {
-            self.refused.send_replace(Some(error.clone()));
         }
     }
 
@@ -135,7 +128,6 @@ impl Crew {
     /// Notes how the flow stands. When a pause ends, all that is due goes at once.
     fn note(&self, held: Option<Held>) {
         if held.is_none() {
-            self.refused.send_replace(None);
             let now = self.engine.shared.clock.monotonic();
             *self.next_sweep.lock().unwrap_or_else(PoisonError::into_inner) = now;
         }

@@ -52,7 +52,7 @@ impl Engine {
     /// Pulls a flow once: everything that changed since the last cut is staged and dispatched.
     ///
     /// # Errors
-    /// Of kind `Busy` if another process is pulling the same flow. Otherwise what the source or the store answered; what
+    /// Of kind `Busy` if somebody else is pulling the same flow, here or in another process. Otherwise what the source or the store answered; what
     /// was staged until then stays, and the next pull goes on from there.
     pub async fn pull(&self, flow: &FlowId) -> Result<Pulled> {
         self.try_pull(flow).await?.ok_or_else(|| {
@@ -60,23 +60,24 @@ impl Engine {
                 ErrorKind::Busy,
                 Disposition::Retryable { after: Some(self.shared.settings.pull_lease()) },
                 "pull",
-                format!("another process is pulling {flow}; its right to ends by itself if it has died"),
+                format!("somebody else is pulling {flow}; a process that has died loses the right to by itself"),
             )
         })
     }
 
-    /// As [`Engine::pull`]; `None` if another process is pulling the same flow.
+    /// As [`Engine::pull`]; `None` if somebody else is pulling the same flow.
     pub(super) async fn try_pull(&self, flow: &FlowId) -> Result<Option<Pulled>> {
         self.try_pull_into(flow, SyncTaskId::generate(), Record::AtOnce).await
     }
 
     /// As [`Engine::try_pull`], into the sync task `id`, which may be there from a pull that was cut off.
     pub(super) async fn try_pull_into(&self, flow: &FlowId, id: SyncTaskId, record: Record) -> Result<Option<Pulled>> {
-        let source = self
-            .flow(flow)?
+        let known = self.flow(flow)?;
+        let source = known
             .source
             .clone()
             .ok_or_else(|| Error::config("pull", format!("the flow {flow} has no source in this process")))?;
+        let Ok(_turn) = known.pulling.try_lock() else { return Ok(None) };
         let paused = self.source_pause(flow).await?;
         let cx = self.cx(flow);
         cx.reached(Checkpoint::BeforePullLease);

@@ -29,7 +29,7 @@ impl Engine {
             if let Some(pulled) = self.try_pull_into(flow, id.clone(), Record::WithNews).await? {
                 return Ok(Some(pulled));
             }
-            tracing::info!(%flow, "another process is pulling; waiting for its turn to end");
+            tracing::info!(%flow, "somebody else is pulling; waiting for that turn to end");
             self.pause("pull", self.shared.settings.pull_lease().min(TURN)).await?;
         }
     }

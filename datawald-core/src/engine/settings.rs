@@ -44,6 +44,9 @@ pub struct EngineSettings {
     pub sweep_ms: u64,
     /// How long closing a sync task waits for outcomes, in milliseconds from the end of its pull.
     pub close_wait_ms: u64,
+    /// How long workers that a broken store has stopped rest before they are started again, in milliseconds
+    /// ([`Engine::start`](super::Engine::start)).
+    pub rest_ms: u64,
     /// For how many days a sync task is kept once it is closed, 90 by default; 0 for ever. The newest of a flow stays.
     pub keep_runs_days: u32,
     /// For how many days an earlier version of an entity is kept once it is replaced, 30 by default; 0 for ever. What is open, in
@@ -80,6 +83,7 @@ impl Default for EngineSettings {
             max_backoff_ms: 300_000,
             sweep_ms: 1_000,
             close_wait_ms: 600_000,
+            rest_ms: 60_000,
             keep_runs_days: 90,
             keep_versions_days: 30,
             keep_raw_days: 30,
@@ -139,6 +143,10 @@ impl EngineSettings {
             versions: before(self.keep_versions_days),
             raw: before(self.keep_raw_days),
         }
+    }
+
+    pub(super) fn rest(&self) -> Duration {
+        Duration::from_millis(self.rest_ms)
     }
 
     pub(super) fn sweep(&self) -> Duration {

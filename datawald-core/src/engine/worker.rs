@@ -42,8 +42,6 @@ pub(super) struct Crew {
     pub(super) halted: watch::Sender<Option<Error>>,
     /// The pause of the flow, as far as this process knows.
     pub(super) paused: watch::Sender<Option<Held>>,
-    /// What the other side answered last, if somebody has to mend it.
-    pub(super) refused: watch::Sender<Option<Error>>,
     pub(super) suspects: Suspects,
     /// Whoever holds it probes for all workers of this process.
     pub(super) prober: tokio::sync::Mutex<()>,
@@ -69,7 +67,6 @@ impl Engine {
             stop: watch::Sender::new(false),
             halted: watch::Sender::new(None),
             paused: watch::Sender::new(None),
-            refused: watch::Sender::new(None),
             suspects: Suspects::default(),
             prober: tokio::sync::Mutex::default(),
             next_sweep: Mutex::new(self.shared.clock.monotonic()),
@@ -101,26 +98,15 @@ impl Workers {
     /// Waits until something stops the flow for good, and tells what: a store that is damaged or was taken away. What is wrong
     /// with the other side only pauses it ([`Engine::pauses`]).
     pub async fn halted(&self) -> Error {
-        some(&self.crew.halted).await
-    }
-
-    /// Waits until the other side answers what somebody has to mend, and tells what. The flow is paused then, and goes on by
-    /// itself.
-    pub async fn refused(&self) -> Error {
-        some(&self.crew.refused).await
-    }
-}
-
-/// Waits until there is an error.
-async fn some(errors: &watch::Sender<Option<Error>>) -> Error {
-    let mut errors = errors.subscribe();
-    loop {
-        if let Some(error) = errors.borrow_and_update().clone() {
-            return error;
-        }
-        if errors.changed().await.is_err() {
-            // Whoever waits borrows the sender: it cannot be gone.
-            std::future::pending::<()>().await;
+        let mut halted = self.crew.halted.subscribe();
+        loop {
+            if let Some(error) = halted.borrow_and_update().clone() {
+                return error;
+            }
+            if halted.changed().await.is_err() {
+                // The crew, which is borrowed here, has the sender: it cannot be gone.
+                std::future::pending::<()>().await;
+            }
         }
     }
 }

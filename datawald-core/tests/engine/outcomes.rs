@@ -130,7 +130,8 @@ async fn a_permanent_failure_stops_the_flow_and_entities_wait() {
     let rows = Rows::many(30);
     let answers = Answers::new(|_, _, _| Err(Error::config("log in to SAP B1", "user or password is wrong")));
     let error = bench.engine(&rows, &answers, quick()).run_once(&flow()).await.unwrap_err();
-    assert_eq!(error.to_string(), "log in to SAP B1: user or password is wrong");
+    assert_eq!(error.disposition(), Disposition::Permanent);
+    assert!(error.to_string().contains("user or password is wrong"), "{error}");
     let counts = bench.store.list_sync_tasks(&Default::default()).await.unwrap();
     assert!(counts.items[0].note.contains("user or password is wrong"), "{}", counts.items[0].note);
     assert_eq!(bench.entity("00000").await.status, TxStatus::New);

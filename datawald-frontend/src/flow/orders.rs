@@ -9,6 +9,7 @@ use datawald_core::store::StageEntity;
 use datawald_core::{Cx, Disposition, Error, Result};
 use jiff::Timestamp;
 
+use crate::unsupported::check_chain;
 use crate::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef};
 
 /// Pulls orders from a [`Frontend`].
@@ -25,6 +26,10 @@ impl OrdersSource {
 
 #[async_trait]
 impl Source for OrdersSource {
+    fn check(&self) -> Result<()> {
+        check_chain(&*self.frontend)
+    }
+
     async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
         let frontend = &*self.frontend;
         let RawPage { docs, next, reached, source_now } = frontend.fetch_orders(cx, query).await?;

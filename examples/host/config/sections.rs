@@ -137,11 +137,7 @@ pub(super) fn scheduler(table: Table) -> Result<SchedulerSettings> {
 
 pub(super) fn host(table: Table) -> Result<HostSetup> {
     let setup: HostSetup = typed(table)?;
-    let numbers = [
-        ("stop_within_ms", setup.stop_within_ms),
-        ("check_every_ms", setup.check_every_ms),
-        ("rest_ms", setup.rest_ms),
-    ];
+    let numbers = [("stop_within_ms", setup.stop_within_ms), ("check_every_ms", setup.check_every_ms)];
     match numbers.iter().find(|(_, number)| *number == 0) {
         None => Ok(setup),
         Some((name, _)) => Err(at_least_one(name)),

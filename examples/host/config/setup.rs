@@ -99,12 +99,10 @@ pub(crate) struct HostSetup {
     pub(crate) stop_within_ms: u64,
     /// How often store, queue and both sides are tried, in milliseconds.
     pub(crate) check_every_ms: u64,
-    /// How long a flow rests that something stopped for good (refused credentials, say), in milliseconds.
-    pub(crate) rest_ms: u64,
 }
 
 impl Default for HostSetup {
     fn default() -> Self {
-        Self { stop_within_ms: 30_000, check_every_ms: 30_000, rest_ms: 60_000 }
+        Self { stop_within_ms: 30_000, check_every_ms: 30_000 }
     }
 }

@@ -66,9 +66,9 @@ impl World {
              credentials = {{ kind = 'bearer', token = {{ env = 'MAGENTO_TOKEN' }} }}\n\
              [connections.b1]\n{kind}\nurl = '{b1}'\nuser = '{user}'\npassword = {{ file = 'b1-password' }}\n\
              settings_file = 'sapb1.toml'\n\
-             [[flows]]\ntable = 'orders'\nfrontend = 'mage2'\nbackoffice = 'b1'\n[flows.engine]\n{ENGINE}\n\
+             [[flows]]\ntable = 'orders'\nfrontend = 'mage2'\nbackoffice = 'b1'\n[flows.engine]\n{ENGINE}\nrest_ms = 300\n\
              [[schedules]]\nname = 'orders'\ntable = 'orders'\nfrontend = 'mage2'\nevery = '{every_ms}ms'\nat_start = true\n\
-             [log]\n{log}\n[host]\ncheck_every_ms = 200\nrest_ms = 300\n{more}\n"
+             [log]\n{log}\n[host]\ncheck_every_ms = 200\n{more}\n"
         );
         self.write_as(&text);
     }

@@ -245,5 +245,8 @@ async fn a_run_that_is_closed_meanwhile_says_why_it_is_not_complete() {
     assert!(note.ends_with(": cannot connect to b1.example.com"), "{note}");
     erp.say(Some(refused()));
     let error = engine.run_once(&flow()).await.unwrap_err();
-    assert_eq!(error.to_string(), refused().to_string(), "a single run ends at once with what somebody has to mend");
+    assert!(
+        error.to_string().ends_with(&refused().note()),
+        "a single run ends at once with what somebody has to mend: {error}"
+    );
 }
