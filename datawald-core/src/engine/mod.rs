@@ -27,7 +27,8 @@
 //! Through `tracing`: the spans `pull` (with `fetch`, `stage` and `dispatch` in it), `apply` (with `claim`, the target's own steps
 //! and `settle`) and `close`. Each of the three has the fields `flow` and `sync_task`, the run that it is part of, so that whoever
 //! collects them can join what several processes did; a sweep names the run if only one of the flow is open. Within `stage` and
-//! `settle` an event at level `DEBUG` names each entity, never what is in it.
+//! `settle` an event at level `DEBUG` names each entity, never what is in it. One that fails, as it is staged or as it is applied, is
+//! a `WARN` with its class, once.
 //!
 //! Through the `metrics` facade: see [`describe_metrics`].
 

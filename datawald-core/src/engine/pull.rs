@@ -6,6 +6,7 @@ use tracing::{Instrument, debug_span, info_span};
 
 use super::cut::{Horizon, Start};
 use super::meter::{self, Part};
+use super::staging::{is_refused, tell_refused};
 use super::{Cursor, Engine, FetchQuery, Source, SourcePage};
 use crate::clock::later;
 use crate::model::{Cut, FlowId, SyncStatus, SyncTaskId};
@@ -249,8 +250,11 @@ impl Engine {
     ) -> Result<()> {
         let shared = &self.shared;
         let cut = page.reached.map(|reached| horizon.bound(reached));
-        let staged: Vec<(String, bool)> =
-            page.entities.iter().map(|entity| (entity.id.clone(), entity.intent.is_to_be_done())).collect();
+        let staged: Vec<(String, bool, bool)> = page
+            .entities
+            .iter()
+            .map(|entity| (entity.id.clone(), entity.intent.is_to_be_done(), is_refused(entity)))
+            .collect();
         if let Some(cut) = cut {
             self.note_clock_of(cut, horizon, pulled).await?;
         }
@@ -276,7 +280,7 @@ impl Engine {
         cx.reached(Checkpoint::AfterStage);
         meter::staged(cx.flow(), &stagings);
         let mut due = Vec::with_capacity(stagings.len());
-        for (staging, (key, waits)) in stagings.into_iter().zip(staged) {
+        for (staging, (key, waits, refused)) in stagings.into_iter().zip(staged) {
             tracing::debug!(parent: &span, entity = key, staging = meter::staging_word(staging), "staged");
             *match staging {
                 Staging::Inserted => &mut pulled.inserted,
@@ -287,6 +291,8 @@ impl Engine {
             } += 1;
             if waits && staging.is_news() {
                 due.push(key);
+            } else if refused && staging.is_news() {
+                tell_refused(&key);
             }
         }
         if let Some(cut) = cut {

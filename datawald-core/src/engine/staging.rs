@@ -1,9 +1,9 @@
 //! Staging that others ask for: pages that are pulled on other machines, and what a source hands over by itself.
 
 use super::Engine;
-use crate::model::FlowId;
+use crate::model::{FlowId, Intent};
 use crate::store::{Push, PushedSync, StageBatch, StageEntity, Staging};
-use crate::{Clock, Error, Now, Result};
+use crate::{Clock, Error, ErrorKind, Now, Result};
 
 impl Engine {
     /// Stages entities outside a pull and dispatches what is to be done; see
@@ -19,8 +19,10 @@ impl Engine {
     pub(crate) async fn push_at(&self, flow: &FlowId, entities: Vec<Push>, now: Now) -> Result<Vec<Option<Staging>>> {
         self.check_taken(flow)?;
         let keys: Vec<_> = entities.iter().map(|push| to_be_done(&push.entity)).collect();
+        let refused = entities.iter().map(|push| is_refused(&push.entity).then(|| push.entity.id.clone())).collect();
         let staged = self.shared.store.push(flow, entities, now).await?;
-        let due = due(keys, staged.iter().copied());
+        news(refused, staged.iter().copied()).iter().for_each(|id| tell_refused(id));
+        let due = news(keys, staged.iter().copied());
         self.dispatch(flow, due, None).await;
         Ok(staged)
     }
@@ -49,7 +51,7 @@ impl Engine {
         self.check_taken(&flow)?;
         let keys: Vec<_> = batch.entities.iter().map(to_be_done).collect();
         let staged = self.shared.store.stage(batch).await?;
-        let due = due(keys, staged.iter().copied().map(Some));
+        let due = news(keys, staged.iter().copied().map(Some));
         self.dispatch(&flow, due, Some(&id)).await;
         Ok(staged)
     }
@@ -96,7 +98,18 @@ fn to_be_done(entity: &StageEntity) -> Option<String> {
     entity.intent.is_to_be_done().then(|| entity.id.clone())
 }
 
-fn due(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
+/// Whether it fails at once, since it cannot be mapped or is not valid.
+pub(super) fn is_refused(entity: &StageEntity) -> bool {
+    matches!(entity.intent, Intent::Reject(_))
+}
+
+/// Tells of an entity that has failed as it was staged: no worker takes it up, who would tell.
+pub(super) fn tell_refused(id: &str) {
+    tracing::warn!(entity = id, class = ErrorKind::Mapping.as_str(), "failed; its note says why");
+}
+
+/// Of those that are new, the keys.
+fn news(keys: Vec<Option<String>>, staged: impl Iterator<Item = Option<Staging>>) -> Vec<String> {
     let fresh = |staging: Option<Staging>| staging.is_some_and(Staging::is_news);
     keys.into_iter().zip(staged).filter(|(_, staging)| fresh(*staging)).filter_map(|(key, _)| key).collect()
 }
