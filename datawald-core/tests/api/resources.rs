@@ -371,6 +371,17 @@ async fn lists_are_paged_and_filtered_and_failures_done_again() {
     assert_eq!(again, json!({"entities": 2}));
     let one = core.json(&token, "POST", "/entities/resync?table=orders&frontend=mage2&id=1", None).await.body();
     assert_eq!(one, json!({"entities": 0}), "it is due already");
+    // All that failed in one way, in one step.
+    for id in ["3", "4"] {
+        let failed = json!({"frontend": "mage2", "fe_order_id": id, "tx_status": "F", "tx_note": "no such item"});
+        assert_eq!(core.json(&token, "PUT", "/backoffice/orderstatus", Some(&failed)).await.status, 200);
+    }
+    for (class, entities) in [("invalid", 0), ("refused", 2), ("refused", 0)] {
+        let path = format!("/entities/resync?table=orders&frontend=mage2&failure={class}");
+        assert_eq!(core.json(&token, "POST", &path, None).await.body(), json!({ "entities": entities }), "{class}");
+    }
+    let answer = core.json(&token, "POST", "/entities/resync?table=orders&frontend=mage2&failure=bad-luck", None).await;
+    assert_eq!((answer.status, answer.fields()), (422, vec!["failure".to_owned()]));
     for (path, field) in [
         ("/entities?limit=0", "limit"),
         ("/entities?limit=1001", "limit"),

@@ -87,3 +87,25 @@ async fn other_settings_have_every_failure_tried_again_once() {
     assert_eq!(start(&another, &answers, (3, 3)).await, (3, 3));
     assert_eq!(failed(&bench).await, 2);
 }
+
+/// Once the cause of a class of failures is gone, all of that class are done again in one step, and no others.
+#[tokio::test]
+async fn failures_of_one_class_are_done_again_in_one_step() {
+    let bench = Bench::new();
+    let answers = Answers::new(|_, claimed, attempt| match claimed.key.id.as_str() {
+        "00000" | "00001" if attempt == 1 => Err(Error::refused("insert", "no such item")),
+        "00002" => Err(Error::invalid("reconcile", "the totals differ")),
+        id => applied(id),
+    });
+    let engine = bench.engine(&Rows::many(4), &answers, quick());
+    engine.run_once(&flow()).await.unwrap();
+    let classes = bench.store.failures(&flow()).await.unwrap();
+    assert_eq!(classes, [("invalid".to_owned(), 1), ("refused".to_owned(), 2)].into());
+    assert_eq!(engine.resync_failed(&flow(), "refused").await.unwrap(), 2);
+    assert_eq!(start(&engine, &answers, (2, 0)).await.0, 2);
+    assert_eq!((answers.calls("00001"), answers.calls("00002")), (2, 1));
+    assert_eq!(failed(&bench).await, 1);
+    assert_eq!(engine.resync_failed(&flow(), "refused").await.unwrap(), 0);
+    let error = engine.resync_failed(&flow(), "unlucky").await.unwrap_err();
+    assert!(error.field_path() == Some("failure") && error.message().contains("one of config, unauthorized"), "{error}");
+}
