@@ -6,7 +6,7 @@ use datawald_core::engine::Source;
 use datawald_core::model::{Intent, Order};
 use datawald_frontend::{Frontend, OrdersSource, RawDoc};
 use mage2_connector::Mage2Agency;
-use mage2_connector::sandbox::{OrderSet, fixtures};
+use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions, fixtures};
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
@@ -86,6 +86,34 @@ async fn fixtures_map_and_are_valid() {
     for (name, text) in fixtures() {
         map_and_validate(name, text).await;
     }
+}
+
+/// Nothing is made of these, and nothing must stumble over them.
+#[test]
+fn fixtures_and_synthetic_orders_have_what_most_real_orders_have() {
+    let synthetic = sandbox_orders(40);
+    let trees = fixtures().map(|(_, text)| text.to_owned()).chain(synthetic);
+    let (mut options, mut rules, mut off_freight) = (0, 0, 0);
+    for tree in trees.map(|text| serde_json::from_str::<Value>(&text).unwrap()) {
+        let rows = tree["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+        // One stands for what extensions leave out.
+        if tree.get("weight").is_some() {
+            assert!(rows.iter().all(|row| row["weight"].is_number()), "{tree}");
+            assert!(tree.get("shipping_discount_amount").is_some(), "{tree}");
+        }
+        options += rows.iter().filter(|row| row["product_option"]["extension_attributes"].is_object()).count();
+        rules += usize::from(
+            tree["applied_rule_ids"].is_string() && rows.iter().any(|row| row["applied_rule_ids"].is_string()),
+        );
+        off_freight += usize::from(!amount(&tree, "shipping_discount_amount").is_zero());
+    }
+    assert!(options >= 5 && rules >= 5 && off_freight >= 1, "{options} {rules} {off_freight}");
+}
+
+fn sandbox_orders(count: u64) -> Vec<String> {
+    let options = SandboxOptions { orders: OrderSet::Synthetic(count), ..SandboxOptions::default() };
+    let (sandbox, _) = Sandbox::in_process(options).unwrap();
+    (1..=count).map(|id| sandbox.order(id).unwrap()).collect()
 }
 
 #[tokio::test]
