@@ -137,3 +137,25 @@ fn emails_stay_out_of_errors_and_debug() {
     let settings = B1Settings::from_toml("[customer]\nby_email = { \"ann@example.com\" = \"C1\" }").unwrap();
     assert!(!format!("{settings:?}").contains("ann@"));
 }
+
+/// Failures are tried again when the rules are others, and only then.
+#[tokio::test]
+async fn the_digest_tells_rules_from_others_and_shows_none() {
+    use datawald_backoffice::Backoffice;
+    use sapb1_connector::sandbox::{B1Sandbox, Company, Way};
+    let digest = |way: Way, rules: &str| {
+        let (sandbox, _) = B1Sandbox::in_process(way, Company::default());
+        sandbox.agency(B1Settings::from_toml(rules).unwrap()).unwrap().settings_digest().unwrap()
+    };
+    let rules = "exempt_code = 'EX'\ntax = [{ code = 'CA', rate = '8.25' }]\n\
+                 customer = { default = 'C1', by_email = { 'ann@example.com' = 'C2' } }\n";
+    let before = digest(Way::Restful, rules);
+    assert_eq!(digest(Way::Restful, &format!("# The same.\n{rules}")), before);
+    assert!(!before.contains("ann") && !before.contains("8.25"), "{before}");
+    for (from, to) in [("8.25", "8.5"), ("'C1'", "'C3'"), ("ann@", "bob@"), ("'C2'", "'C3'"), ("'EX'", "'NO'")] {
+        assert_ne!(digest(Way::Restful, &rules.replace(from, to)), before, "{to}");
+    }
+    assert_ne!(digest(Way::Restful, &format!("due_days = 8\n{rules}")), before);
+    // What the way in can do decides, too: SAP B1 RESTful makes no documents in other currencies.
+    assert_ne!(digest(Way::ServiceLayer, rules), before);
+}
