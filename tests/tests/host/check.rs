@@ -15,6 +15,7 @@ sapb1_connector::over_both_ways! {
     whether_documents_show_whose_they_are_is_told
     a_check_makes_nothing_and_changes_nothing
     codes_that_sap_b1_does_not_have_are_told
+    how_much_the_first_pull_brings_is_told_and_where_it_begins
 }
 
 async fn check(world: &World, args: &[&str]) -> Output {
@@ -494,4 +495,37 @@ async fn codes_that_sap_b1_does_not_have_are_told(way: Way) {
     let (code, told) = checked("freight = { expense_name = 'NO11' }\n").await;
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("connection b1: SAP B1 has no freight `NO11` (`freight.expense_name`)"), "{told}");
+}
+
+/// Whoever starts over a shop of many years is told before what comes, and begins where it is told to.
+async fn how_much_the_first_pull_brings_is_told_and_where_it_begins(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(12)).await;
+    let changed = |id: u64| {
+        let order: serde_json::Value = serde_json::from_str(&world.magento.order(id).unwrap()).unwrap();
+        order["updated_at"].as_str().unwrap().to_owned()
+    };
+    let from = changed(9);
+    let later = (1..=12).filter(|id| changed(*id) >= from).count() as u64;
+    assert!((1..12).contains(&later), "{from}");
+    world.write();
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    let all =
+        "flow orders of mage2: the first pull brings 12 orders, all that the shop has; with `since` it begins later";
+    assert!(told.contains(all), "{told}");
+    let since = format!("{}Z", from.replace(' ', "T"));
+    let file = std::fs::read_to_string(world.folder.path().join("host.toml")).unwrap();
+    world.write_as(&file.replace("backoffice = 'b1'\n", &format!("backoffice = 'b1'\nsince = '{since}'\n")));
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    let some = format!("flow orders of mage2: the first pull brings {later} orders, those that changed since {since}");
+    assert!(told.contains(&some), "{told}");
+
+    let mut host = world.start("host", &[]);
+    world.documents(later, &mut host).await;
+    host.printed("closed", LIMIT).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+    assert_eq!(world.b1.counters().documents, later, "those before are left out");
+    // Where it has been pulled, there is no first pull to tell of.
+    let told = text(&check(&world, &["--connect"]).await.stdout);
+    assert!(!told.contains("the first pull brings"), "{told}");
 }

@@ -17,6 +17,7 @@ sapb1_connector::over_both_ways! {
     a_flow_that_was_stopped_goes_on_when_it_is_mended
     a_cut_that_lies_ahead_is_told
     gauges_are_there_from_the_start_and_idle_ticks_are_silent
+    what_waits_and_what_has_failed_is_told
 }
 
 const ORDERS: u64 = 25;
@@ -220,4 +221,77 @@ async fn gauges_are_there_from_the_start_and_idle_ticks_are_silent(way: Way) {
     assert!(after.lines().count() < 15, "an idle host tells of every tick: {log}");
     host.signal(Signal::TERM);
     host.succeed(LIMIT).await;
+}
+
+/// The value of a metric, with its labels as they are written.
+fn value(text: &str, name: &str) -> Option<f64> {
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+}
+
+/// While SAP B1 lets nobody in, health, metrics and log agree on why orders wait; and of each that fails, the log tells once, and the
+/// metrics by its class.
+async fn what_waits_and_what_has_failed_is_told(way: Way) {
+    let world = World::new(way, OrderSet::Synthetic(5)).await;
+    // One that cannot be mapped, and one in a currency that SAP B1 does not have.
+    for (number, field, wrong) in [(901, "grand_total", "much"), (902, "order_currency_code", "CHF")] {
+        world.put_order(number);
+        let change = serde_json::Map::from_iter([(field.to_owned(), wrong.into())]);
+        world.magento.edit_order(number, change).unwrap();
+    }
+    world.write();
+    let password = world.folder.path().join("b1-password");
+    let right = std::fs::read_to_string(&password).unwrap();
+    std::fs::write(&password, "wrong").unwrap();
+    let mut host = world.start("host", &[]);
+    let labels = "table=\"orders\",frontend=\"mage2\"";
+    let open = |text: &str, state: &str| value(text, &format!("datawald_open_entities{{{labels},state=\"{state}\"}}"));
+    let oldest = |text: &str, state: &str| {
+        value(text, &format!("datawald_oldest_open_seconds{{{labels},state=\"{state}\"}}")).unwrap_or_default()
+    };
+    let failed =
+        |text: &str, class: &str| value(text, &format!("datawald_failed_entities{{{labels},class=\"{class}\"}}"));
+    let paused = format!("datawald_flow_paused{{{labels},side=\"target\"}}");
+    // Six wait, longer each second.
+    let due = format!("datawald_oldest_due_seconds{{{labels}}}");
+    let waits = |text: &str| {
+        value(text, &paused) == Some(1.0)
+            && open(text, "waiting") == Some(6.0)
+            && oldest(text, "waiting") > 1.0
+            && value(text, &due).is_some_and(|seconds| seconds > 1.0)
+    };
+    let text = get_until(&mut host, "/metrics", |_, text| waits(text)).await;
+    assert_eq!((failed(&text, "mapping"), failed(&text, "invalid")), (Some(1.0), Some(0.0)), "{text}");
+    assert_eq!(open(&text, "in_doubt"), Some(0.0), "{text}");
+    let report: Value = serde_json::from_str(&get(&mut host, "/health/ready").await.1).unwrap();
+    let reason = report["pauses"][0]["reason"].as_str().unwrap().to_owned();
+    assert_eq!(
+        (&report["pauses"][0]["side"], &report["pauses"][0]["class"]),
+        (&"target".into(), &"unauthorized".into())
+    );
+    let log = host.log();
+    let begun: Vec<&str> = log.lines().filter(|line| line.contains("the flow is paused")).collect();
+    let [begun] = begun[..] else { panic!("told once: {log}") };
+    let said = reason.split("; it is tried again").next().unwrap();
+    assert!(
+        begun.contains("WARN") && begun.contains("class=unauthorized") && begun.contains(said),
+        "{begun}: {reason}"
+    );
+
+    std::fs::write(&password, right).unwrap();
+    host.signal(Signal::HUP);
+    world.documents(5, &mut host).await;
+    let done = |text: &str| open(text, "waiting") == Some(0.0) && failed(text, "invalid") == Some(1.0);
+    let text = get_until(&mut host, "/metrics", |_, text| done(text)).await;
+    assert_eq!((failed(&text, "mapping"), value(&text, &paused)), (Some(1.0), Some(0.0)), "{text}");
+    host.printed("can be used again", LIMIT).await;
+    host.signal(Signal::TERM);
+    host.succeed(LIMIT).await;
+    let log = host.log();
+    for (entity, class) in [("901", "mapping"), ("902", "invalid")] {
+        let told: Vec<&str> =
+            log.lines().filter(|line| line.contains(&format!("entity=\"{entity}\" class="))).collect();
+        let [told] = told[..] else { panic!("{entity} is told once: {log}") };
+        assert!(told.contains("WARN") && told.contains(&format!("class=\"{class}\"")), "{told}");
+    }
+    assert_eq!(log.lines().filter(|line| line.contains("failed; its note says why")).count(), 2, "{log}");
 }
