@@ -415,6 +415,40 @@ async fn idle_ticks_leave_nothing_behind() {
     assert_eq!(tasks(&world.store).await.len(), 1, "the run that brought something");
 }
 
+/// Workers and closing look for what there is to do, and while there is nothing, nothing is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_flow_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.db");
+    let world = World::over(Arc::new(SqliteStore::open(&path).unwrap()));
+    let engine = Engine::builder(world.store.clone())
+        .clock(world.clock.clone())
+        .settings(EngineSettings { sweep_ms: 20, ..EngineSettings::default() })
+        .flow(Flow::new(flow()).source(Shop).target(Erp))
+        .build()
+        .unwrap();
+    let workers = engine.start_workers(&flow()).unwrap();
+    let closing = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.keep_closing(&flow()).await }
+    });
+    engine.pull(&flow()).await.unwrap();
+    closed(&world.store).await;
+    // It changes with each transaction of another connection that writes.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let version = || file.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    meanwhile().await;
+    let before = version();
+    for _ in 0..20 {
+        world.clock.advance(seconds(30));
+        tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+    }
+    assert_eq!(version(), before, "an idle flow has written");
+    engine.stop();
+    closing.await.unwrap();
+    workers.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_sync_task_of_another_flow_is_not_taken() {
     let world = World::new();
