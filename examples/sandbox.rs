@@ -33,8 +33,8 @@ struct Args {
     synthetic: Option<u64>,
 
     /// Magento: the keys of an integration that signs its requests (OAuth), all four
-    #[arg(long, value_name = "KEY,SECRET,TOKEN,SECRET", value_delimiter = ',', num_args = 4)]
-    oauth: Vec<String>,
+    #[arg(long, value_name = "KEY,SECRET,TOKEN,SECRET", value_parser = keys)]
+    oauth: Option<OAuth1Keys>,
 
     /// SAP B1: how long it takes over each request
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -49,6 +49,20 @@ enum Side {
     B1Restful,
     /// SAP B1's Service Layer, over plain HTTP
     B1ServiceLayer,
+}
+
+/// The four keys, as one argument.
+fn keys(text: &str) -> Result<OAuth1Keys, &'static str> {
+    let [consumer_key, consumer_secret, access_token, access_token_secret] = text.split(',').collect::<Vec<_>>()[..]
+    else {
+        return Err("are to be four, with commas between them");
+    };
+    Ok(OAuth1Keys {
+        consumer_key: consumer_key.to_owned(),
+        consumer_secret: consumer_secret.to_owned().into(),
+        access_token: access_token.to_owned().into(),
+        access_token_secret: access_token_secret.to_owned().into(),
+    })
 }
 
 #[tokio::main]
@@ -71,16 +85,7 @@ async fn serve(args: Args) -> std::io::Result<()> {
                 (None, Some(count)) => OrderSet::Synthetic(count),
                 (None, None) => OrderSet::Fixtures,
             };
-            let oauth = match args.oauth.as_slice() {
-                [consumer_key, consumer_secret, access_token, access_token_secret] => Some(OAuth1Keys {
-                    consumer_key: consumer_key.clone(),
-                    consumer_secret: consumer_secret.clone().into(),
-                    access_token: access_token.clone().into(),
-                    access_token_secret: access_token_secret.clone().into(),
-                }),
-                _ => None,
-            };
-            let options = SandboxOptions { port: args.port, orders, oauth, ..SandboxOptions::default() };
+            let options = SandboxOptions { port: args.port, orders, oauth: args.oauth, ..SandboxOptions::default() };
             let token = options.token.clone();
             let sandbox = Sandbox::start(options).await?;
             println!("listening on {} (bearer token {token}; control under /control)", sandbox.url());

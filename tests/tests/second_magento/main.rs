@@ -8,6 +8,7 @@ mod formats;
 mod log_ins;
 mod no_answer;
 mod orders;
+mod process;
 mod pulls;
 mod search;
 mod searches;
