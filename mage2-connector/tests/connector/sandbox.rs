@@ -5,6 +5,7 @@ use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use mage2_connector::sandbox::{Counters, Faults, LateCommit, OrderSet, Sandbox, SandboxOptions};
 use mage2_connector::{Condition, Direction, SearchCriteria};
 use reqwest::Method;
+use reqwest::header::AUTHORIZATION;
 use serde_json::{Map, Value, json};
 
 use crate::common::*;
@@ -168,6 +169,18 @@ async fn a_port_that_is_taken() {
     let port = first.url().rsplit(':').next().unwrap().parse().unwrap();
     let error = Sandbox::start(SandboxOptions { port, ..Default::default() }).await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::AddrInUse);
+}
+
+#[tokio::test]
+async fn a_scheme_is_taken_in_any_case() {
+    let sandbox = sandbox(OrderSet::Synthetic(1)).await;
+    let http = Http::new(HttpSettings::new(&sandbox.url()).unwrap()).unwrap();
+    for (scheme, status) in [("Bearer", 200), ("bearer", 200), ("BEARER", 200), ("Basic", 401)] {
+        let url = http.url("rest/V1/orders?searchCriteria=").unwrap();
+        let request = HttpRequest::new("search", Effect::Read, Method::GET, url);
+        let request = request.secret_header(AUTHORIZATION, &format!("{scheme} {}", sandbox.token())).unwrap();
+        assert_eq!(http.send(request).await.unwrap().status.as_u16(), status, "{scheme}");
+    }
 }
 
 #[tokio::test]

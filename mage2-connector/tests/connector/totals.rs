@@ -144,6 +144,10 @@ async fn three_decimals_stay() {
     tree["items"][1]["row_total"] = json!("49.5");
     let order = valid(&tree).await;
     assert_eq!((order.items[0].sub_total, order.grand_total), (d("4.501"), d("67.091")));
+    // Nor where an extension leaves the total of a row out.
+    let mut without = tree.clone();
+    without["items"][0].as_object_mut().unwrap().remove("row_total");
+    assert_eq!(valid(&without).await.items[0].sub_total, d("4.501"));
     // A hundredth of a dinar is ten of its smallest coins, and no rounding.
     tree["grand_total"] = json!("67.0810");
     assert_eq!(refused(&tree).await.field_path(), Some("grand_total"));

@@ -41,7 +41,7 @@ pub fn order(id: u64) -> Value {
     };
     let items = json!([row(id * 10, "configurable", None), row(id * 10 + 1, "simple", Some(id * 10))]);
     json!({
-        "applied_rule_ids": "7", "base_currency_code": "EUR", "base_grand_total": "90.6800", "billing_address_id": id * 2,
+        "applied_rule_ids": "7,12", "base_currency_code": "EUR", "base_grand_total": "90.6800", "billing_address_id": id * 2,
         "coupon_code": "ZEHN", "created_at": time(id), "customer_dob": "1980-01-01 00:00:00", "customer_email":
         format!("p{id}@example.com"), "customer_firstname": "Pia", "customer_gender": 0, "customer_group_id": 1, "customer_id": id,
         "customer_is_guest": 0, "customer_lastname": "Muster", "customer_note_notify": 1, "discount_amount": -8,
