@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datawald_core::http::{Answered, Broken, Carried, Http, HttpRequest, HttpSettings, Transport};
 use datawald_core::{Disposition, Effect, ErrorKind};
-use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
+use http::header::HeaderMap;
+use http::{Method, StatusCode};
 
 /// Answers once, with what it was given.
 #[derive(Debug)]

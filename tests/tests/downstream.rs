@@ -8,6 +8,15 @@ use std::process::Command;
 
 use serde_json::Value;
 
+/// The crates that others add to theirs, and all their features but those that choose a TLS provider and the sandboxes'.
+const CRATES: [(&str, &str); 5] = [
+    ("datawald-core", "api client http mongodb rabbitmq scheduler sqlite"),
+    ("datawald-frontend", ""),
+    ("datawald-backoffice", ""),
+    ("mage2-connector", "sandbox"),
+    ("sapb1-connector", "sandbox"),
+];
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -45,10 +54,30 @@ fn one_sqlite_serves_the_program_and_the_store() {
     }
 }
 
-/// Built and run: it opens its own database and the store.
+/// No provider of cryptography and no HTTP client whose features the program shares: with another provider, or without one,
+/// the program's own would panic.
 #[test]
-fn a_program_keeps_its_database() {
+fn no_library_brings_a_tls_provider() {
+    for (name, features) in CRATES {
+        let tree = cargo(
+            &["tree", "--package", name, "--features", features, "--edges", "normal,features", "--prefix", "none"],
+            None,
+        );
+        assert!(tree.lines().any(|line| line.starts_with("serde_json v")), "{name}: {tree}");
+        for foreign in ["ring", "aws-lc-rs", "openssl", "native-tls", "reqwest"] {
+            let found = tree.lines().find(|line| line.starts_with(&format!("{foreign} ")));
+            assert_eq!(found, None, "of {name}");
+        }
+        let chosen = ["rustls feature \"ring\"", "rustls feature \"aws", "mongodb feature \"rustls-tls"];
+        let found = tree.lines().find(|line| chosen.iter().any(|chosen| line.starts_with(chosen)));
+        assert_eq!(found, None, "of {name}");
+    }
+}
+
+/// Built and run: it looks at its own TLS and its own database.
+#[test]
+fn a_program_keeps_its_tls_and_its_database() {
     let target = root().join("target/downstream");
     let told = cargo(&["run", "--quiet", "--target-dir", target.to_str().unwrap()], Some("sqlx_0_8"));
-    assert!(told.contains("are open"), "{told}");
+    assert!(told.contains("the service's own"), "{told}");
 }
