@@ -64,3 +64,15 @@ async fn failures_are_sorted_by_what_they_leave_open() {
         assert_eq!((error.kind(), error.disposition()), (kind, retryable));
     }
 }
+
+/// Nothing was sent yet, so an order may be sent again. The limit to connect holds for the handshake too.
+#[tokio::test]
+async fn a_server_that_never_answers_a_handshake_was_not_reached() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = HttpSettings::new(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
+    settings.connect_timeout = Duration::from_millis(100);
+    let http = Http::new(settings).unwrap();
+    let request = HttpRequest::new("insert", Effect::Write, Method::POST, http.url("orders").unwrap());
+    let error = http.send(request).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unreachable, Disposition::Retryable { after: None }));
+}
