@@ -11,9 +11,11 @@
 //! 3. ring, if the program asks for the feature `ring` of this crate.
 //!
 //! If there is none, whatever needs TLS is refused when it is made, by an error of kind `Config` that says so. Plain `http` and
-//! `amqp` need none. MongoDB's driver is the exception: it knows ring, aws-lc-rs and OpenSSL by features of its own, compiles
-//! with none of them not at all, and is never handed a provider. The feature `ring` chooses ring for it too; a program with another
-//! provider names the driver in its own manifest:
+//! `amqp` need none.
+//!
+//! MongoDB's driver is the exception. It takes no provider from the program, and it does not compile without one of its features
+//! for ring, aws-lc-rs or OpenSSL. The feature `ring` of this crate chooses ring for it too; a program with another provider names
+//! the driver in its own manifest:
 //!
 //! ```toml
 //! datawald-core = { version = "…", features = ["mongodb"] }
