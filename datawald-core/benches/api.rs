@@ -18,8 +18,8 @@ use datawald_core::engine::Engine;
 use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::{FlowId, Intent, Order, Table};
 use datawald_core::store::{Push, SqliteStore, StageEntity};
-use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
+use http::Method;
+use http::header::AUTHORIZATION;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 

@@ -122,6 +122,21 @@
 //! # }
 //! ```
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | Feature | What it brings |
+//! |---|---|
+//! | `sqlite` | [`store::SqliteStore`]: the staging store in one file. It links SQLite, and cargo finds one for the whole program beside sqlx (0.8, 0.9) and diesel (2.3). |
+//! | `mongodb` | [`store::MongoStore`]: the staging store on MongoDB. The driver compiles with a TLS provider alone: see [`tls`]. |
+//! | `rabbitmq` | [`queue::RabbitQueue`]: the task queue on RabbitMQ. |
+//! | `scheduler` | [`schedule`]: pulls at their times, once among many hosts. |
+//! | `api`, `client` | The core as a service, and the staging store over it. |
+//! | `http` | [`http`]: the HTTP layer of the connectors. |
+//! | `ring` | [ring](https://docs.rs/ring) as the provider of [`tls`], for programs that install none. |
+//! | `testing` | The conformance suites of stores and queues, and what tests share. |
+//!
 //! # What must always be true
 //!
 //! Nothing is lost, nothing is doubled, everything ends, one bad entity stops nobody else, and money is decimal. How that is
@@ -145,7 +160,7 @@ pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 #[cfg(any(feature = "http", feature = "rabbitmq"))]
-mod tls;
+pub mod tls;
 #[cfg(any(feature = "api", feature = "client"))]
 mod wire;
 
@@ -180,6 +195,8 @@ pub mod decisions {
     pub mod adr_0012_pauses {}
     #[doc = include_str!("docs/adr/0013-numbers-in-json.md")]
     pub mod adr_0013_numbers_in_json {}
+    #[doc = include_str!("docs/adr/0014-a-guest-in-the-program.md")]
+    pub mod adr_0014_a_guest_in_the_program {}
 }
 
 pub use clock::{Clock, ManualClock, Now, SystemClock};

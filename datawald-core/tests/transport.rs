@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use datawald_core::http::{Answered, Broken, Carried, Http, HttpRequest, HttpSettings, Transport};
 use datawald_core::{Disposition, Effect, ErrorKind};
-use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
+use http::header::HeaderMap;
+use http::{Method, StatusCode};
 
 /// Answers once, with what it was given.
 #[derive(Debug)]
@@ -63,4 +63,16 @@ async fn failures_are_sorted_by_what_they_leave_open() {
         let error = send(Effect::Read, Err(broken())).await.unwrap_err();
         assert_eq!((error.kind(), error.disposition()), (kind, retryable));
     }
+}
+
+/// Nothing was sent yet, so an order may be sent again. The limit to connect holds for the handshake too.
+#[tokio::test]
+async fn a_server_that_never_answers_a_handshake_was_not_reached() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut settings = HttpSettings::new(&format!("https://{}", listener.local_addr().unwrap())).unwrap();
+    settings.connect_timeout = Duration::from_millis(100);
+    let http = Http::new(settings).unwrap();
+    let request = HttpRequest::new("insert", Effect::Write, Method::POST, http.url("orders").unwrap());
+    let error = http.send(request).await.unwrap_err();
+    assert_eq!((error.kind(), error.disposition()), (ErrorKind::Unreachable, Disposition::Retryable { after: None }));
 }

@@ -42,6 +42,9 @@
 //! # }
 //! ```
 //!
+//! `https` takes the TLS provider that the program has: it installs one in its `main`, hands one over
+//! ([`Mage2Settings::tls_provider`]), or asks for datawald-core's feature `ring`; see [`datawald_core::tls`].
+//!
 //! # Amounts
 //!
 //! All amounts are those in **order currency** (`grand_total`, not `base_grand_total`): what the customer saw and was

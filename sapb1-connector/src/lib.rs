@@ -42,6 +42,9 @@
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! `https` takes the TLS provider that the program has: it installs one in its `main`, hands one over (`http.tls_provider` of
+//! either client's settings), or asks for datawald-core's feature `ring`; see [`datawald_core::tls`].
 
 mod agency;
 mod api;

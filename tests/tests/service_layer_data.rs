@@ -8,7 +8,7 @@ use std::path::Path;
 use datawald_core::Effect;
 use datawald_core::http::{Http, HttpRequest, HttpResponse, HttpSettings};
 use datawald_tests::{elements, service_layer_folder};
-use reqwest::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use rust_decimal::Decimal;
 use sapb1_connector::sandbox::service_layer::{Faults, NextLink, SCHEMA, Sandbox, SandboxOptions};
 use serde_json::{Value, json};

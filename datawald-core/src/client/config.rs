@@ -1,8 +1,11 @@
 //! How to reach a core.
 
 use std::fmt;
+use std::sync::Arc;
 
 use secrecy::SecretString;
+
+use crate::tls::CryptoProvider;
 
 /// How to reach a core, and how patiently. `Debug` leaves the token out.
 #[derive(Clone)]
@@ -19,6 +22,8 @@ pub struct ClientSettings {
     pub patience_ms: u64,
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_ca_pem: Option<String>,
+    /// The provider of cryptography for `https`, if not the one that the program has installed; see [`crate::tls`].
+    pub tls_provider: Option<Arc<CryptoProvider>>,
     /// The largest answer, in bytes.
     pub max_body: usize,
 }
@@ -32,6 +37,7 @@ impl ClientSettings {
             timeout_ms: 30_000,
             patience_ms: 60_000,
             extra_ca_pem: None,
+            tls_provider: None,
             max_body: 64 << 20,
         }
     }

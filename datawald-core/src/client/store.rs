@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::Stream;
+use http::Method;
+use http::header::{AUTHORIZATION, HeaderValue};
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderValue};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,6 +58,7 @@ impl RemoteCore {
         http.timeout = Duration::from_millis(settings.timeout_ms);
         http.max_body = settings.max_body;
         http.extra_ca_pem = settings.extra_ca_pem;
+        http.tls_provider = settings.tls_provider;
         let mut authorization =
             HeaderValue::from_str(&format!("Bearer {}", settings.token.expose_secret())).map_err(|_| {
                 Error::config("read token", "holds a line break or another character that no token has").field("token")

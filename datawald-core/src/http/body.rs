@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use bytes::Bytes;
 use flate2::write::MultiGzDecoder;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use http::header::{CONTENT_ENCODING, HeaderMap};
 
 use super::Broken;
 
@@ -63,7 +63,7 @@ impl Write for Bounded {
 mod tests {
     use flate2::Compression;
     use flate2::write::GzEncoder;
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     use super::*;
 

@@ -5,17 +5,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use jiff::Timestamp;
-use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT, WWW_AUTHENTICATE,
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT,
+    WWW_AUTHENTICATE,
 };
-use reqwest::{Method, StatusCode};
+use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use url::Url;
 
 use super::transport::{Answered, Broken, Carried, Network, Transport};
 use super::{body, certificate, redirect};
+use crate::tls::CryptoProvider;
 use crate::{Concern, Disposition, Effect, Error, ErrorKind, Result};
 
 /// How to reach a server and how much to bear from it.
@@ -31,6 +33,8 @@ pub struct HttpSettings {
     pub max_body: usize,
     /// Certificates to trust beside the system's, as PEM text.
     pub extra_ca_pem: Option<String>,
+    /// The provider of cryptography for `https`, if not the one that the program has installed; see [`crate::tls`].
+    pub tls_provider: Option<Arc<CryptoProvider>>,
     /// Headers of every request, beside those that it has itself; see [`HttpSettings::header`].
     pub headers: HeaderMap,
     /// What carries the requests, if not the HTTP client of this crate; times to connect and certificates are its own
@@ -67,6 +71,7 @@ impl HttpSettings {
             timeout: Duration::from_secs(60),
             max_body: 32 << 20,
             extra_ca_pem: None,
+            tls_provider: None,
             headers: HeaderMap::new(),
             transport: None,
         })
@@ -272,7 +277,7 @@ impl Http {
     /// A client for `settings`.
     ///
     /// # Errors
-    /// Of kind `Config` if TLS cannot be set up.
+    /// Of kind `Config` if TLS is needed and cannot be set up, as without a provider of cryptography.
     pub fn new(settings: HttpSettings) -> Result<Self> {
         let transport = match &settings.transport {
             Some(transport) => transport.clone(),
@@ -280,6 +285,7 @@ impl Http {
         };
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(concat!("datawald/", env!("CARGO_PKG_VERSION"))));
+        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         headers.extend(settings.headers.clone());
         Ok(Self { transport, headers, settings, sent: Arc::default() })

@@ -7,7 +7,6 @@ mod login;
 mod redirect;
 mod transport;
 
-pub use crate::tls::tls_config;
 pub use client::{Http, HttpRequest, HttpResponse, HttpSettings};
 pub use login::LoginGuard;
 pub use transport::{Answered, Broken, Carried, Cause, Transport};

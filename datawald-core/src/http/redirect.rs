@@ -1,7 +1,7 @@
 //! Redirects. None is followed: neither credentials nor orders go where nobody has configured it.
 
-use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, LOCATION};
+use http::StatusCode;
+use http::header::{HeaderMap, LOCATION};
 use url::Url;
 
 use crate::Error;
@@ -62,7 +62,7 @@ fn moved(base: &Url, asked: &Url, target: &Url) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::header::HeaderValue;
+    use http::header::HeaderValue;
 
     use super::*;
     use crate::ErrorKind;

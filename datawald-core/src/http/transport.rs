@@ -5,14 +5,24 @@ use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
-use reqwest::header::HeaderMap;
-use reqwest::{Method, StatusCode};
+use bytes::Bytes;
+use http::header::HeaderMap;
+use http::response::Parts;
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper_rustls::{HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tower::timeout::Timeout;
+use tower::util::BoxCloneSyncService;
+use tower::{BoxError, ServiceExt};
 use url::Url;
 
 use super::HttpSettings;
-use crate::{Error, Result, tls};
+use crate::{Result, tls};
 
 /// Carries a request to a server and its answer back. Give one of your own to [`HttpSettings::transport`] for a way that
 /// the default does not know: a proxy of your own, a recording, a server within the process.
@@ -86,23 +96,31 @@ pub enum Broken {
     TooLarge,
 }
 
-/// The default: the HTTP client underneath.
+/// The default: HTTP/1.1 over pooled connections.
+///
+/// It is made of its parts rather than of a ready client such as reqwest: that cannot be built without a provider of
+/// cryptography, not even for plain HTTP, and what it does depends on features that others in the program switch on.
 #[derive(Debug)]
-pub(super) struct Network(reqwest::Client);
+pub(super) struct Network(Client<Connector, Full<Bytes>>);
+
+/// Makes connections, with TLS or without.
+type Connector = BoxCloneSyncService<Uri, MaybeHttpsStream<TokioIo<TcpStream>>, BoxError>;
 
 impl Network {
     pub(super) fn new(settings: &HttpSettings) -> Result<Self> {
-        let tls = match settings.base_url.scheme() {
-            "https" => tls::tls_config(settings.extra_ca_pem.as_deref())?,
-            _ => tls::trust_nobody()?,
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        // The whole way to a connection, the handshake of TLS included.
+        let limit = settings.connect_timeout;
+        let connector = if settings.base_url.scheme() == "https" {
+            let tls = tls::tls_config(settings.extra_ca_pem.as_deref(), settings.tls_provider.clone())?;
+            tcp.enforce_http(false);
+            let tls = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+            Connector::new(Timeout::new(tls.wrap_connector(tcp), limit))
+        } else {
+            Connector::new(Timeout::new(tcp.map_response(MaybeHttpsStream::Http), limit))
         };
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .connect_timeout(settings.connect_timeout)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(|error| Error::config("set up HTTP client", "cannot be built").caused_by(error))?;
-        Ok(Self(client))
+        Ok(Self(Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector)))
     }
 }
 
@@ -110,38 +128,35 @@ impl Network {
 impl Transport for Network {
     async fn exchange(&self, request: Carried) -> std::result::Result<Answered, Broken> {
         let Carried { method, url, headers, body, timeout, max_body } = request;
-        let mut builder = self.0.request(method, url).headers(headers).timeout(timeout);
-        if let Some(body) = body {
-            builder = builder.body(body);
-        }
-        let response = builder.send().await.map_err(broken)?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        if response.content_length().is_some_and(|length| length > max_body as u64) && !status.is_redirection() {
-            return Err(Broken::TooLarge);
-        }
-        let mut body = BytesMut::new();
-        let mut chunks = response.bytes_stream();
-        while !status.is_redirection()
-            && let Some(chunk) = chunks.next().await
-        {
-            let chunk = chunk.map_err(broken)?;
-            if body.len() + chunk.len() > max_body {
-                return Err(Broken::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Answered { status, headers, body: body.freeze() })
+        let mut request = Request::new(Full::new(body.unwrap_or_default()));
+        *request.uri_mut() = url.as_str().parse().map_err(|error| Broken::Connect(Some(Box::new(error))))?;
+        (*request.method_mut(), *request.headers_mut()) = (method, headers);
+        let exchange = async {
+            let response = self.0.request(request).await.map_err(broken)?;
+            whole(response, max_body).await
+        };
+        tokio::time::timeout(timeout, exchange).await.unwrap_or_else(|late| Err(Broken::Timeout(Some(Box::new(late)))))
     }
 }
 
-fn broken(error: reqwest::Error) -> Broken {
-    let (connect, timeout) = (error.is_connect(), error.is_timeout());
-    // The address may carry identifiers in its query.
-    let cause: Cause = Some(Box::new(error.without_url()));
-    match (connect, timeout) {
-        (true, _) => Broken::Connect(cause),
-        (_, true) => Broken::Timeout(cause),
-        _ => Broken::Cut(cause),
+/// The whole answer; the body of a redirect is of no use.
+async fn whole(response: Response<Incoming>, max_body: usize) -> std::result::Result<Answered, Broken> {
+    let (Parts { status, headers, .. }, body) = response.into_parts();
+    if status.is_redirection() {
+        return Ok(Answered { status, headers, body: Bytes::new() });
     }
+    if body.size_hint().lower() > max_body as u64 {
+        return Err(Broken::TooLarge);
+    }
+    match Limited::new(body, max_body).collect().await {
+        Ok(body) => Ok(Answered { status, headers, body: body.to_bytes() }),
+        Err(error) if error.is::<LengthLimitError>() => Err(Broken::TooLarge),
+        Err(error) => Err(Broken::Cut(Some(error))),
+    }
+}
+
+fn broken(error: hyper_util::client::legacy::Error) -> Broken {
+    let connect = error.is_connect();
+    let cause: Cause = Some(Box::new(error));
+    if connect { Broken::Connect(cause) } else { Broken::Cut(cause) }
 }

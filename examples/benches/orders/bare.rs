@@ -16,7 +16,8 @@ pub(crate) async fn orders_per_second(count: u64) -> Result<f64, Failure> {
     let token = options.token.clone();
     let magento = Sandbox::start(options).await?;
     let b1 = B1Sandbox::start(Way::Restful, sample_company()).await?;
-    let http = reqwest::Client::builder().tls_backend_preconfigured(datawald_core::http::tls_config(None)?).build()?;
+    let http =
+        reqwest::Client::builder().tls_backend_preconfigured(datawald_core::tls::tls_config(None, None)?).build()?;
     let b1_url = b1.url();
     let (username, password) = LOGIN;
     let login = json!({"username": username, "password": password});

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
 use datawald_core::{Clock, Disposition, Effect, Result, SystemClock};
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderValue};
-use reqwest::{Method, StatusCode};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderValue};
+use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 

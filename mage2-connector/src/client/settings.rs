@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use datawald_core::http::{HttpSettings, Transport};
+use datawald_core::tls::CryptoProvider;
 use datawald_core::{Error, Result};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -58,6 +59,9 @@ pub struct Mage2Settings {
     pub max_body: usize,
     /// A PEM file of certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// The provider of cryptography for `https`, if not the one that the program has installed; see [`datawald_core::tls`].
+    /// It is not part of a file.
+    pub tls_provider: Option<Arc<CryptoProvider>>,
     /// How long an admin token lives (Magento's default: 4 hours).
     pub admin_token_lifetime: Duration,
     /// Headers of every request, by name: what a firewall before the shop asks for, or another `User-Agent` than
@@ -126,6 +130,7 @@ impl Mage2Settings {
             timeout: Duration::from_secs(table.timeout_secs),
             max_body: table.max_body,
             ca_file: None,
+            tls_provider: None,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
             headers: BTreeMap::new(),
             transport: None,
@@ -171,6 +176,7 @@ impl Mage2Settings {
             timeout: Duration::from_secs(table.timeout_secs),
             max_body: table.max_body,
             ca_file: table.ca_file,
+            tls_provider: None,
             admin_token_lifetime: Duration::from_secs(table.admin_token_lifetime_secs),
             headers: table.headers,
             transport: None,
@@ -222,6 +228,7 @@ impl Mage2Settings {
         http.connect_timeout = self.connect_timeout;
         http.timeout = self.timeout;
         http.max_body = self.max_body;
+        http.tls_provider = self.tls_provider.clone();
         http.transport = self.transport.clone();
         self.add_headers(&mut http)?;
         if let Some(path) = &self.ca_file {

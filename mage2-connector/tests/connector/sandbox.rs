@@ -2,10 +2,10 @@
 
 use datawald_core::Effect;
 use datawald_core::http::{Http, HttpRequest, HttpSettings};
+use http::Method;
+use http::header::AUTHORIZATION;
 use mage2_connector::sandbox::{Counters, Faults, LateCommit, OrderSet, Sandbox, SandboxOptions};
 use mage2_connector::{Condition, Direction, SearchCriteria};
-use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
 use serde_json::{Map, Value, json};
 
 use crate::common::*;

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
+use http::Method;
+use http::header::AUTHORIZATION;
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::auth::Session;

@@ -9,8 +9,8 @@ use datawald_core::http::HttpResponse;
 use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use futures::join;
+use http::Method;
 use jiff::Timestamp;
-use reqwest::Method;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 

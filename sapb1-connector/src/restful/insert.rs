@@ -7,7 +7,7 @@ use datawald_backoffice::NativeOrder;
 use datawald_core::http::HttpResponse;
 use datawald_core::{Cx, Effect, Error, Result};
 use futures::{FutureExt, StreamExt, stream};
-use reqwest::Method;
+use http::Method;
 use serde::Deserialize;
 
 use super::RestfulClient;

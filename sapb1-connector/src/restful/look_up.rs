@@ -11,7 +11,7 @@ use datawald_core::clock::later;
 use datawald_core::model::parse_decimal;
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, TryStreamExt, stream};
-use reqwest::Method;
+use http::Method;
 use serde_json::json;
 
 use super::RestfulClient;

@@ -218,7 +218,7 @@ pub(super) async fn info(client: &ServiceLayerClient, cx: &Cx) -> Result<B1Info>
     let call = super::client::Call {
         operation: INFO,
         effect: Effect::Read,
-        method: reqwest::Method::POST,
+        method: http::Method::POST,
         url: client.url("CompanyService_GetCompanyInfo")?,
         body: None,
         parts: 1,

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use http::Method;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use reqwest::Method;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use datawald_backoffice::{NativeOrder, Reference};
 use datawald_core::{Cx, Disposition, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, stream};
-use reqwest::Method;
-use reqwest::header::LOCATION;
+use http::Method;
+use http::header::LOCATION;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use datawald_core::{Concern, Cx, Disposition, Effect, Error, ErrorKind, Result};
 use futures::{FutureExt, StreamExt, stream};
-use reqwest::Method;
-use reqwest::header::CONTENT_TYPE;
+use http::Method;
+use http::header::CONTENT_TYPE;
 use serde::de::DeserializeOwned;
 
 use super::batch::{Fate, Request, envelope, fates, read};

@@ -5,9 +5,9 @@ use std::time::Duration;
 use datawald_core::clock::later;
 use datawald_core::http::{Http, HttpRequest, HttpResponse};
 use datawald_core::{Cx, Effect, Error, ErrorKind, Result};
+use http::Method;
+use http::header::{COOKIE, SET_COOKIE};
 use jiff::Timestamp;
-use reqwest::Method;
-use reqwest::header::{COOKIE, SET_COOKIE};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datawald_core::http::{Http, HttpRequest, HttpResponse, HttpSettings};
 use datawald_core::{Effect, ManualClock};
-use reqwest::header::{HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use sapb1_connector::sandbox::service_layer::{Faults, Sandbox, SandboxOptions};
 use serde_json::{Value, json};
 

@@ -31,7 +31,7 @@ impl Sandboxes {
     pub(crate) async fn start(orders: u64, latency_ms: u64) -> Result<Self, Failure> {
         let magento = Sandbox::start(&["magento", "--synthetic", &orders.to_string()]).await?;
         let b1 = Sandbox::start(&["b1-restful", "--latency-ms", &latency_ms.to_string()]).await?;
-        let tls = datawald_core::http::tls_config(None)?;
+        let tls = datawald_core::tls::tls_config(None, None)?;
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).build()?;
         Ok(Self { magento, b1, orders, http })
     }

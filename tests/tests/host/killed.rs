@@ -11,10 +11,10 @@ use datawald_core::model::{EntityKey, SyncTaskId, Table};
 use datawald_core::store::{SqliteStore, StagingStore};
 use datawald_tests::Process;
 use datawald_tests::servers::free_port;
+use http::Method;
+use http::header::AUTHORIZATION;
 use mage2_connector::sandbox::OrderSet;
 use rand::RngExt;
-use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
 use rustix::process::Signal;
 use sapb1_connector::sandbox::Way;
 

@@ -7,10 +7,10 @@ use datawald_core::Effect;
 use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_examples::sample_company;
 use datawald_tests::{Process, example};
+use http::Method;
+use http::header::AUTHORIZATION;
 use mage2_connector::sandbox::fixtures;
 use mage2_connector::sandbox::{OrderSet, Sandbox, SandboxOptions};
-use reqwest::Method;
-use reqwest::header::AUTHORIZATION;
 use sapb1_connector::sandbox::{B1Sandbox, COMPANY_DB, LOGIN, Way};
 
 /// Everything a host does here ends within this.

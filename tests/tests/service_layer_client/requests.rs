@@ -120,7 +120,7 @@ impl Metadata {
             return format!("{method} {name}");
         };
         let options = format!("http://x/?{options}");
-        let options = reqwest::Url::parse(&options).unwrap();
+        let options = url::Url::parse(&options).unwrap();
         for (option, value) in options.query_pairs() {
             let names: Vec<String> = match &*option {
                 "$select" => value.split(',').map(str::to_owned).collect(),

@@ -4,7 +4,7 @@ use datawald_core::http::{Http, HttpRequest, HttpSettings};
 use datawald_core::model::TxStatus::{Cancelled, Success};
 use datawald_core::model::{FlowId, Table};
 use datawald_core::{Cx, Effect};
-use reqwest::header::COOKIE;
+use http::header::COOKIE;
 use sapb1_connector::B1Api;
 use sapb1_connector::sandbox::service_layer::Faults;
 use sapb1_connector::sandbox::{COMPANY_DB, LOGIN};
@@ -45,7 +45,7 @@ impl World {
         let http = Http::new(HttpSettings::new(&self.b1.url()).unwrap()).unwrap();
         let post = |path: &str| {
             let url = http.url(&format!("b1s/v2/{path}")).unwrap();
-            HttpRequest::new("call alone", Effect::Read, reqwest::Method::POST, url)
+            HttpRequest::new("call alone", Effect::Read, http::Method::POST, url)
         };
         let user = json!({ "CompanyDB": COMPANY_DB, "UserName": LOGIN.0, "Password": LOGIN.1 });
         let entered = http.send(post("Login").json(user.to_string())).await.unwrap();

@@ -1,6 +1,7 @@
 //! The settings of the RabbitMQ queue, and the address that they name.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lapin::uri::AMQPUri;
@@ -8,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
 
+use crate::tls::CryptoProvider;
 use crate::{Error, Result};
 
 /// How to reach RabbitMQ, and how its queues are made. Only `uri` must be given.
@@ -62,6 +64,10 @@ pub struct RabbitSettings {
     /// A file of certificate authorities (PEM) to trust beside the system's, for `amqps`.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// The provider of cryptography for `amqps`, if not the one that the program has installed; see [`crate::tls`]. It is not
+    /// part of a file.
+    #[serde(skip)]
+    pub tls_provider: Option<Arc<CryptoProvider>>,
 }
 
 mod defaults {
@@ -108,6 +114,7 @@ impl RabbitSettings {
             publish_timeout_ms: defaults::timeout_ms(),
             connect_timeout_ms: defaults::timeout_ms(),
             ca_file: None,
+            tls_provider: None,
         }
     }
 

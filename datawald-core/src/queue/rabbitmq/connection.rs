@@ -55,7 +55,10 @@ impl Link {
     pub(super) fn new(role: &str, settings: &RabbitSettings, address: Arc<Address>) -> Result<Self> {
         let tls = match address.uri.scheme {
             AMQPScheme::AMQP => None,
-            AMQPScheme::AMQPS => Some(tls::tls_config(settings.extra_ca_pem()?.as_deref())?.into()),
+            AMQPScheme::AMQPS => {
+                let (pem, provider) = (settings.extra_ca_pem()?, settings.tls_provider.clone());
+                Some(tls::tls_config(pem.as_deref(), provider)?.into())
+            }
         };
         Ok(Self {
             name: format!("datawald {role}, process {}", std::process::id()),

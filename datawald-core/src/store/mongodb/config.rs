@@ -14,7 +14,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct MongoSettings {
     /// `mongodb://` or `mongodb+srv://`, with credentials, TLS and the like as MongoDB's documentation of connection
-    /// strings has it (`tls=true&tlsCAFile=ca.pem`).
+    /// strings has it (`tls=true&tlsCAFile=ca.pem`). The provider of TLS is chosen by a feature: ring by `ring` of this crate,
+    /// others by the driver's own.
     pub uri: SecretString,
     /// The database; if not given here, the one that the URI names, else `datawald`.
     #[serde(default)]

@@ -55,7 +55,7 @@ impl Raw {
         let mut request = HttpRequest::new("test", Effect::Read, method.parse().unwrap(), url);
         request.body = body.map(|body| body.to_owned().into());
         if let Some(token) = &self.token {
-            request = request.secret_header(reqwest::header::AUTHORIZATION, token).unwrap();
+            request = request.secret_header(http::header::AUTHORIZATION, token).unwrap();
         }
         let response = self.http.send(request).await.unwrap();
         (response.status.as_u16(), response.json().unwrap())
