@@ -31,7 +31,7 @@ docs:
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps
 
 bench:
-    cargo bench -p datawald-examples --bench orders
+    cargo bench -p datawald-examples --features host --bench orders
     cargo bench -p datawald-examples --bench service_layer
     cargo bench -p datawald-core --bench store
     cargo bench -p datawald-core --features api,client --bench api

@@ -1,6 +1,6 @@
 //! The service: keeps a shop and an ERP in step as one file says, in one process or in several with a role each.
 //!
-//! `cargo run --release --example host -- --config examples/config/host.toml` runs it against the sandboxes of the example
+//! `cargo run --release --features host --example host -- --config examples/config/host.toml` runs it against the sandboxes of the example
 //! `sandbox`; the file says how to start those.
 //!
 //! - `--check` tells every mistake of the file at once; with `--connect` it also tries what the file names, and whether SAP B1

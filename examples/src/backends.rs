@@ -4,10 +4,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use datawald_core::Result;
+#[cfg(feature = "host")]
 use datawald_core::client::{ClientSettings, CoreQueue, RemoteCore};
-use datawald_core::queue::{InProcessQueue, RabbitQueue, RabbitSettings, TaskQueue};
-use datawald_core::store::{MongoSettings, MongoStore, SqliteStore, StagingStore};
-use datawald_core::{Disposition, Result};
+use datawald_core::queue::{InProcessQueue, TaskQueue};
+#[cfg(feature = "rabbitmq")]
+use datawald_core::queue::{RabbitQueue, RabbitSettings};
+#[cfg(feature = "mongodb")]
+use datawald_core::store::{MongoSettings, MongoStore};
+use datawald_core::store::{SqliteStore, StagingStore};
 
 /// Which store.
 #[derive(Debug, Clone)]
@@ -15,8 +20,10 @@ pub enum StoreAt {
     /// The embedded one, in this file.
     Sqlite(PathBuf),
     /// MongoDB.
+    #[cfg(feature = "mongodb")]
     Mongodb(MongoSettings),
     /// That of a core on another machine.
+    #[cfg(feature = "host")]
     Core(ClientSettings),
 }
 
@@ -26,8 +33,10 @@ pub enum QueueAt {
     /// Within this process.
     InProcess,
     /// The core's, which dispatches by itself what is staged.
+    #[cfg(feature = "host")]
     Core,
     /// RabbitMQ.
+    #[cfg(feature = "rabbitmq")]
     Rabbitmq(RabbitSettings),
 }
 
@@ -36,7 +45,9 @@ pub struct Backends {
     store: Arc<dyn StagingStore>,
     queue: Arc<dyn TaskQueue>,
     place: String,
+    #[cfg(feature = "mongodb")]
     mongodb: Option<MongoStore>,
+    #[cfg(feature = "rabbitmq")]
     rabbitmq: Option<RabbitQueue>,
 }
 
@@ -46,32 +57,42 @@ impl Backends {
     /// # Errors
     /// Of the store; of the queue only what waiting does not mend: a broker that is away delays, and the log says so.
     pub async fn open(store: StoreAt, queue: QueueAt) -> Result<Self> {
-        let (store, place, mongodb): (Arc<dyn StagingStore>, _, _) = match store {
+        #[cfg(feature = "mongodb")]
+        let mut mongodb = None;
+        let (store, place): (Arc<dyn StagingStore>, _) = match store {
             StoreAt::Sqlite(path) => {
                 let place = format!("{} (any SQLite tool opens it)", path.display());
-                (Arc::new(SqliteStore::open(&path)?), place, None)
+                (Arc::new(SqliteStore::open(&path)?), place)
             }
+            #[cfg(feature = "host")]
             StoreAt::Core(settings) => {
                 let place = settings.url.clone();
-                (Arc::new(RemoteCore::new(settings)?), place, None)
+                (Arc::new(RemoteCore::new(settings)?), place)
             }
+            #[cfg(feature = "mongodb")]
             StoreAt::Mongodb(settings) => {
-                let store = MongoStore::connect(settings).await?;
-                let place = store.place();
-                (Arc::new(store.clone()), place, Some(store))
+                let store = mongodb.insert(MongoStore::connect(settings).await?);
+                (Arc::new(store.clone()), store.place())
             }
         };
-        let by_core = matches!(queue, QueueAt::Core);
-        let rabbitmq = match queue {
-            QueueAt::InProcess | QueueAt::Core => None,
-            QueueAt::Rabbitmq(settings) => Some(rabbitmq(settings).await?),
+        #[cfg(feature = "rabbitmq")]
+        let mut rabbitmq = None;
+        let queue: Arc<dyn TaskQueue> = match queue {
+            QueueAt::InProcess => Arc::new(InProcessQueue::default()),
+            #[cfg(feature = "host")]
+            QueueAt::Core => Arc::new(CoreQueue),
+            #[cfg(feature = "rabbitmq")]
+            QueueAt::Rabbitmq(settings) => Arc::new(rabbitmq.insert(reached(settings).await?).clone()),
         };
-        let queue: Arc<dyn TaskQueue> = match &rabbitmq {
-            Some(queue) => Arc::new(queue.clone()),
-            None if by_core => Arc::new(CoreQueue),
-            None => Arc::new(InProcessQueue::default()),
-        };
-        Ok(Self { store, queue, place, mongodb, rabbitmq })
+        Ok(Self {
+            store,
+            queue,
+            place,
+            #[cfg(feature = "mongodb")]
+            mongodb,
+            #[cfg(feature = "rabbitmq")]
+            rabbitmq,
+        })
     }
 
     /// The store.
@@ -91,7 +112,10 @@ impl Backends {
 
     /// Commands that this process has sent to MongoDB, if that is the store.
     pub fn store_commands(&self) -> Option<u64> {
-        self.mongodb.as_ref().map(MongoStore::commands_sent)
+        #[cfg(feature = "mongodb")]
+        return self.mongodb.as_ref().map(MongoStore::commands_sent);
+        #[cfg(not(feature = "mongodb"))]
+        None
     }
 
     /// Whether the queue can be reached; one within this process always can.
@@ -99,17 +123,20 @@ impl Backends {
     /// # Errors
     /// Why not.
     pub async fn reach_queue(&self) -> Result<()> {
-        match &self.rabbitmq {
-            Some(queue) => queue.reach().await,
-            None => Ok(()),
+        #[cfg(feature = "rabbitmq")]
+        if let Some(queue) = &self.rabbitmq {
+            queue.reach().await?;
         }
+        Ok(())
     }
 
     /// Gives back what the queue still holds of deliveries, and ends the connections.
     pub async fn close(&self) {
+        #[cfg(feature = "rabbitmq")]
         if let Some(queue) = &self.rabbitmq {
             queue.close().await;
         }
+        #[cfg(feature = "mongodb")]
         if let Some(store) = &self.mongodb {
             store.close().await;
         }
@@ -123,10 +150,11 @@ impl fmt::Debug for Backends {
 }
 
 /// A queue at a broker, which may be away: entities are applied all the same, by way of the store.
-async fn rabbitmq(settings: RabbitSettings) -> Result<RabbitQueue> {
+#[cfg(feature = "rabbitmq")]
+async fn reached(settings: RabbitSettings) -> Result<RabbitQueue> {
     let queue = RabbitQueue::new(settings)?;
     match queue.reach().await {
-        Err(error) if matches!(error.disposition(), Disposition::Retryable { .. }) => {
+        Err(error) if matches!(error.disposition(), datawald_core::Disposition::Retryable { .. }) => {
             tracing::warn!(%error, "tasks wait in the store until RabbitMQ is there");
             Ok(queue)
         }

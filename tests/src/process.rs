@@ -9,12 +9,16 @@ use serde_json::Value;
 /// Where cargo put an example of this workspace.
 ///
 /// # Panics
-/// If it was not built: `cargo build --examples` does.
+/// If it was not built: `cargo build --workspace --all-features --examples` does.
 pub fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     let profile = test.ancestors().find(|folder| folder.join("examples").is_dir());
     let path = profile.unwrap_or(Path::new(".")).join("examples").join(name);
-    assert!(path.is_file(), "{} is not there; build it with `cargo build --workspace --examples`", path.display());
+    assert!(
+        path.is_file(),
+        "{} is not there; build it with `cargo build --workspace --all-features --examples`",
+        path.display()
+    );
     path
 }
 

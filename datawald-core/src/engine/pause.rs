@@ -99,6 +99,20 @@ struct Stored {
     /// Whether somebody has to mend what it answered.
     #[serde(default)]
     to_mend: bool,
+    /// The other system's own code for what it answered.
+    #[serde(default)]
+    code: Option<String>,
+}
+
+impl Stored {
+    /// Notes what the side has answered.
+    fn note(&mut self, error: &Error, now: Timestamp) {
+        error.kind().as_str().clone_into(&mut self.pause.class);
+        self.pause.reason = error.note();
+        self.answered = Some(now);
+        self.to_mend = error.disposition() == Disposition::Permanent;
+        self.code = error.code_text().map(str::to_owned);
+    }
 }
 
 /// A pause, and the revision of its record.
@@ -173,13 +187,14 @@ impl Engine {
             flow: flow.clone(),
             side,
             since: now.wall,
-            class: error.kind().as_str().to_owned(),
-            reason: error.note(),
+            class: String::new(),
+            reason: String::new(),
             probes: 0,
             next_probe: now.wall,
         };
         let by = self.shared.owner.clone();
-        let stored = Stored { pause, due: now.store, by, answered: Some(now.store), to_mend: is_to_mend(error) };
+        let mut stored = Stored { pause, due: now.store, by, answered: None, to_mend: false, code: None };
+        stored.note(error, now.store);
         let held = Held { stored, rev: 0 };
         loop {
             let wait = self.wait_after(error, 0);
@@ -211,9 +226,7 @@ impl Engine {
         let wait = error.map_or(self.shared.settings.backoff(1), |error| self.wait_after(error, probes));
         let put = self.put(held, wait, |stored, now| {
             if let Some(error) = error {
-                error.kind().as_str().clone_into(&mut stored.pause.class);
-                stored.pause.reason = error.note();
-                (stored.answered, stored.to_mend) = (Some(now), is_to_mend(error));
+                stored.note(error, now);
             }
         });
         if let (Some(held), Some(_)) = (put.await?, error) {
@@ -248,7 +261,8 @@ impl Engine {
             return Ok(None);
         }
         let kind = ErrorKind::from_word(&stored.pause.class).unwrap_or(ErrorKind::Config);
-        Ok(Some(Error::new(kind, Disposition::Permanent, "sync", stored.pause.to_string())))
+        let error = Error::new(kind, Disposition::Permanent, "sync", stored.pause.to_string());
+        Ok(Some(stored.code.into_iter().fold(error, Error::code)))
     }
 
     /// How long to wait after `error`, and so many probes.
@@ -279,10 +293,6 @@ impl Engine {
         let written = self.shared.store.write_record(&name, held.rev, &text).await?;
         Ok(written.then_some(Held { stored, rev: held.rev + 1 }))
     }
-}
-
-fn is_to_mend(error: &Error) -> bool {
-    error.disposition() == Disposition::Permanent
 }
 
 fn read(text: &str) -> Option<Stored> {

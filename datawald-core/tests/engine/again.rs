@@ -107,5 +107,8 @@ async fn failures_of_one_class_are_done_again_in_one_step() {
     assert_eq!(failed(&bench).await, 1);
     assert_eq!(engine.resync_failed(&flow(), "refused").await.unwrap(), 0);
     let error = engine.resync_failed(&flow(), "unlucky").await.unwrap_err();
-    assert!(error.field_path() == Some("failure") && error.message().contains("one of config, unauthorized"), "{error}");
+    assert!(
+        error.field_path() == Some("failure") && error.message().contains("one of config, unauthorized"),
+        "{error}"
+    );
 }

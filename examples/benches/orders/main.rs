@@ -1,6 +1,6 @@
 //! What the orders sync costs: memory, requests, throughput with and without latency, beside a loop written by hand.
 //!
-//! `cargo bench -p datawald-examples --bench orders` builds `orders_sync`, runs it as processes of its own and prints figures.
+//! `cargo bench -p datawald-examples --features host --bench orders` builds `orders_sync`, runs it as processes of its own and prints figures.
 //! They hold for the machine that it runs on; the ratios are of runs that took turns.
 
 #![allow(clippy::print_stdout, clippy::float_arithmetic, reason = "a program that prints figures")]

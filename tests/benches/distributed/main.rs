@@ -64,7 +64,7 @@ fn variable(name: &str, default: u64) -> Result<u64, Failure> {
 fn build() -> Result<(), Failure> {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--quiet", "-p", "datawald-examples"]);
+    command.args(["build", "--release", "--quiet", "-p", "datawald-examples", "--features", "mongodb,rabbitmq"]);
     command.args(["--example", "orders_sync", "--example", "sandbox"]);
     // What cargo tells this package about itself: build scripts that look at it would run again, and all be built anew.
     for (name, _) in std::env::vars_os() {
