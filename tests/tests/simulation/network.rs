@@ -249,6 +249,11 @@ impl Transport for Link {
         let timeout = request.timeout;
         // Between the look at the clock and the first byte nothing but a fence in SAP B1 helps against a longer stop.
         let longest = if writes && !self.fenced() { Duration::from_secs(2) } else { ANY };
+        // Where another task of the process has stopped it already, this one cannot have come so far: it would have looked later.
+        if writes && self.process.stopped_for() > longest {
+            self.process.gate("before a write is sent", longest).await;
+            return Err(Broken::Connect(None));
+        }
         self.process.gate(if writes { "before a write is sent" } else { "before a request is sent" }, longest).await;
         if self.wires.within(Group::Outage, self.peer).is_some() {
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -128,8 +128,10 @@ pub(crate) async fn operator(world: Arc<World>) {
             let cut = world.store.cut(flow).await.unwrap();
             let to = match kind {
                 0 => None,
-                // Back, and not over what was never pulled.
-                1 => cut.map(|cut| cut.cut_dt.min(now - SignedDuration::from_secs(600))),
+                // Back, and not over what was never pulled: of a cut that lies ahead nobody knows how far pulls have come.
+                1 => {
+                    cut.filter(|cut| cut.cut_dt <= now).map(|cut| cut.cut_dt.min(now - SignedDuration::from_secs(600)))
+                }
                 2 => Some(now + SignedDuration::from_hours(24)),
                 _ => Some("2062-01-01T00:00:00Z".parse().unwrap()),
             };

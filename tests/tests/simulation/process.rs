@@ -72,7 +72,12 @@ impl Process {
 
     /// Whether it stands still, and will go on.
     pub(crate) fn is_stopped(&self) -> bool {
-        *self.stopped_until.lock().unwrap() > Instant::now()
+        !self.stopped_for().is_zero()
+    }
+
+    /// For how long it stands still yet.
+    pub(crate) fn stopped_for(&self) -> Duration {
+        self.stopped_until.lock().unwrap().saturating_duration_since(Instant::now())
     }
 
     /// Kills it where it stands.

@@ -1,17 +1,47 @@
-//! A service that has datawald among its crates: its TLS and its database are as they are without.
+//! A service that has datawald among its crates: its types, its TLS and its database are as they are without.
+
+use std::collections::BTreeMap;
 
 use datawald_core::Result;
 use datawald_core::http::{Http, HttpSettings};
 use datawald_core::store::{SqliteStore, StagingStore};
 use rustls::ClientConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use serde::Deserialize;
 use sqlx::{Connection, SqliteConnection};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    types()?;
     tls()?;
     databases().await?;
-    println!("TLS and databases are the service's own");
+    println!("types, TLS and databases are the service's own");
+    Ok(())
+}
+
+/// Numbers in the types that serde reads twice. With serde_json's `arbitrary_precision` anywhere in the program, each is refused.
+fn types() -> serde_json::Result<()> {
+    #[derive(Deserialize)]
+    #[serde(tag = "kind")]
+    enum Tagged {
+        Price { amount: f64 },
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Untagged {
+        Number(f64),
+        Text(String),
+    }
+    #[derive(Deserialize)]
+    struct Flattened {
+        #[serde(flatten)]
+        rest: BTreeMap<String, f64>,
+    }
+    let Tagged::Price { amount } = serde_json::from_str(r#"{"kind": "Price", "amount": 12.5}"#)?;
+    let untagged: Vec<Untagged> = serde_json::from_str(r#"[12.5, "none"]"#)?;
+    let flattened: Flattened = serde_json::from_str(r#"{"amount": 12.5}"#)?;
+    assert!(matches!(&untagged[..], [Untagged::Number(number), Untagged::Text(_)] if *number == amount));
+    assert_eq!(flattened.rest["amount"], amount);
     Ok(())
 }
 
