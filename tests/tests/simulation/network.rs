@@ -219,8 +219,11 @@ impl Link {
         let gives_up = fate.cut.unwrap_or(timeout);
         if writes && let Some(mut dice) = self.befalls(Group::Tail, "a write is carried out late", 90) {
             // Without a fence in SAP B1 no later than two settle delays after the caller gave up: that is what is promised.
-            // A fence refuses a second document whenever it comes, but not a late first one of an order that has ended meanwhile.
-            let ends = [Group::Cancels, Group::Unmappable].iter().any(|group| self.chance().schedule().has(*group));
+            // A fence refuses a second document whenever it comes, but not a late first one of an order that has ended meanwhile (of two
+            // stores with one number, one is cancelled).
+            let ends = [Group::Cancels, Group::Unmappable, Group::TwoStores]
+                .iter()
+                .any(|group| self.chance().schedule().has(*group));
             let longest = 60 << dice.pick(6);
             let any_time = self.fenced() && !ends;
             let late = if any_time { dice.seconds(60, longest) } else { gives_up + dice.seconds(0, 115) };
