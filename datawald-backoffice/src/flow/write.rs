@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use datawald_core::engine::Done;
-use datawald_core::{Checkpoint, Cx, Result};
+use datawald_core::{Checkpoint, Cx, Disposition, Result};
 use tracing::{Instrument, Span, debug_span};
 
 use super::bind::bind;
@@ -11,7 +11,10 @@ use super::document::{Document, document};
 use super::job::{FoundJob, Job};
 use super::refusals::{another_number, same_reference};
 use super::results::Results;
-use crate::{Backoffice, NativeOrder, Reference};
+use crate::{Backoffice, Found, NativeOrder, Reference};
+
+/// The remark of an order whose document was cancelled without this call.
+pub(super) const CANCELLED_BEFORE: &str = "was cancelled in the backoffice already";
 
 /// Maps and inserts what is not there.
 pub(super) async fn insert(backoffice: &dyn Backoffice, cx: &Cx, jobs: Vec<Job<'_>>, results: &mut Results) {
@@ -121,12 +124,39 @@ pub(super) async fn cancel(backoffice: &dyn Backoffice, cx: &Cx, jobs: Vec<Found
     let span = debug_span!("cancel", orders = orders.len());
     written(&span, sent.iter().copied());
     cx.reached(Checkpoint::BeforeWrite);
-    let cancelled = backoffice.cancel_orders(cx, &orders).instrument(span).await;
+    let mut cancelled = backoffice.cancel_orders(cx, &orders).instrument(span).await;
     cx.reached(Checkpoint::AfterWrite);
+    if let Ok(answers) = &mut cancelled {
+        cancelled_meanwhile(backoffice, cx, &jobs, answers).await;
+    }
     results.spread(&sent, cancelled, "cancel_orders", |place, note| {
         let target_id = jobs.get(place).map(|found| found.document.target_id.clone());
         Done::Cancelled { target_id, note }
     });
+}
+
+/// Looks up what was refused to be cancelled: an earlier call without an answer may have been carried out since the look-up, and what is
+/// cancelled cannot be cancelled again.
+async fn cancelled_meanwhile(
+    backoffice: &dyn Backoffice,
+    cx: &Cx,
+    jobs: &[FoundJob<'_>],
+    answers: &mut [Result<String>],
+) {
+    let is_refused =
+        |answer: &Result<String>| answer.as_ref().is_err_and(|error| error.disposition() == Disposition::Rejected);
+    let mut refused: Vec<_> = jobs.iter().zip(answers).filter(|(_, answer)| is_refused(answer)).collect();
+    if refused.is_empty() {
+        return;
+    }
+    let references: Vec<_> = refused.iter().map(|(found, _)| found.job.reference.clone()).collect();
+    // Where it cannot be looked up, the refusal stands.
+    let Ok(looked_up) = backoffice.look_up_orders(cx, &references).await else { return };
+    for ((found, answer), now) in refused.iter_mut().zip(looked_up) {
+        if matches!(now, Found::Cancelled(document) if document.target_id == found.document.target_id) {
+            **answer = Ok(CANCELLED_BEFORE.to_owned());
+        }
+    }
 }
 
 /// Tells of each order that it is in a write, to whoever follows one.

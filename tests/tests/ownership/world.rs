@@ -39,13 +39,21 @@ pub(crate) struct Erp {
     plain: PlainBackoffice,
     prefix: &'static str,
     found: Mutex<BTreeMap<String, Found>>,
+    /// What stands once a cancellation was refused; without it, none is.
+    refuses_over: Mutex<Option<Found>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl Erp {
     /// An ERP that holds nothing.
     pub(crate) fn new(prefix: &'static str) -> Arc<Self> {
-        Arc::new(Self { plain: PlainBackoffice::default(), prefix, found: Mutex::default(), asked: Mutex::default() })
+        let (plain, found, refuses_over, asked) = Default::default();
+        Arc::new(Self { plain, prefix, found, refuses_over, asked })
+    }
+
+    /// Has cancellations refused, and that stand when one was.
+    pub(crate) fn refuse_over(&self, found: Found) {
+        *self.refuses_over.lock().unwrap() = Some(found);
     }
 
     /// Has that stand under a reference.
@@ -113,6 +121,10 @@ impl Backoffice for Erp {
 
     async fn cancel_orders(&self, _: &Cx, orders: &[(&Reference, &str)]) -> Result<Vec<Result<String>>> {
         orders.iter().for_each(|(reference, key)| self.note(format!("cancel {key} under {}", reference.value)));
+        if let Some(stands) = &*self.refuses_over.lock().unwrap() {
+            orders.iter().for_each(|(reference, _)| self.find(&reference.value, stands.clone()));
+            return Ok(orders.iter().map(|_| Err(Error::refused("cancel", "this is not possible"))).collect());
+        }
         Ok(orders.iter().map(|_| Ok("cancelled".to_owned())).collect())
     }
 }
@@ -218,6 +230,10 @@ impl Observer for Reached {
 pub(crate) async fn apply_all(found: Found, batch: &[Claimed]) -> Vec<Outcome> {
     let erp = Erp::new("S-");
     erp.find(&format!("S-{NUMBER}"), found);
+    apply_to(&erp, batch).await
+}
+
+pub(crate) async fn apply_to(erp: &Arc<Erp>, batch: &[Claimed]) -> Vec<Outcome> {
     let reached = Arc::new(Reached::default());
     let cx = Cx::new(flow()).with_observer(Some(reached.clone() as Arc<dyn Observer>));
     let applied = OrdersTarget::new(erp.clone() as Arc<dyn Backoffice>).apply(&cx, batch).await;
