@@ -315,8 +315,8 @@ const LATE: [Duration; 2] = [Duration::from_millis(3_000), Duration::from_millis
 
 /// Answers get lost all the time, with the documents made at once, as late as the settle delay allows, or in part; nobody dies.
 async fn lost_answers_double_nothing(way: Way) {
-    // Every third would fall into step with an attempt of three requests, and cut each of them. The Service Layer is asked for five
-    // tables of names at once, none of which may be cut.
+    // Every third would fall into step with three orders that are left: one of them gets each answer that is cut, and waits twice as long
+    // each time. The Service Layer is asked for five tables of names at once, none of which may be cut.
     let cut_body_every = if way == Way::Restful { 5 } else { 7 };
     let all = [
         Faults { drop_after_commit_every: 2, ..Faults::default() },

@@ -40,7 +40,8 @@ pub struct EngineSettings {
     pub backoff_ms: u64,
     /// The longest wait between attempts, and between two probes of a side that cannot be used, in milliseconds.
     pub max_backoff_ms: u64,
-    /// The longest time between two searches for what is due and was not dispatched, in milliseconds.
+    /// The longest time between two searches for what is due and was not dispatched, in milliseconds; an eighth of a lease, if that is
+    /// shorter.
     pub sweep_ms: u64,
     /// How long closing a sync task waits for outcomes, in milliseconds from the end of its pull.
     pub close_wait_ms: u64,
@@ -110,6 +111,7 @@ impl EngineSettings {
             ("backoff_ms", self.backoff_ms, 1),
             ("max_backoff_ms", self.max_backoff_ms, self.backoff_ms),
             ("sweep_ms", self.sweep_ms, 1),
+            ("rest_ms", self.rest_ms, 1),
         ];
         match numbers.iter().find(|(_, number, least)| number < least) {
             None => Ok(()),
@@ -149,8 +151,10 @@ impl EngineSettings {
         Duration::from_millis(self.rest_ms)
     }
 
+    /// No longer than an eighth of a lease. A process adds a quarter of a lease to the store's clock at most when it looks at it, so the
+    /// clock would go slow while nobody looks more often.
     pub(super) fn sweep(&self) -> Duration {
-        Duration::from_millis(self.sweep_ms)
+        Duration::from_millis(self.sweep_ms).min(self.lease() / 8)
     }
 
     /// The wait after attempt number `attempt` (from 1).

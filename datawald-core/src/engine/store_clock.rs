@@ -245,6 +245,22 @@ mod tests {
         assert!(two.clock.now().await.unwrap() <= latest && one.clock.now().await.unwrap() <= latest);
     }
 
+    /// Others have moved it on meanwhile: what stands there counts, and not where it stood for whoever was away.
+    #[tokio::test]
+    async fn who_was_away_does_not_set_it_back() {
+        let store = store();
+        let (one, two) = (process(&store, NOON), process(&store, NOON));
+        one.clock.now().await.unwrap();
+        two.clock.now().await.unwrap();
+        let mut latest = two.clock.now().await.unwrap();
+        for _ in 0..60 {
+            pass(&[&one, &two], 5_000);
+            latest = two.clock.now().await.unwrap();
+        }
+        assert!(one.clock.now().await.unwrap() >= latest);
+        assert!(two.clock.now().await.unwrap() >= latest);
+    }
+
     /// Though each looks in turn, and seldom.
     #[tokio::test]
     async fn it_runs_while_several_wait() {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Applied, Target};
+use datawald_core::engine::{Applied, EngineSettings, Target};
 use datawald_core::model::TxStatus;
 use datawald_core::store::Claimed;
 use datawald_core::{Concern, Cx, Disposition, Effect, Error, ErrorKind};
@@ -37,6 +37,24 @@ async fn what_concerns_one_entity_counts_against_that_one_alone() {
     assert!(failed.note.starts_with("gave up after 8 attempts: is locked"), "{}", failed.note);
     assert_eq!(answers.calls("00007"), 8);
     assert_eq!(engine.pauses().await.unwrap(), []);
+    workers.stop().await.unwrap();
+}
+
+/// The store's clock goes on by a quarter of a lease at most for each look at it.
+#[tokio::test(start_paused = true)]
+async fn a_short_lease_has_nothing_wait_for_longer() {
+    let bench = Bench::new();
+    let answers = Answers::new(|_, claimed, attempt| match attempt {
+        1..=5 => Err(Error::new(ErrorKind::Refused, Disposition::Retryable { after: None }, "insert", "is locked")),
+        _ => applied(&claimed.key.id),
+    });
+    let settings = EngineSettings { lease_ms: 2_000, ..EngineSettings::default() };
+    let engine = bench.engine_with(settings, Rows::many(1), Erp::new(answers));
+    let workers = engine.start_workers(&flow()).unwrap();
+    engine.pull(&flow()).await.unwrap();
+    // The waits after five attempts are 31 s.
+    let took = bench.until_done(1).await;
+    assert!(took > Duration::from_secs(31) && took < Duration::from_secs(40), "{took:?}");
     workers.stop().await.unwrap();
 }
 
