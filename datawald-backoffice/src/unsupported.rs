@@ -20,26 +20,6 @@ impl Backoffice for Beyond {
     }
 }
 
-/// Checks that the chain from `outermost` on leads on: each step of an agent whose `base` is the agent itself would call itself.
-///
-/// # Errors
-/// Of kind `Config`, if it does not.
-pub(crate) fn check_chain(outermost: &dyn Backoffice) -> Result<()> {
-    let mut link = outermost;
-    // Longer than any chain is. From its end on it goes to and fro.
-    for _ in 0..100 {
-        let base = link.base();
-        // Type and place are compared: an agent may begin at the same place as its base.
-        if std::ptr::eq(link, base) {
-            let message = "an agent's `base()` answers the agent itself, so that each step would call itself without end; let it answer the \
-                           agency that the agent is over";
-            return Err(Error::config("build engine", message).field("base"));
-        }
-        link = base;
-    }
-    Ok(())
-}
-
 /// The end of every chain: answers each step with an error that says that nobody implements it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unsupported;
@@ -47,7 +27,7 @@ pub struct Unsupported;
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
 impl Backoffice for Unsupported {
-    // Not itself: that is how an agent is found out that does so by mistake.
+    // Not itself: by that an agent is told that does so by mistake.
     fn base(&self) -> &dyn Backoffice {
         &Beyond
     }
@@ -135,6 +115,8 @@ impl Backoffice for Unsupported {
 
 #[cfg(test)]
 mod tests {
+    use datawald_core::engine::check_chain;
+
     use super::*;
 
     /// An agent whose base is `base`, or itself.
@@ -149,14 +131,18 @@ mod tests {
         }
     }
 
+    fn check(outermost: &dyn Backoffice) -> Result<()> {
+        check_chain(outermost, |link| link.base())
+    }
+
     #[test]
     fn an_agent_over_itself_is_refused() {
         let sound = Agent(Some(Agent(Some(Unsupported))));
-        check_chain(&sound).unwrap();
-        check_chain(&Unsupported).unwrap();
+        check(&sound).unwrap();
+        check(&Unsupported).unwrap();
         for error in [
-            check_chain(&Agent::<Unsupported>(None)).unwrap_err(),
-            check_chain(&Agent(Some(Agent::<Unsupported>(None)))).unwrap_err(),
+            check(&Agent::<Unsupported>(None)).unwrap_err(),
+            check(&Agent(Some(Agent::<Unsupported>(None)))).unwrap_err(),
         ] {
             assert!(error.to_string().contains("`base()` answers the agent itself"), "{error}");
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datawald_core::engine::{Applied, Done, Target};
+use datawald_core::engine::{Applied, Done, Target, check_chain};
 use datawald_core::model::Intent;
 use datawald_core::store::Claimed;
 use datawald_core::{Checkpoint, Cx, Error, Result};
@@ -16,7 +16,6 @@ use super::recognize::{Known, check_total, not_ours, recognize};
 use super::refusals::{another_number, cancelled_there, gone, several, unanswered};
 use super::results::Results;
 use super::write;
-use crate::unsupported::check_chain;
 use crate::{Backoffice, Found};
 
 /// Applies orders to a [`Backoffice`].
@@ -30,6 +29,8 @@ use crate::{Backoffice, Found};
 ///
 /// Not there, but recorded under a key: F. Somebody has changed the document's reference or taken it away; to insert another
 /// could double the order, and to call it cancelled could have it shipped.
+///
+/// A cancellation that is refused is looked up once more: X, if an earlier call has cancelled the document meanwhile.
 ///
 /// Not there, and an earlier write may still be carried out ([`Claimed::may_be_missing`]): looked up once more.
 ///
@@ -51,7 +52,7 @@ impl OrdersTarget {
 #[async_trait]
 impl Target for OrdersTarget {
     fn check(&self) -> Result<()> {
-        check_chain(&*self.backoffice)
+        check_chain(&*self.backoffice, |link| link.base())
     }
 
     async fn apply(&self, cx: &Cx, batch: &[Claimed]) -> Vec<Applied> {
@@ -199,7 +200,7 @@ fn decide_found<'a>(found: Vec<FoundJob<'a>>, results: &mut Results) -> (Vec<Fou
                 continue;
             }
             (Intent::Cancel, true) => {
-                let note = "was cancelled in the backoffice already".to_owned();
+                let note = write::CANCELLED_BEFORE.to_owned();
                 Ok(Done::Cancelled { target_id: Some(target_id), note })
             }
             // Newer content is not to be written: all that is left is to find out what became of an earlier write.

@@ -3,7 +3,8 @@
 use tokio::sync::watch;
 
 use super::pull::Record;
-use super::{Engine, Pulled, TURN};
+use super::run::TURN;
+use super::{Engine, Pulled};
 use crate::model::{FlowId, SyncTaskId};
 use crate::{Error, Result};
 

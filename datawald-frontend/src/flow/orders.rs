@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datawald_core::engine::{FetchQuery, Source, SourcePage};
+use datawald_core::engine::{FetchQuery, Source, SourcePage, check_chain};
 use datawald_core::model::{Fingerprint, Intent, Order};
 use datawald_core::store::StageEntity;
 use datawald_core::{Cx, Disposition, Error, Result};
 use jiff::Timestamp;
 
-use crate::unsupported::check_chain;
 use crate::{Frontend, PulledOrder, RawDoc, RawPage, SourceRef};
 
 /// Pulls orders from a [`Frontend`].
@@ -27,7 +26,7 @@ impl OrdersSource {
 #[async_trait]
 impl Source for OrdersSource {
     fn check(&self) -> Result<()> {
-        check_chain(&*self.frontend)
+        check_chain(&*self.frontend, |link| link.base())
     }
 
     async fn fetch(&self, cx: &Cx, query: &FetchQuery) -> Result<SourcePage> {
