@@ -6,6 +6,7 @@ mod conformance;
 mod document;
 mod limits;
 mod outcomes;
+mod pauses;
 mod resources;
 mod security;
 mod transcript;

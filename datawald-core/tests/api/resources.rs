@@ -482,34 +482,3 @@ async fn what_no_flow_applies_is_not_staged() {
     assert_eq!((pull.status, pull.fields()), (422, vec!["flow".to_owned()]));
     assert_eq!(core.store.list(&Default::default()).await.unwrap().items.len(), 2);
 }
-
-/// A source that lets nobody in.
-struct Refusing;
-
-#[async_trait::async_trait]
-impl datawald_core::engine::Source for Refusing {
-    async fn fetch(
-        &self,
-        _: &datawald_core::Cx,
-        _: &datawald_core::engine::FetchQuery,
-    ) -> datawald_core::Result<datawald_core::engine::SourcePage> {
-        let (kind, disposition) = (datawald_core::ErrorKind::Unauthorized, datawald_core::Disposition::Permanent);
-        Err(datawald_core::Error::new(kind, disposition, "fetch orders", "the token is no longer valid"))
-    }
-}
-
-/// Whichever process has found that a side cannot be used, the core tells of it, and is ready all the same.
-#[tokio::test]
-async fn health_tells_of_pauses() {
-    use datawald_core::engine::{Engine, Flow};
-    let core = Core::start().await;
-    let flow = FlowId::new(Table::Orders, "mage2");
-    assert!(core.raw("GET", "/health/ready", &[], b"").await.body().get("pauses").is_none());
-    let elsewhere = Engine::builder(core.store.clone()).flow(Flow::new(flow.clone()).source(Refusing)).build().unwrap();
-    elsewhere.pull(&flow).await.unwrap_err();
-    let ready = core.raw("GET", "/health/ready", &[], b"").await;
-    assert_eq!((ready.status, &ready.body()["status"]), (200, &json!("ok")));
-    let pause = &ready.body()["pauses"][0];
-    assert_eq!((&pause["side"], &pause["class"]), (&json!("source"), &json!("unauthorized")));
-    assert_eq!(pause["reason"], "the token is no longer valid");
-}

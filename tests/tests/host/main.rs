@@ -5,6 +5,7 @@
 mod access;
 mod check;
 mod collector;
+mod connections;
 mod core;
 mod killed;
 mod observed;
