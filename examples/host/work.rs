@@ -105,7 +105,7 @@ impl Prepared {
         let (stop, stopping) = watch::channel(false);
         let mut engines = Vec::with_capacity(self.lanes.len());
         for Lane { flow, engine, applies } in self.lanes {
-            engines.push(Engaged { running: engine.start()?, flow, applies });
+            engines.push(AtWork { running: engine.start()?, flow, applies });
         }
         let (backends, sides, every, told) = (backends.clone(), self.sides.clone(), self.check_every, health.clone());
         let keeper = tokio::spawn(keep(backends, sides, engines, every, told, stopping));
@@ -141,7 +141,7 @@ fn part(flow: &FlowId) -> String {
 }
 
 /// A flow that is at work.
-struct Engaged {
+struct AtWork {
     flow: FlowId,
     running: Running,
     applies: bool,
@@ -151,14 +151,14 @@ struct Engaged {
 async fn keep(
     backends: Arc<Backends>,
     sides: Arc<Sides>,
-    engines: Vec<Engaged>,
+    engines: Vec<AtWork>,
     every: Duration,
     health: Health,
     mut stop: watch::Receiver<bool>,
 ) {
-    let flows: Vec<FlowId> = engines.iter().map(|engaged| engaged.flow.clone()).collect();
+    let flows: Vec<FlowId> = engines.iter().map(|one| one.flow.clone()).collect();
     loop {
-        for Engaged { flow, running, .. } in engines.iter().filter(|engaged| engaged.applies) {
+        for AtWork { flow, running, .. } in engines.iter().filter(|one| one.applies) {
             health.set(&part(flow), running.halted(flow).map_or(Ok(()), |error| Err(error.to_string())));
         }
         let tried = tokio::select! {
@@ -172,5 +172,5 @@ async fn keep(
             break;
         }
     }
-    join_all(engines.into_iter().map(|engaged| engaged.running.stop())).await;
+    join_all(engines.into_iter().map(|one| one.running.stop())).await;
 }

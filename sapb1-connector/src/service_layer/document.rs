@@ -323,5 +323,9 @@ fn wrong_type(path: &str, wanted: &str) -> Error {
 }
 
 fn too_many_digits(path: &str) -> Error {
-    Error::invalid(OPERATION, "has more digits than the Service Layer's numbers hold (fifteen)").field(path)
+    Error::invalid(
+        OPERATION,
+        "has more digits than the Service Layer's numbers hold (fifteen): have the agent round it",
+    )
+    .field(path)
 }

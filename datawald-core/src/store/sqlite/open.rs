@@ -161,7 +161,7 @@ pub(super) fn reader(path: &Path, busy_timeout: Duration) -> rusqlite::Result<Co
 }
 
 /// Prepares each statement once. Otherwise SQLite plans a statement anew for each new value of a `LIMIT`, and of a column
-/// that a partial index names: that took a quarter of the time of a run.
+/// that a partial index names.
 fn keep_prepared(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(PREPARED);
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
